@@ -1,0 +1,69 @@
+// Reads what people write: the graph file (YAML or JSON), process-compose files,
+// and WfFormat workflow traces. All become the same v1.Graph.
+//
+// Every fault of a file is reported at once, each with its line and column: what
+// the file's syntax forbids, and what Blueprint::Build finds in the graph.
+#ifndef W2T_CLIENT_GRAPHFILE_GRAPH_FILE_H_
+#define W2T_CLIENT_GRAPHFILE_GRAPH_FILE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "w2t/blueprint.h"
+#include "w2t/limits.h"
+#include "w2t/v1/graph.pb.h"
+
+namespace w2t::graphfile {
+
+enum class Format : uint8_t {
+  kDetect,          // by the file's content
+  kGraph,           // our own
+  kProcessCompose,  // process-compose.yaml
+  kWfFormat,        // WfCommons WfFormat JSON
+};
+
+struct Options {
+  Format format = Format::kDetect;
+  // WfFormat only: how long a task lasts, as a multiple of its recorded time.
+  double time_scale = 1.0;
+  // Largest file, in bytes.
+  uint64_t max_file_bytes = 64 * 1024 * 1024;
+  Limits limits;
+};
+
+// One fault, as a compiler reports it. Line and column count from 1; 0 when the
+// fault belongs to the file as a whole.
+struct Fault {
+  std::string file;
+  uint32_t line = 0;
+  uint32_t column = 0;
+  std::string message;
+
+  // "shop.yaml:3:5: message"
+  std::string ToString() const;
+};
+
+struct LoadResult {
+  // Valid only without faults.
+  v1::Graph graph;
+  std::shared_ptr<const Blueprint> blueprint;
+  Format format = Format::kGraph;
+  // Things that were read but mean nothing here, one line each, to be shown to
+  // the user.
+  std::vector<std::string> notes;
+
+  std::vector<Fault> faults;  // in the order of the file; at most 100
+};
+
+// Reads a file; "-" is standard input.
+LoadResult LoadFile(const std::string& path, const Options& options);
+// Reads text; `name` stands for the file in faults.
+LoadResult LoadText(std::string_view text, std::string_view name,
+                    const Options& options);
+
+}  // namespace w2t::graphfile
+
+#endif  // W2T_CLIENT_GRAPHFILE_GRAPH_FILE_H_

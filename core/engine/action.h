@@ -1,0 +1,88 @@
+// Actions: what must now be done outside, the engine's output. They are
+// performed only after the facts of the same step are durable.
+#ifndef W2T_CORE_ENGINE_ACTION_H_
+#define W2T_CORE_ENGINE_ACTION_H_
+
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "core/base/ids.h"
+#include "core/run/lease.h"
+
+namespace w2t {
+
+struct SubmitReply {
+  ReplyToken token;
+  absl::Status status;
+  RunNumber run;
+  std::string run_id;
+  bool existing = false;  // the request id had been used for the same graph
+};
+
+struct StatusReply {
+  ReplyToken token;
+  absl::Status status;
+};
+
+struct WelcomeWorker {
+  SessionId session;
+  WorkerNumber worker;
+  std::vector<bool> keep;  // a verdict on each entry of HelloEvent::held
+};
+
+struct OfferLeases {
+  SessionId session;
+  LeaseColumns leases;
+};
+
+struct CancelLeases {
+  SessionId session;
+  LeaseColumns leases;
+};
+
+struct AckReports {
+  SessionId session;
+  uint64_t seq = 0;
+};
+
+struct PingWorker {
+  SessionId session;
+};
+
+// The worker gets no more offers.
+struct DrainSession {
+  SessionId session;
+  std::string reason;
+};
+
+struct CloseSession {
+  SessionId session;
+  absl::Status status;
+};
+
+// A run has new events, or has ended.
+struct RunChanged {
+  RunNumber run;
+};
+
+// Attempts that will print nothing more.
+struct AttemptsEnded {
+  LeaseColumns leases;
+};
+
+// A run is no longer known.
+struct RunForgotten {
+  RunNumber run;
+  std::string run_id;
+};
+
+using Action =
+    std::variant<SubmitReply, StatusReply, WelcomeWorker, OfferLeases,
+                 CancelLeases, AckReports, PingWorker, DrainSession,
+                 CloseSession, RunChanged, AttemptsEnded, RunForgotten>;
+
+}  // namespace w2t
+
+#endif  // W2T_CORE_ENGINE_ACTION_H_

@@ -1,0 +1,98 @@
+// Facts: what the engine made of its events. They are what the journal keeps;
+// the durable state is the fold of all facts, in order.
+//
+// Decisions (which worker, which fence) are facts, so a later version of the
+// scheduler replays an old journal to the same state. Consequences that follow
+// from a fact alone (dependents made ready or skipped, a run that ends) are not:
+// the fold works them out again.
+#ifndef W2T_CORE_ENGINE_FACT_H_
+#define W2T_CORE_ENGINE_FACT_H_
+
+#include <memory>
+#include <string>
+#include <variant>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "core/base/definition.h"
+#include "core/base/ids.h"
+#include "core/fleet/worker_spec.h"
+#include "core/run/lease.h"
+#include "w2t/blueprint.h"
+
+namespace w2t {
+
+struct EpochStarted {
+  uint64_t epoch = 0;
+};
+
+struct RunAccepted {
+  RunNumber run;
+  std::string run_id;
+  std::string request_id;
+  bool hold = false;
+  std::shared_ptr<const Blueprint> blueprint;
+  std::shared_ptr<const Definition> definition;
+};
+
+struct RunCancelled {
+  RunNumber run;
+  std::string reason;
+};
+
+struct RunEvicted {
+  RunNumber run;
+};
+
+struct WorkerJoined {
+  WorkerNumber worker;
+  WorkerSpec spec;
+};
+
+// What it held is lost.
+struct WorkerLeft {
+  WorkerNumber worker;
+  std::string reason;
+};
+
+struct WorkerDrained {
+  WorkerNumber worker;
+  bool draining = false;
+};
+
+struct Leased {
+  WorkerNumber worker;
+  LeaseColumns leases;
+};
+
+struct Reported {
+  WorkerNumber worker;
+  ReportColumns reports;
+};
+
+// Attempts that are lost while their worker lives.
+struct LeasesLost {
+  WorkerNumber worker;
+  LeaseColumns leases;
+  std::string reason;
+};
+
+struct RetriesDue {
+  std::vector<uint64_t> run;
+  std::vector<uint32_t> task;
+};
+
+using Fact =
+    std::variant<EpochStarted, RunAccepted, RunCancelled, RunEvicted,
+                 WorkerJoined, WorkerLeft, WorkerDrained, Leased, Reported,
+                 LeasesLost, RetriesDue>;
+
+// The facts of one step. One row of the journal.
+struct FactBatch {
+  absl::Time now;
+  std::vector<Fact> facts;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_CORE_ENGINE_FACT_H_

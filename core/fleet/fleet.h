@@ -1,0 +1,93 @@
+// Fleet: the workers that the daemon knows, what each one has, and which
+// attempts it holds. Not thread-safe: owned by the engine's thread.
+#ifndef W2T_CORE_FLEET_FLEET_H_
+#define W2T_CORE_FLEET_FLEET_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "core/base/ids.h"
+#include "core/fleet/worker_spec.h"
+#include "core/run/lease.h"
+
+namespace w2t {
+
+// A kind of resource, as an index into Worker::free.
+using ResourceKind = uint32_t;
+
+// An amount of one kind.
+struct ResourceAmount {
+  ResourceKind kind;
+  uint64_t milli;
+};
+
+struct Worker {
+  WorkerNumber number;
+  WorkerSpec spec;
+  bool draining = false;
+
+  // What is not taken, by ResourceKind. Kinds beyond its end: nothing.
+  std::vector<uint64_t> free;
+  // What it holds, in the order in which it was given.
+  absl::btree_map<Fence, LeaseRef> leases;
+
+  // The stream. Not durable.
+  SessionId session;          // none: detached
+  bool leaving = false;       // it asked for no more offers on this stream
+  int64_t last_seen_us = 0;
+  int64_t last_ping_us = 0;
+  int64_t detached_us = 0;
+
+  // May be given more.
+  bool accepting() const {
+    return session && !draining && !leaving &&
+           leases.size() < spec.max_leases;
+  }
+};
+
+class Fleet {
+ public:
+  Worker& Add(WorkerNumber number, WorkerSpec spec);
+  void Remove(WorkerNumber number);
+
+  Worker* Find(WorkerNumber number);
+  const Worker* Find(WorkerNumber number) const;
+  const Worker* FindByName(std::string_view name) const;
+  Worker* FindBySession(SessionId session);
+
+  // `session` none: detaches.
+  void Attach(Worker& worker, SessionId session, int64_t now_us);
+
+  void Take(Worker& worker, const LeaseRef& lease,
+            const std::vector<ResourceAmount>& amounts);
+  void Release(Worker& worker, Fence fence,
+               const std::vector<ResourceAmount>& amounts);
+
+  // The number of a resource's name; new names get the next one.
+  ResourceKind Intern(std::string_view resource);
+
+  const absl::btree_map<WorkerNumber, Worker>& workers() const {
+    return workers_;
+  }
+  absl::btree_map<WorkerNumber, Worker>& workers() { return workers_; }
+  size_t leases() const { return lease_count_; }
+  // Counts up whenever workers come, go, or change what they are.
+  uint64_t generation() const { return generation_; }
+  void Changed() { ++generation_; }
+
+ private:
+  absl::btree_map<WorkerNumber, Worker> workers_;
+  absl::flat_hash_map<std::string, WorkerNumber> by_name_;
+  absl::flat_hash_map<SessionId, WorkerNumber> by_session_;
+  absl::flat_hash_map<std::string, ResourceKind> kinds_;
+  size_t lease_count_ = 0;
+  uint64_t generation_ = 0;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_CORE_FLEET_FLEET_H_

@@ -1,0 +1,152 @@
+// Blueprint: a validated, frozen Graph. Nothing runs without one.
+//
+// It is acyclic, its tasks have dense indices (their positions in the Graph),
+// and both directions of every edge lie in flat arrays. Immutable, so any
+// number of threads may read one.
+//
+// Built in O(V + E) by Kahn's algorithm (A. B. Kahn, "Topological sorting of
+// large networks", 1962). Only when a graph turns out to be cyclic, more is
+// spent to find the shortest cycle of each knot.
+#ifndef W2T_BLUEPRINT_H_
+#define W2T_BLUEPRINT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "w2t/diagnostic.h"
+#include "w2t/graph.h"
+#include "w2t/limits.h"
+
+namespace w2t {
+
+class Blueprint;
+
+// Either a blueprint, or why there is none.
+struct BlueprintOr {
+  std::shared_ptr<const Blueprint> blueprint;  // null when there are faults
+  Diagnostics faults;
+};
+
+class Blueprint {
+ public:
+  // One end of a dependency, seen from the other one.
+  struct Edge {
+    TaskIndex task;
+    Condition condition;  // never kDefault
+  };
+
+  // Checks `graph` and freezes it. Reports all faults: names, unknown, duplicate
+  // and self dependencies, a shortest cycle for each knot, triggers, limits.
+  static BlueprintOr Build(const Graph& graph, const Limits& limits);
+
+  const std::string& name() const { return name_; }
+  uint32_t size() const { return static_cast<uint32_t>(tasks_.size()); }
+  uint64_t edges() const { return predecessors_.edges.size(); }
+
+  std::string_view task_name(TaskIndex task) const;
+  // The index of a name, or kNoTask. O(log V).
+  TaskIndex Find(std::string_view name) const;
+  TaskKind kind(TaskIndex task) const { return tasks_[task].kind; }
+  uint32_t action(TaskIndex task) const { return tasks_[task].action; }
+  // How many dependencies must hold before the task may start.
+  uint32_t need(TaskIndex task) const { return tasks_[task].need; }
+  uint32_t demand(TaskIndex task) const { return tasks_[task].demand; }
+  const RetryPolicy& retry(TaskIndex task) const {
+    return retries_[tasks_[task].retry];
+  }
+  int32_t priority(TaskIndex task) const { return tasks_[task].priority; }
+  bool has_probe(TaskIndex task) const { return tasks_[task].has_probe; }
+  bool allow_failure(TaskIndex task) const {
+    return tasks_[task].allow_failure;
+  }
+  bool fail_run(TaskIndex task) const { return tasks_[task].fail_run; }
+  // True when a dependent waits for the task's start or readiness, so that
+  // these matter before its end.
+  bool watched_alive(TaskIndex task) const {
+    return tasks_[task].watched_alive;
+  }
+
+  absl::Span<const Edge> predecessors(TaskIndex task) const {
+    return predecessors_.of(task);
+  }
+  absl::Span<const Edge> successors(TaskIndex task) const {
+    return successors_.of(task);
+  }
+
+  // Depth of a task, from 1, and the number of steps. For people; never a
+  // barrier.
+  uint32_t step(TaskIndex task) const { return tasks_[task].step; }
+  uint32_t steps() const { return steps_; }
+  // Every task after all that it depends on.
+  const std::vector<TaskIndex>& order() const { return order_; }
+
+  // Lengths by the tasks' estimates: of one task, of the longest way from its
+  // start to the end of the graph, and of the longest way of all. A service
+  // counts with its estimate, as the time it takes to get ready.
+  absl::Duration estimate(TaskIndex task) const {
+    return absl::Microseconds(tasks_[task].estimate_us);
+  }
+  int64_t remaining_us(TaskIndex task) const {
+    return tasks_[task].remaining_us;
+  }
+  absl::Duration critical_path() const {
+    return absl::Microseconds(critical_path_us_);
+  }
+  // The tasks of the longest way, in order.
+  std::vector<TaskIndex> CriticalTasks() const;
+
+  const std::vector<Demand>& demands() const { return demands_; }
+
+ private:
+  friend class BlueprintBuilder;
+
+  struct Task {
+    int64_t estimate_us;
+    int64_t remaining_us;
+    uint32_t name_end;  // names_ holds all names one after the other
+    uint32_t action;
+    uint32_t need;
+    uint32_t demand;
+    uint32_t retry;
+    uint32_t step;
+    int32_t priority;
+    TaskKind kind;
+    bool has_probe : 1;
+    bool allow_failure : 1;
+    bool fail_run : 1;
+    bool watched_alive : 1;
+  };
+  // Compressed sparse rows.
+  struct Adjacency {
+    std::vector<uint32_t> begin;  // size V + 1
+    std::vector<Edge> edges;
+
+    absl::Span<const Edge> of(TaskIndex task) const {
+      return absl::MakeConstSpan(edges).subspan(
+          begin[task], begin[task + 1] - begin[task]);
+    }
+  };
+
+  Blueprint() = default;
+
+  std::string name_;
+  std::string names_;
+  std::vector<Task> tasks_;
+  std::vector<TaskIndex> by_name_;  // sorted by name
+  Adjacency predecessors_;
+  Adjacency successors_;
+  std::vector<TaskIndex> order_;
+  std::vector<Demand> demands_;
+  std::vector<RetryPolicy> retries_;
+  uint32_t steps_ = 0;
+  int64_t critical_path_us_ = 0;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_BLUEPRINT_H_

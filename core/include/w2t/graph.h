@@ -1,0 +1,146 @@
+// Graph: the mutable declaration of tasks and what they depend on.
+//
+//   Graph graph("shop");
+//   graph.Add({.name = "migrate"});
+//   graph.Add({.name = "api", .depends_on = {{"migrate"}}});
+//   BlueprintOr built = Blueprint::Build(graph, Limits());
+//
+// A Graph is not checked while it is put together: dependencies go by name and
+// may be declared before the task that they name. Blueprint::Build finds every
+// fault at once. Not thread-safe.
+#ifndef W2T_GRAPH_H_
+#define W2T_GRAPH_H_
+
+#include <cstdint>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+
+namespace w2t {
+
+// Position of a task in its graph.
+using TaskIndex = uint32_t;
+inline constexpr TaskIndex kNoTask = UINT32_MAX;
+
+enum class TaskKind : uint8_t {
+  kTask,     // runs to its end
+  kService,  // stays up until stopped, in reverse order of the dependencies
+};
+
+// What must be true of a dependency.
+enum class Condition : uint8_t {
+  kDefault,    // kReady after a service with a probe, kStarted after one
+               // without, kSucceeded after a task
+  kSucceeded,  // ended well
+  kFinished,   // ended in any way, including being skipped
+  kFailed,     // ran and did not end well
+  kStarted,    // an attempt has started
+  kReady,      // the probe has passed
+};
+
+struct Dependency {
+  std::string task;
+  Condition condition = Condition::kDefault;
+
+  bool operator==(const Dependency&) const = default;
+};
+
+// When a failed attempt is repeated. Attempts that are lost with their worker
+// are repeated apart from this, up to Limits::max_lost_attempts.
+struct RetryPolicy {
+  uint32_t attempts = 1;                             // in all, with the first
+  absl::Duration initial_backoff = absl::ZeroDuration();  // doubles each time
+  absl::Duration max_backoff = absl::ZeroDuration();
+  std::vector<int32_t> exit_codes;  // only after these; empty: after any
+  bool on_success = false;          // also repeat what ended well
+
+  bool operator==(const RetryPolicy&) const = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const RetryPolicy& r) {
+    return H::combine(std::move(h), r.attempts, r.initial_backoff,
+                      r.max_backoff, r.exit_codes, r.on_success);
+  }
+};
+
+// An amount of something that a worker has a bounded number of, in thousandths.
+struct Resource {
+  std::string name;
+  uint64_t milli = 0;
+
+  bool operator==(const Resource&) const = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Resource& r) {
+    return H::combine(std::move(h), r.name, r.milli);
+  }
+};
+
+inline constexpr char kCpus[] = "cpus";
+// The capability of workers that run programs; handlers are "handler:NAME".
+inline constexpr char kExecCapability[] = "exec";
+
+// What an attempt needs of its worker. Tasks with equal demands are placed
+// together, so a graph holds each distinct demand once.
+struct Demand {
+  std::string capability = kExecCapability;
+  std::vector<Resource> resources = {{kCpus, 1000}};        // sorted by name
+  std::string worker;                                       // empty: any
+  std::vector<std::pair<std::string, std::string>> labels;  // sorted by key
+
+  bool operator==(const Demand&) const = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const Demand& d) {
+    return H::combine(std::move(h), d.capability, d.resources, d.worker,
+                      d.labels);
+  }
+};
+
+inline constexpr absl::Duration kDefaultEstimate = absl::Seconds(1);
+
+// One task as declared. `demand` and `retry` are what Graph::AddDemand and
+// Graph::AddRetry returned; 0 is the default of each.
+struct TaskSpec {
+  std::string name;
+  TaskKind kind = TaskKind::kTask;
+  uint32_t action = 0;  // opaque here: an index into the caller's actions
+  std::vector<Dependency> depends_on;
+  uint32_t trigger = 0;  // how many dependencies must hold; 0: all of them
+  uint32_t demand = 0;
+  uint32_t retry = 0;
+  int32_t priority = 0;  // higher first
+  absl::Duration estimate = kDefaultEstimate;
+  bool has_probe = false;      // its worker will report that it is ready
+  bool allow_failure = false;  // the run may succeed without it
+  bool fail_run = false;       // its failure ends the run at once
+};
+
+class Graph {
+ public:
+  explicit Graph(std::string name = "run") : name_(std::move(name)) {}
+
+  TaskIndex Add(TaskSpec task);
+
+  // The number of `demand` or `retry` in this graph; equal ones share it.
+  uint32_t AddDemand(const Demand& demand);
+  uint32_t AddRetry(const RetryPolicy& retry);
+
+  const std::string& name() const { return name_; }
+  const std::vector<TaskSpec>& tasks() const { return tasks_; }
+  const std::vector<Demand>& demands() const { return demands_; }
+  const std::vector<RetryPolicy>& retries() const { return retries_; }
+
+ private:
+  std::string name_;
+  std::vector<TaskSpec> tasks_;
+  std::vector<Demand> demands_ = {Demand()};
+  std::vector<RetryPolicy> retries_ = {RetryPolicy()};
+  absl::flat_hash_map<Demand, uint32_t> demand_numbers_ = {{Demand(), 0}};
+  absl::flat_hash_map<RetryPolicy, uint32_t> retry_numbers_ = {
+      {RetryPolicy(), 0}};
+};
+
+}  // namespace w2t
+
+#endif  // W2T_GRAPH_H_

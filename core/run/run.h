@@ -1,0 +1,213 @@
+// Run: one execution of a blueprint, as the fold of the facts about it.
+//
+// The functions that change a run are called for facts, live and in replay
+// alike, and work out every consequence of a fact inside the run: dependents
+// that become ready, are skipped or must wait again, the order in which things
+// are stopped, the run's own end. What the scheduler must know is collected in
+// a RunOutbox. Not thread-safe: owned by the engine's thread.
+//
+// An edge is pending, satisfied or impossible, as a function of its condition
+// and the state of the task it comes from. A task waits while fewer edges are
+// satisfied than it needs, and is skipped once too many are impossible. A
+// service's `started` and `ready` belong to one incarnation: they are taken back
+// from dependents that have not started when it ends.
+//
+// Stopping (a cancelled run, a failed one that must not go on, or services that
+// are no longer needed): whatever no worker has ends at once; whatever a worker
+// has is stopped once all its dependents, direct or not, have ended.
+#ifndef W2T_CORE_RUN_RUN_H_
+#define W2T_CORE_RUN_RUN_H_
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "core/base/definition.h"
+#include "core/base/ids.h"
+#include "core/run/lease.h"
+#include "core/run/task_state.h"
+#include "w2t/blueprint.h"
+#include "w2t/limits.h"
+
+namespace w2t {
+
+// Where a task of a run stands. 56 bytes, because there are millions.
+struct TaskRecord {
+  TaskState state = TaskState::kWaiting;
+  bool has_started : 1 = false;    // of a service: in this incarnation
+  bool has_been_up : 1 = false;    // likewise
+  bool stop_requested : 1 = false;
+  uint8_t lost_attempts = 0;
+  uint32_t satisfied = 0;   // edges
+  uint32_t impossible = 0;  // edges
+  uint32_t attempt = 0;     // latest; 0: none yet
+  WorkerNumber worker;      // of the latest attempt
+  int32_t exit_code = 0;
+  Fence fence;              // of the latest attempt
+  int64_t start_us = 0;     // of the latest attempt; 0: not yet
+  int64_t end_us = 0;       // of the task, or of its latest attempt in backoff
+};
+
+// What only some tasks have.
+struct TaskDetail {
+  std::string message;
+  uint32_t signal = 0;
+  uint64_t cpu_us = 0;
+  uint64_t max_rss_bytes = 0;
+  std::string output;
+};
+
+// Something that watchers are told. Its sequence number is its place.
+struct RunEvent {
+  int64_t time_us = 0;
+  TaskIndex task = kNoTask;  // kNoTask: the run itself changed
+  uint32_t attempt = 0;
+  WorkerNumber worker;
+  int32_t exit_code = 0;
+  TaskState state = TaskState::kUnspecified;
+};
+
+// A task that waits for its next attempt.
+struct Backoff {
+  TaskIndex task;
+  int64_t due_us;
+};
+
+// What a change of a run means for the rest of the engine. Cleared by its
+// reader.
+struct RunOutbox {
+  std::vector<TaskIndex> ready;    // may be leased now
+  std::vector<Backoff> backoff;    // become due later
+  std::vector<TaskIndex> stop;     // held tasks that must now be stopped
+  std::vector<LeaseRef> released;  // leases that ended
+};
+
+class Run {
+ public:
+  struct Spec {
+    RunNumber number;
+    std::string run_id;
+    std::string request_id;
+    bool hold = false;
+    std::shared_ptr<const Blueprint> blueprint;
+    std::shared_ptr<const Definition> definition;
+  };
+
+  Run(Spec spec, int64_t now_us, const Limits& limits);
+
+  // Facts. Each is legal only in the states that CanStart, CanReport and the
+  // like allow; the engine checks that before it makes a fact.
+  void Begin(int64_t now_us, RunOutbox* out);
+  void Lease(const LeaseRef& lease, WorkerNumber worker, int64_t now_us);
+  // `detail` may be null.
+  void Report(const LeaseRef& lease, TaskState state, int32_t exit_code,
+              const ReportDetail* detail, int64_t now_us, RunOutbox* out);
+  void Lose(const LeaseRef& lease, std::string_view reason, int64_t now_us,
+            RunOutbox* out);
+  void RetryDue(TaskIndex task, int64_t now_us, RunOutbox* out);
+  void Cancel(std::string_view reason, int64_t now_us, RunOutbox* out);
+
+  // True when `lease` is the task's live lease, held by `worker`.
+  bool Holds(const LeaseRef& lease, WorkerNumber worker) const;
+  // True when a report of `state` would change anything.
+  bool Accepts(const LeaseRef& lease, WorkerNumber worker,
+               TaskState state) const;
+
+  const Spec& spec() const { return spec_; }
+  const Blueprint& blueprint() const { return *spec_.blueprint; }
+  RunState state() const { return state_; }
+  const TaskRecord& task(TaskIndex task) const { return tasks_[task]; }
+  // Null when there is none.
+  const TaskDetail* detail(TaskIndex task) const;
+  uint32_t count(TaskState state) const {
+    return counts_[static_cast<int>(state)];
+  }
+  // 0 unless the run failed.
+  int32_t exit_code() const { return exit_code_; }
+  // Tasks that did not end well by themselves, the earliest first; at most
+  // kMaxFailures.
+  static constexpr size_t kMaxFailures = 20;
+  const std::vector<TaskIndex>& failures() const { return failures_; }
+  const std::string& cancel_reason() const { return cancel_reason_; }
+  int64_t create_us() const { return create_us_; }
+  int64_t end_us() const { return end_us_; }
+
+  // The events that are still kept: those with sequence numbers first_seq() to
+  // last_seq(), counted from 1.
+  const std::deque<RunEvent>& events() const { return events_; }
+  uint64_t last_seq() const { return last_seq_; }
+  uint64_t first_seq() const { return last_seq_ + 1 - events_.size(); }
+
+  // Dependencies that a waiting task waits for, or that skipped a skipped one.
+  // At most `most`.
+  std::vector<TaskIndex> Blockers(TaskIndex task, size_t most) const;
+
+  // Of the durable state: equal after live steps and after replay.
+  uint64_t Hash() const;
+
+ private:
+  enum class EdgeState : uint8_t { kPending, kSatisfied, kImpossible };
+  // What an edge's state depends on.
+  struct Source {
+    TaskState state;
+    bool has_started;
+    bool has_been_up;
+  };
+
+  static EdgeState Evaluate(Condition condition, const Source& source);
+  static Source SourceOf(const TaskRecord& record);
+
+  // Every change of a task goes through here: counts, event, edges.
+  void Move(TaskIndex task, TaskState state, const Source& before);
+  void UpdateEdges(TaskIndex task, const Source& before);
+  // Moves a task that no worker has to where its edges put it.
+  void Settle(TaskIndex task);
+  void EndAttempt(TaskIndex task, TaskState outcome);
+  bool WantsRetry(TaskIndex task, TaskState outcome) const;
+  int64_t BackoffUs(TaskIndex task) const;
+  void EndTask(TaskIndex task, TaskState outcome);
+  void Drain();
+  void StartStopping();
+  void Close(TaskIndex task);
+  void AddEvent(TaskIndex task);
+  void UpdateRunState();
+
+  const Spec spec_;
+  const Limits& limits_;
+  const int64_t create_us_;
+  RunState state_ = RunState::kRunning;
+  std::vector<TaskRecord> tasks_;
+  absl::flat_hash_map<TaskIndex, TaskDetail> details_;
+  std::array<uint32_t, kTaskStates> counts_{};
+  uint32_t tasks_open_ = 0;          // of kind task, without an outcome
+  uint32_t services_unsettled_ = 0;  // neither up nor ended
+  uint32_t services_open_ = 0;       // without an outcome
+  bool failed_ = false;
+  bool cancelled_ = false;           // before it was through
+  int32_t exit_code_ = 0;
+  std::string cancel_reason_;
+  std::vector<TaskIndex> failures_;
+  int64_t end_us_ = 0;
+
+  // While stopping: dependents of each task that have not closed, and which
+  // tasks have closed (ended, with all their dependents closed).
+  bool stopping_ = false;
+  std::vector<uint32_t> open_dependents_;
+
+  std::deque<RunEvent> events_;
+  uint64_t last_seq_ = 0;
+
+  // Valid during one call.
+  int64_t now_us_ = 0;
+  RunOutbox* out_ = nullptr;
+  std::vector<TaskIndex> unsettled_;  // tasks whose edges changed
+};
+
+}  // namespace w2t
+
+#endif  // W2T_CORE_RUN_RUN_H_

@@ -1,0 +1,24 @@
+# How everything is compiled: warnings, sanitizers, and the launcher.
+find_program(W2T_CCACHE ccache)
+if(W2T_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
+  set(CMAKE_CXX_COMPILER_LAUNCHER ${W2T_CCACHE})
+endif()
+
+add_library(w2t_compile INTERFACE)
+target_compile_options(w2t_compile INTERFACE -Wall -Wextra -Wno-missing-field-initializers)
+if(W2T_WERROR)
+  target_compile_options(w2t_compile INTERFACE -Werror)
+endif()
+if(W2T_SANITIZE)
+  add_compile_options(-fsanitize=${W2T_SANITIZE} -fno-omit-frame-pointer -fno-sanitize-recover=all)
+  add_link_options(-fsanitize=${W2T_SANITIZE})
+endif()
+
+# w2t_library(NAME SOURCES...): a static library w2t_NAME with the alias w2t::NAME.
+function(w2t_library name)
+  add_library(w2t_${name} STATIC ${ARGN})
+  add_library(w2t::${name} ALIAS w2t_${name})
+  set_target_properties(w2t_${name} PROPERTIES EXPORT_NAME ${name})
+  target_link_libraries(w2t_${name} PRIVATE $<BUILD_INTERFACE:w2t_compile>)
+  target_include_directories(w2t_${name} PRIVATE ${PROJECT_SOURCE_DIR})
+endfunction()

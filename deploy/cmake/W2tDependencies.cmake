@@ -1,0 +1,13 @@
+# What Debian 12 packages provide. Protobuf has no CONFIG package there.
+find_package(Threads REQUIRED)
+find_package(absl CONFIG REQUIRED)
+find_package(Protobuf MODULE REQUIRED)
+find_package(gRPC CONFIG REQUIRED)
+find_package(spdlog CONFIG REQUIRED)
+find_package(fmt CONFIG REQUIRED)
+find_package(yaml-cpp CONFIG REQUIRED)
+find_package(CLI11 CONFIG REQUIRED)
+find_package(SQLite3 REQUIRED)
+if(W2T_BUILD_TESTS)
+  find_package(GTest REQUIRED)
+endif()
