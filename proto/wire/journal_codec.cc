@@ -1,0 +1,1 @@
+#include "proto/wire/journal_codec.h"

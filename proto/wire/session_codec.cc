@@ -1,0 +1,1 @@
+#include "proto/wire/session_codec.h"

@@ -1,0 +1,85 @@
+// Journal: the durable, ordered batches of facts. A daemon's state is the fold
+// of all of them.
+//
+//   auto journal = Journal::Open({.directory = "/var/lib/w2t"});
+//   (*journal)->Replay([&](uint64_t batch, std::string_view bytes) { ... });
+//   (*journal)->Append(epoch, bytes);  // returns once it is durable
+//
+// The interface is what a store must offer; Open gives the embedded one, SQLite
+// in WAL mode with synchronous=FULL, one row for each batch. What is in a batch
+// is its user's affair.
+//
+// Not thread-safe: one thread, the daemon's loop, uses it. Housekeeping goes on
+// in a thread of its own, away from Append.
+#ifndef W2T_SERVER_JOURNAL_JOURNAL_H_
+#define W2T_SERVER_JOURNAL_JOURNAL_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+
+namespace w2t {
+
+struct JournalOptions {
+  // Made when it is missing, for its owner only. Holds journal.db with SQLite's
+  // two companions, and journal.lock.
+  std::string directory;
+  // Largest batch.
+  uint64_t max_batch_bytes = 512 * 1024 * 1024;
+  // Size of the write-ahead log from which on it is moved into the database, in
+  // the background.
+  uint64_t checkpoint_bytes = 4 * 1024 * 1024;
+  // Size of the write-ahead log at which Append itself waits for that.
+  uint64_t max_wal_bytes = 256 * 1024 * 1024;
+};
+
+class Journal {
+ public:
+  // Numbers of batches count up from 1.
+  using Visitor =
+      absl::FunctionRef<absl::Status(uint64_t batch, std::string_view bytes)>;
+
+  // Takes the journal in `directory` for this process until it is destroyed.
+  // FAILED_PRECONDITION when another process has it, which is then named, or
+  // when a newer version made it; DATA_LOSS when it is no journal;
+  // RESOURCE_EXHAUSTED when the disk is full; UNAVAILABLE for other errors of
+  // the system.
+  static absl::StatusOr<std::unique_ptr<Journal>> Open(
+      const JournalOptions& options);
+
+  virtual ~Journal() = default;
+  Journal(const Journal&) = delete;
+  Journal& operator=(const Journal&) = delete;
+
+  // Shows every batch to `visit`, in order; `bytes` are valid during the call.
+  // DATA_LOSS naming the batch that is damaged or missing; else the first error
+  // that `visit` returned.
+  virtual absl::Status Replay(Visitor visit) = 0;
+
+  // Makes a batch durable. `epoch` counts the starts of daemons on this journal
+  // and never falls: FAILED_PRECONDITION for one that is below the latest,
+  // because another daemon has taken over.
+  // RESOURCE_EXHAUSTED when the batch is too large or the disk is full: nothing
+  // was written, and the same batch may be tried again.
+  // UNAVAILABLE after any other error: whether the batch is durable is unknown,
+  // and every further Append fails the same way until the journal is opened
+  // anew.
+  virtual absl::Status Append(uint64_t epoch, std::string_view bytes) = 0;
+
+  // Number of the latest batch. 0: none.
+  virtual uint64_t last_batch() const = 0;
+  // Epoch of the latest batch. 0: none.
+  virtual uint64_t last_epoch() const = 0;
+
+ protected:
+  Journal() = default;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_SERVER_JOURNAL_JOURNAL_H_

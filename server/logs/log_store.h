@@ -1,0 +1,160 @@
+// LogStore: what attempts printed, in one file for each attempt,
+// <directory>/<run id>/<task index>.<attempt>.
+//
+//   store->Append(std::move(pieces), [] { /* written: acknowledge */ });
+//   LogCursor cursor(offset);
+//   LogRead read = store->Read({"shop-7", 3, 1}, &cursor, 65536);
+//
+// Output is kept as well as the disk allows and is never synced: after a crash
+// of the machine its end may be missing, and what is left stays readable. One
+// thread of the store's own does all writing, from a bounded queue.
+// Thread-safe.
+#ifndef W2T_SERVER_LOGS_LOG_STORE_H_
+#define W2T_SERVER_LOGS_LOG_STORE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "w2t/v1/run_service.pb.h"
+
+namespace w2t {
+
+struct LogStoreOptions {
+  // Made when it is missing, for its owner only.
+  std::string directory;
+  // Largest file of one attempt. What is printed beyond that is left out, and
+  // readers are told how many bytes that were.
+  uint64_t max_log_bytes = 64 * 1024 * 1024;
+  // Most bytes that wait for the writer.
+  uint64_t max_queue_bytes = 16 * 1024 * 1024;
+  // Most files that the writer keeps open.
+  uint32_t max_open_files = 128;
+  // Called in the writer's thread when writing fails after it had worked, so
+  // once for a full disk. Output that cannot be written is counted as left out.
+  absl::AnyInvocable<void(const absl::Status&)> on_error;
+};
+
+// Names the output of one attempt.
+struct LogName {
+  std::string run_id;
+  uint32_t task = 0;     // index
+  uint32_t attempt = 0;  // from 1
+
+  bool operator==(const LogName&) const = default;
+  template <typename H>
+  friend H AbslHashValue(H h, const LogName& n) {
+    return H::combine(std::move(h), n.run_id, n.task, n.attempt);
+  }
+};
+
+// A piece of output on its way into the store.
+struct LogPiece {
+  LogName name;
+  v1::LogChunk chunk;
+};
+
+// Where a reader stands. One that is kept from call to call makes reading on
+// cheap; a new one at an old offset means the same.
+class LogCursor {
+ public:
+  explicit LogCursor(uint64_t offset = 0) : offset_(offset) {}
+  // Byte of the recorded output.
+  uint64_t offset() const { return offset_; }
+
+ private:
+  friend class LogFileReader;
+  uint64_t offset_;
+  uint64_t frame_at_ = 0;      // in the file; 0: not known yet
+  uint64_t frame_offset_ = 0;  // of the output, where that frame begins
+  uint64_t dropped_told_ = 0;  // of what was left out at the end
+};
+
+struct LogRead {
+  std::vector<v1::LogChunk> chunks;
+  // True when there is nothing behind these, now or later.
+  bool eof = false;
+};
+
+// Ends the calls when it is destroyed: afterwards none is under way. Must not
+// be destroyed inside its own call. May outlive the store.
+class LogSubscription {
+ public:
+  class Impl;
+  LogSubscription() = default;
+  explicit LogSubscription(std::shared_ptr<Impl> impl);
+  ~LogSubscription();
+  LogSubscription(LogSubscription&&) = default;
+  LogSubscription& operator=(LogSubscription&& other);
+
+ private:
+  std::shared_ptr<Impl> impl_;
+};
+
+class LogStore {
+ public:
+  struct Stats {
+    uint64_t queued_bytes = 0;   // waiting for the writer
+    uint64_t written_bytes = 0;  // of output, since the start
+    uint64_t dropped_bytes = 0;  // left out by the store, since the start
+    uint64_t open_files = 0;
+  };
+
+  // UNAVAILABLE when `directory` cannot be made or used.
+  static absl::StatusOr<std::unique_ptr<LogStore>> Open(
+      LogStoreOptions options);
+  // Writes what is queued, then stops.
+  ~LogStore();
+  LogStore(const LogStore&) = delete;
+  LogStore& operator=(const LogStore&) = delete;
+
+  // Queues pieces, in order. Never waits: false, with both arguments left as
+  // they are, when the queue is full. The caller then holds the pieces and
+  // their acknowledgement back and tries again after WhenRoom. `done` may be
+  // null; it is called in the writer's thread once readers see the pieces, in
+  // the order of the calls, and must not wait.
+  bool Append(std::vector<LogPiece>&& pieces,
+              absl::AnyInvocable<void()>&& done);
+  // Calls `room` once, as soon as the queue is at most half full: in the
+  // writer's thread, or at once in the caller's.
+  void WhenRoom(absl::AnyInvocable<void()> room);
+
+  // The attempt will print nothing more. Takes its place in the queue, behind
+  // the pieces that were appended before, and is never refused.
+  void MarkEnded(const LogName& name);
+  // Removes all output of a run. Takes its place in the queue likewise.
+  void Forget(const std::string& run_id);
+
+  // Reads on from `cursor`: at most `max_bytes` of output, or one piece when
+  // that is larger; nothing when there is nothing new. An attempt without any
+  // output is no error. `ended` tells that the caller knows the attempt to have
+  // ended; a subscriber is also told by the store. DATA_LOSS when the file is
+  // damaged, UNAVAILABLE when it cannot be read. Reads the disk: not for the
+  // daemon's loop.
+  absl::StatusOr<LogRead> Read(const LogName& name, LogCursor* cursor,
+                               uint64_t max_bytes, bool ended) const;
+  // Calls `changed` in the writer's thread whenever there is more to read, and
+  // when the attempt has ended. To miss nothing: subscribe first, ask whether
+  // the attempt has ended next, then read. `changed` must not wait.
+  LogSubscription Subscribe(const LogName& name,
+                            absl::AnyInvocable<void()> changed);
+
+  Stats stats() const;
+  // Waits until everything that was queued before has been written. For tests
+  // and shutdown.
+  void Flush();
+
+ private:
+  class Impl;
+  explicit LogStore(std::unique_ptr<Impl> impl);
+  std::unique_ptr<Impl> impl_;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_SERVER_LOGS_LOG_STORE_H_
