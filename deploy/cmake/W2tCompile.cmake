@@ -14,6 +14,10 @@ if(W2T_SANITIZE)
   add_link_options(-fsanitize=${W2T_SANITIZE})
 endif()
 
+if(W2T_BUILD_FUZZERS)
+  add_compile_options(-fsanitize=fuzzer-no-link)
+endif()
+
 # w2t_library(NAME SOURCES...): a static library w2t_NAME with the alias w2t::NAME.
 function(w2t_library name)
   add_library(w2t_${name} STATIC ${ARGN})
