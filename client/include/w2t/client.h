@@ -1,0 +1,180 @@
+// Client: talks to a w2t daemon over gRPC.
+//
+//   absl::StatusOr<std::unique_ptr<w2t::Client>> client =
+//       w2t::Client::Connect("127.0.0.1:7420");
+//   if (!client.ok()) return client.status();
+//
+//   absl::StatusOr<w2t::v1::SubmitRunResponse> submitted =
+//       (*client)->Submit(std::move(graph));
+//   if (!submitted.ok()) return submitted.status();
+//   absl::StatusOr<w2t::v1::Run> ended = (*client)->Wait(submitted->run_id());
+//
+// Unary calls have a deadline (ClientOptions::call_timeout) and may be repeated
+// without harm: when a connection breaks while a call is on its way, the call
+// is sent again until its deadline. That includes Submit, which carries a
+// request_id. A daemon that cannot be reached at all is reported at once.
+//
+// Streams (Watch, ReadLogs) ride through a lost connection: they dial again for
+// up to ClientOptions::resume_for and go on where they were. They block the
+// calling thread and end early when their stop_token is triggered, with
+// CANCELLED.
+//
+// Errors are those of the service, with the same code and message; the typed
+// detail, where there is one, is found by w2t::wire::DetailOf. Errors of the
+// connection name the address:
+//
+//   UNAVAILABLE: cannot reach w2td at 127.0.0.1:7420: connection refused
+//   DEADLINE_EXCEEDED: w2td at 127.0.0.1:7420 gave no answer within 30s
+//
+// IsUnreachable tells these from an error that a daemon has sent. A task's
+// failure is never an error here: it is an outcome, found in v1::Run.
+//
+// Thread-safe: any number of threads may share one Client. It must outlive the
+// calls that are made on it. Do not use it for a worker: see <w2t/worker.h>.
+#ifndef W2T_CLIENT_H_
+#define W2T_CLIENT_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <stop_token>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "w2t/v1/admin_service.pb.h"
+#include "w2t/v1/graph.pb.h"
+#include "w2t/v1/run.pb.h"
+#include "w2t/v1/run_service.pb.h"
+
+namespace w2t {
+
+// Where a daemon listens, unless it is told otherwise.
+inline constexpr char kDefaultAddress[] = "127.0.0.1:7420";
+
+struct ClientOptions {
+  // Longest that a unary call may take, with its repetitions.
+  absl::Duration call_timeout = absl::Seconds(30);
+  // How long a stream tries to get back to a daemon that it has lost.
+  absl::Duration resume_for = absl::Minutes(2);
+};
+
+struct SubmitOptions {
+  // Keep services up after the last task has ended, until the run is cancelled.
+  bool hold = false;
+  // At most 128 bytes. Empty: one is made at random. Name it to make a submit
+  // repeatable across processes.
+  std::string request_id;
+};
+
+struct WatchOptions {
+  // Resume after this event, without a snapshot. 0: a snapshot first.
+  uint64_t after_seq = 0;
+  // Called when the connection was lost and is being dialled again.
+  std::function<void(const absl::Status&)> on_interrupted;
+};
+
+struct LogOptions {
+  // From 1. 0: the latest.
+  uint32_t attempt = 0;
+  // Start at this byte of the recorded output.
+  uint64_t offset = 0;
+  // Go on until the attempt has ended.
+  bool follow = false;
+};
+
+class Client {
+ public:
+  // `address` is "unix:PATH" or "HOST:PORT". Only INVALID_ARGUMENT, for an
+  // address of neither form: dialling starts with the first call, and that call
+  // says what stands in the way.
+  static absl::StatusOr<std::unique_ptr<Client>> Connect(
+      std::string_view address, const ClientOptions& options = {});
+  ~Client();
+  Client(const Client&) = delete;
+  Client& operator=(const Client&) = delete;
+
+  const std::string& address() const;
+
+  // Returns once the daemon is ready to take runs (grpc.health.v1), and
+  // UNAVAILABLE or CANCELLED otherwise.
+  absl::Status WaitUntilServing(absl::Time deadline, std::stop_token stop = {});
+
+  // Checks a graph without running it. A faulty graph is an answer, not an
+  // error.
+  absl::StatusOr<v1::ValidateGraphResponse> Validate(v1::Graph graph);
+
+  // Hands a graph over for execution. When it returns, the run is durable.
+  // INVALID_ARGUMENT with every fault as a typed detail; ALREADY_EXISTS when
+  // the request_id was used with another graph; RESOURCE_EXHAUSTED when a bound
+  // of the daemon is hit.
+  absl::StatusOr<v1::SubmitRunResponse> Submit(
+      v1::Graph graph, const SubmitOptions& options = {});
+
+  // NOT_FOUND.
+  absl::StatusOr<v1::Run> GetRun(std::string_view run_id);
+  // One page of runs, the newest first. `page_size` 0: the daemon's default.
+  absl::StatusOr<v1::ListRunsResponse> ListRuns(
+      uint32_t page_size = 0, std::string_view page_token = {});
+  // The run with the highest number. NOT_FOUND when there is none yet.
+  absl::StatusOr<v1::Run> LatestRun();
+
+  // Calls `each` for the tasks of a run in the order of the graph, page by
+  // page, until it returns false. With `states`, only for tasks in one of them.
+  // NOT_FOUND.
+  absl::Status ForEachTask(std::string_view run_id,
+                           const std::vector<v1::TaskState>& states,
+                           absl::FunctionRef<bool(const v1::TaskStatus&)> each);
+
+  // Calls `on_item` with a snapshot (in parts when it is large), then with
+  // every event of the run in order and without gaps, and at last with the run
+  // as it ended; then returns OK. After a lost connection it goes on after the
+  // last event. Only when the daemon no longer keeps that event a new snapshot
+  // comes, which replaces all that was told before.
+  absl::Status Watch(
+      std::string_view run_id, const WatchOptions& options,
+      absl::FunctionRef<void(const v1::WatchRunResponse&)> on_item,
+      std::stop_token stop = {});
+
+  // Blocks until the run has ended.
+  absl::StatusOr<v1::Run> Wait(std::string_view run_id,
+                               std::stop_token stop = {});
+
+  // Stops a run: nothing new starts, what runs is stopped in reverse order.
+  // Cancelling twice, or a run that has ended, is no error. NOT_FOUND.
+  absl::StatusOr<v1::Run> Cancel(std::string_view run_id,
+                                 std::string_view reason = {});
+
+  // Calls `on_item` with what a task printed, in order. After a lost connection
+  // it goes on at the same byte. NOT_FOUND.
+  absl::Status ReadLogs(
+      std::string_view run_id, std::string_view task, const LogOptions& options,
+      absl::FunctionRef<void(const v1::ReadLogsResponse&)> on_item,
+      std::stop_token stop = {});
+
+  // All workers that the daemon knows, by name.
+  absl::StatusOr<v1::ListWorkersResponse> ListWorkers();
+  // Lets a worker finish what it has and gives it nothing new; `undo` takes
+  // that back. NOT_FOUND.
+  absl::StatusOr<v1::Worker> DrainWorker(std::string_view name,
+                                         bool undo = false);
+  absl::StatusOr<v1::GetServerInfoResponse> GetServerInfo();
+
+ private:
+  class Impl;
+  explicit Client(std::unique_ptr<Impl> impl);
+
+  std::unique_ptr<Impl> impl_;
+};
+
+// True for an error of the connection: no daemon was reached, or it did not
+// answer in time.
+bool IsUnreachable(const absl::Status& status);
+
+}  // namespace w2t
+
+#endif  // W2T_CLIENT_H_

@@ -1,0 +1,124 @@
+#include <fmt/format.h>
+
+#include <utility>
+
+#include "client/lib/impl.h"
+#include "w2t/client.h"
+
+namespace w2t {
+
+namespace {
+
+bool IsEnded(v1::RunState state) {
+  return state == v1::RUN_STATE_SUCCEEDED || state == v1::RUN_STATE_FAILED ||
+         state == v1::RUN_STATE_CANCELLED;
+}
+
+// Follows the sequence numbers of a watch.
+class WatchCursor {
+ public:
+  explicit WatchCursor(uint64_t after_seq) : after_seq_(after_seq) {}
+
+  uint64_t after_seq() const { return after_seq_; }
+  void Restart() { after_seq_ = 0; }
+
+  absl::Status Advance(const v1::WatchRunResponse& item) {
+    if (item.has_snapshot()) {
+      if (item.snapshot().last()) after_seq_ = item.snapshot().seq();
+    } else if (item.has_events()) {
+      const v1::EventBatch& events = item.events();
+      if (events.first_seq() != after_seq_ + 1) {
+        return absl::InternalError(fmt::format(
+            "the daemon sent event {} after event {}; this is its fault",
+            events.first_seq(), after_seq_));
+      }
+      after_seq_ += events.task_size();
+    }
+    return absl::OkStatus();
+  }
+
+ private:
+  uint64_t after_seq_;
+};
+
+}  // namespace
+
+absl::Status Client::Watch(
+    std::string_view run_id, const WatchOptions& options,
+    absl::FunctionRef<void(const v1::WatchRunResponse&)> on_item,
+    std::stop_token stop) {
+  WatchCursor cursor(options.after_seq);
+  bool begun = false;
+  Impl::Stream<v1::WatchRunResponse> stream;
+  stream.open = [&](grpc::ClientContext* context) {
+    v1::WatchRunRequest request;
+    request.set_run_id(std::string(run_id));
+    request.set_after_seq(cursor.after_seq());
+    return impl_->runs->WatchRun(context, request);
+  };
+  stream.on_item = [&](const v1::WatchRunResponse& item) -> Reading {
+    begun = true;
+    if (absl::Status status = cursor.Advance(item); !status.ok()) {
+      return {.status = std::move(status)};
+    }
+    on_item(item);
+    return {.done = item.has_ended()};
+  };
+  stream.recover = [&](const grpc::Status& status) {
+    const bool compacted =
+        begun && cursor.after_seq() != 0 &&
+        status.error_code() == grpc::StatusCode::OUT_OF_RANGE;
+    if (compacted) cursor.Restart();
+    return compacted;
+  };
+  stream.on_interrupted = options.on_interrupted;
+  return impl_->Read(stream, stop);
+}
+
+absl::StatusOr<v1::Run> Client::Wait(std::string_view run_id,
+                                     std::stop_token stop) {
+  v1::Run ended;
+  Impl::Stream<v1::WatchRunResponse> stream;
+  stream.open = [&](grpc::ClientContext* context) {
+    v1::WatchRunRequest request;
+    request.set_run_id(std::string(run_id));
+    request.set_end_only(true);
+    return impl_->runs->WatchRun(context, request);
+  };
+  stream.on_item = [&](const v1::WatchRunResponse& item) -> Reading {
+    const bool in_snapshot =
+        item.has_snapshot() && IsEnded(item.snapshot().run().state());
+    if (item.has_ended()) ended = item.ended();
+    if (in_snapshot) ended = item.snapshot().run();
+    return {.done = item.has_ended() || in_snapshot};
+  };
+  const absl::Status status = impl_->Read(stream, stop);
+  if (!status.ok()) return status;
+  return ended;
+}
+
+absl::Status Client::ReadLogs(
+    std::string_view run_id, std::string_view task, const LogOptions& options,
+    absl::FunctionRef<void(const v1::ReadLogsResponse&)> on_item,
+    std::stop_token stop) {
+  v1::ReadLogsRequest request;
+  request.set_run_id(std::string(run_id));
+  request.set_task(std::string(task));
+  request.set_attempt(options.attempt);
+  request.set_offset(options.offset);
+  request.set_follow(options.follow);
+  Impl::Stream<v1::ReadLogsResponse> stream;
+  stream.ends_with_ok = true;
+  stream.open = [&](grpc::ClientContext* context) {
+    return impl_->runs->ReadLogs(context, request);
+  };
+  stream.on_item = [&](const v1::ReadLogsResponse& item) -> Reading {
+    on_item(item);
+    request.set_offset(item.next_offset());
+    if (request.attempt() == 0) request.set_attempt(item.attempt());
+    return {};
+  };
+  return impl_->Read(stream, stop);
+}
+
+}  // namespace w2t
