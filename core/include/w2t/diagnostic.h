@@ -54,7 +54,10 @@ class Diagnostics {
   // A bound was exceeded: "`what` has `value`; the limit `limit_name` is ...".
   void AddLimit(std::string_view what, std::string_view field,
                 std::string_view limit_name, uint64_t limit, uint64_t value);
+  // Counts faults that nobody spelled out, because the list is full.
+  void AddUnlisted(size_t faults) { total_ += faults; }
 
+  bool full() const { return listed_.size() >= kMaxListed; }
   bool empty() const { return total_ == 0; }
   size_t total() const { return total_; }
   const std::vector<Diagnostic>& listed() const { return listed_; }
