@@ -1,7 +1,9 @@
 #include <algorithm>
 #include <memory>
 #include <numeric>
+#include <string>
 #include <utility>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
@@ -17,6 +19,18 @@ namespace {
 constexpr int kMaxSuggestions = 20;
 
 absl::string_view View(std::string_view s) { return {s.data(), s.size()}; }
+
+// "a -> b -> a"; of a long path only the beginning and the end.
+std::string PathInWords(const std::vector<std::string>& path) {
+  constexpr size_t kMaxShown = 20;
+  if (path.size() <= kMaxShown) {
+    return fmt::format("{}", fmt::join(path, " -> "));
+  }
+  const auto cut = path.begin() + kMaxShown - 1;
+  return fmt::format("{} -> ({} more) -> {}",
+                     fmt::join(path.begin(), cut, " -> "),
+                     path.size() - kMaxShown, path.back());
+}
 
 }  // namespace
 
@@ -249,9 +263,9 @@ class BlueprintBuilder {
       path.push_back(spec(cycle.front()).name);
       const TaskIndex first = cycle.front();
       const uint32_t position = PositionOf(first, path[1]);
-      Diagnostic fault = EdgeFault(
-          first, position, DiagnosticCode::kCycle,
-          fmt::format("dependency cycle: {}", fmt::join(path, " -> ")));
+      Diagnostic fault =
+          EdgeFault(first, position, DiagnosticCode::kCycle,
+                    fmt::format("dependency cycle: {}", PathInWords(path)));
       fault.path = std::move(path);
       faults_.Add(std::move(fault));
     }

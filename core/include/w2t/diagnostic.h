@@ -51,7 +51,7 @@ class Diagnostics {
   static constexpr size_t kMaxListed = 100;
 
   void Add(Diagnostic diagnostic);
-  // A bound was exceeded: "`what` has `value`; the limit `limit_name` is ...".
+  // A bound was exceeded: "`what` is `value`; the limit `limit_name` is ...".
   void AddLimit(std::string_view what, std::string_view field,
                 std::string_view limit_name, uint64_t limit, uint64_t value);
   // Counts faults that nobody spelled out, because the list is full.
