@@ -1,8 +1,8 @@
-// Reads what people write: the graph file (YAML or JSON), process-compose files,
-// and WfFormat workflow traces. All become the same v1.Graph.
+// Reads what people write: the graph file (YAML or JSON), process-compose
+// files, and WfFormat workflow traces. All become the same v1.Graph.
 //
-// Every fault of a file is reported at once, each with its line and column: what
-// the file's syntax forbids, and what Blueprint::Build finds in the graph.
+// Every fault of a file is reported at once, each with its line and column:
+// what the file's syntax forbids, and what Blueprint::Build finds in the graph.
 #ifndef W2T_CLIENT_GRAPHFILE_GRAPH_FILE_H_
 #define W2T_CLIENT_GRAPHFILE_GRAPH_FILE_H_
 
@@ -29,7 +29,7 @@ struct Options {
   Format format = Format::kDetect;
   // WfFormat only: how long a task lasts, as a multiple of its recorded time.
   double time_scale = 1.0;
-  // Largest file, in bytes.
+  // Largest file, in bytes; at most 4 GiB.
   uint64_t max_file_bytes = 64 * 1024 * 1024;
   Limits limits;
 };
@@ -56,6 +56,7 @@ struct LoadResult {
   std::vector<std::string> notes;
 
   std::vector<Fault> faults;  // in the order of the file; at most 100
+  uint64_t total_faults = 0;  // with those that are not listed
 };
 
 // Reads a file; "-" is standard input.

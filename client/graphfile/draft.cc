@@ -1,0 +1,174 @@
+#include "client/graphfile/draft.h"
+
+#include <fmt/format.h>
+#include <google/protobuf/io/coded_stream.h>
+#include <google/protobuf/io/zero_copy_stream_impl_lite.h>
+
+#include <algorithm>
+#include <charconv>
+#include <optional>
+#include <utility>
+
+#include "proto/wire/graph_codec.h"
+
+namespace w2t::graphfile {
+namespace {
+
+// Equal actions have equal bytes.
+std::string SerializeStably(const v1::Action& action) {
+  std::string bytes;
+  {
+    google::protobuf::io::StringOutputStream stream(&bytes);
+    google::protobuf::io::CodedOutputStream coded(&stream);
+    coded.SetSerializationDeterministic(true);
+    action.SerializeToCodedStream(&coded);
+  }
+  return bytes;
+}
+
+// Where the same thing has one name in v1.Graph and another one in files.
+struct Spelling {
+  std::string_view field;
+  std::string_view key;
+};
+constexpr Spelling kSpellings[] = {
+    {"initial_backoff", "backoff"},
+    {"max_backoff", "backoff"},
+    {"argv", "command"},
+    {"shell", "command"},
+    {"shell_program", "command"},
+    {"log_regex", "log"},
+    {"log_text", "log"},
+    {"env", "environment"},
+    {"dir", "working_dir"},
+    {"ready", "readiness_probe"},
+    {"log_text", "ready_log_line"},
+    {"ready", "ready_log_line"},
+    {"retry", "availability"},
+    {"stop", "shutdown"},
+};
+
+// "depends_on[3]" is {"depends_on", 3}.
+struct Step {
+  std::string_view name;
+  std::optional<uint32_t> index;
+};
+
+// Takes one step off the front of a field's path.
+Step TakeStep(std::string_view& path) {
+  const size_t end = std::min(path.find('.'), path.size());
+  std::string_view step = path.substr(0, end);
+  path.remove_prefix(std::min(end + 1, path.size()));
+  const size_t bracket = step.find('[');
+  if (bracket == std::string_view::npos) return {step, std::nullopt};
+  uint32_t index = 0;
+  const std::string_view digits = step.substr(bracket + 1);
+  const auto parsed =
+      std::from_chars(digits.data(), digits.data() + digits.size(), index);
+  if (parsed.ec != std::errc()) return {step.substr(0, bracket), std::nullopt};
+  return {step.substr(0, bracket), index};
+}
+
+// The entry of `map` that says what `field` holds, or an absent one.
+Entry Follow(const Value& map, std::string_view field) {
+  for (const Entry& entry : map.Entries()) {
+    if (entry.key.text() == field) return entry;
+    for (const Spelling& spelling : kSpellings) {
+      if (spelling.field == field && spelling.key == entry.key.text()) {
+        return entry;
+      }
+    }
+  }
+  return {};
+}
+
+}  // namespace
+
+void Draft::Add(TaskDraft draft, const Field& body, const Value& defaults) {
+  origins_.push_back({body.key_at, body.value, defaults, edges_.size()});
+  for (EdgeDraft& edge : draft.edges) {
+    *draft.task.add_depends_on() = std::move(edge.dependency);
+    edges_.push_back(edge.at);
+  }
+  v1::Action action = std::move(draft.rest);
+  if (draft.has_handler) {
+    *action.mutable_handler() = std::move(draft.handler);
+  } else {
+    *action.mutable_exec() = std::move(draft.exec);
+  }
+  draft.task.set_action(AddAction(action));
+  *graph_.add_tasks() = std::move(draft.task);
+}
+
+uint32_t Draft::AddAction(const v1::Action& action) {
+  std::string bytes = SerializeStably(action);
+  const auto it = actions_.find(bytes);
+  if (it != actions_.end()) return it->second;
+  if (action_bytes_ > kMaxActionBytes) return 0;
+  action_bytes_ += bytes.size();
+  if (action_bytes_ > kMaxActionBytes) {
+    context_.faults.Add(origins_.back().name_at,
+                        fmt::format("the commands of this graph take more than "
+                                    "{} bytes; the limit max_graph_bytes is {}",
+                                    kMaxActionBytes, kMaxActionBytes));
+    return 0;
+  }
+  const auto number = static_cast<uint32_t>(graph_.actions_size());
+  actions_.emplace(std::move(bytes), number);
+  *graph_.add_actions() = action;
+  action_task_.push_back(static_cast<uint32_t>(origins_.size()) - 1);
+  return number;
+}
+
+std::shared_ptr<const Blueprint> Draft::Check() {
+  const wire::DecodedGraph decoded =
+      wire::DecodeGraph(graph_, context_.options.limits);
+  for (const Diagnostic& fault : decoded.faults.listed()) {
+    context_.faults.Add(Locate(fault), fault.message);
+  }
+  return context_.faults.empty() ? decoded.blueprint : nullptr;
+}
+
+Position Draft::Locate(const Diagnostic& fault) const {
+  std::string_view field = fault.field;
+  if (field.starts_with("graph.")) field.remove_prefix(6);
+  Step step = TakeStep(field);
+  uint32_t task = fault.task;
+  if (step.name == "actions" && step.index &&
+      *step.index < action_task_.size()) {
+    task = action_task_[*step.index];
+  } else if (step.name == "tasks" && step.index) {
+    task = *step.index;
+  } else {
+    field = {};
+  }
+  if (task >= origins_.size()) return {};
+  const Origin& origin = origins_[task];
+  const uint64_t edges_end = task + 1 < origins_.size()
+                                 ? origins_[task + 1].first_edge
+                                 : edges_.size();
+  if (fault.dependency != Diagnostic::kNone &&
+      origin.first_edge + fault.dependency < edges_end) {
+    return edges_[origin.first_edge + fault.dependency];
+  }
+  return LocateField(origin, field);
+}
+
+Position Draft::LocateField(const Origin& origin,
+                            std::string_view field) const {
+  for (const Value& start : {origin.body, origin.defaults}) {
+    Position at;
+    Value here = start;
+    std::string_view path = field;
+    while (!path.empty()) {
+      const Entry entry = Follow(here, TakeStep(path).name);
+      if (!entry.key.is_scalar()) continue;
+      at = entry.value.is_null() ? entry.key.at() : entry.value.at();
+      here = entry.value;
+    }
+    if (at.line != 0) return at;
+  }
+  return origin.name_at;
+}
+
+}  // namespace w2t::graphfile

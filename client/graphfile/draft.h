@@ -1,0 +1,90 @@
+// A graph while it is put together from a file, and where each part of it
+// stands in that file.
+#ifndef W2T_CLIENT_GRAPHFILE_DRAFT_H_
+#define W2T_CLIENT_GRAPHFILE_DRAFT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "client/graphfile/document.h"
+#include "client/graphfile/fields.h"
+#include "w2t/blueprint.h"
+#include "w2t/v1/graph.pb.h"
+
+namespace w2t::graphfile {
+
+// A dependency, and where the file says so.
+struct EdgeDraft {
+  v1::Dependency dependency;
+  Position at;
+};
+
+// One task as far as it has been read. Its action is put together last, because
+// keys come in any order.
+struct TaskDraft {
+  v1::Task task;
+  std::vector<EdgeDraft> edges;
+
+  v1::ExecAction exec;
+  v1::HandlerAction handler;
+  bool has_command = false;
+  bool has_handler = false;
+  v1::Action rest;  // timeout, ready, stop
+
+  // What it does was said by the defaults, and the task may say otherwise.
+  bool defaulted_action = false;
+
+  // The last of the task's keys that only a command takes, and that only a
+  // handler takes; the name is empty when there was none.
+  Field exec_only;
+  Field handler_only;
+};
+
+class Draft {
+ public:
+  // Actions of one graph may take this much, serialized. What can be handed to
+  // a daemon ends at 2 GiB.
+  static constexpr uint64_t kMaxActionBytes = 1ull << 30;
+
+  explicit Draft(Context& context) : context_(context) {}
+
+  v1::Graph& graph() { return graph_; }
+
+  // Adds a task. `body` holds its name's place and what is said below it;
+  // `defaults` is what counts where the body says nothing.
+  void Add(TaskDraft draft, const Field& body, const Value& defaults);
+
+  // Checks the whole graph and notes each fault where the file gives rise to
+  // it. Null when there are faults.
+  std::shared_ptr<const Blueprint> Check();
+
+  v1::Graph TakeGraph() { return std::move(graph_); }
+
+ private:
+  struct Origin {
+    Position name_at;
+    Value body;
+    Value defaults;
+    uint64_t first_edge;
+  };
+
+  uint32_t AddAction(const v1::Action& action);
+  Position Locate(const Diagnostic& fault) const;
+  Position LocateField(const Origin& origin, std::string_view field) const;
+
+  Context& context_;
+  v1::Graph graph_;
+  std::vector<Origin> origins_;        // of each task
+  std::vector<Position> edges_;        // of all tasks, one after the other
+  std::vector<uint32_t> action_task_;  // the first task of each action
+  absl::flat_hash_map<std::string, uint32_t> actions_;
+  uint64_t action_bytes_ = 0;
+};
+
+}  // namespace w2t::graphfile
+
+#endif  // W2T_CLIENT_GRAPHFILE_DRAFT_H_

@@ -1,0 +1,122 @@
+// What a task waits for: depends_on, conditions and trigger.
+#include <fmt/format.h>
+
+#include <limits>
+#include <utility>
+
+#include "client/graphfile/task_keys.h"
+#include "core/graph/suggest.h"
+
+namespace w2t::graphfile {
+namespace {
+
+struct ConditionWord {
+  std::string_view word;
+  v1::Condition condition;
+};
+constexpr ConditionWord kConditions[] = {
+    {"succeeded", v1::CONDITION_SUCCEEDED},
+    {"finished", v1::CONDITION_FINISHED},
+    {"failed", v1::CONDITION_FAILED},
+    {"started", v1::CONDITION_STARTED},
+    {"ready", v1::CONDITION_READY},
+    {"service_started", v1::CONDITION_STARTED},
+    {"service_healthy", v1::CONDITION_READY},
+    {"service_completed_successfully", v1::CONDITION_SUCCEEDED},
+    {"process_started", v1::CONDITION_STARTED},
+    {"process_healthy", v1::CONDITION_READY},
+    {"process_log_ready", v1::CONDITION_READY},
+    {"process_completed", v1::CONDITION_FINISHED},
+    {"process_completed_successfully", v1::CONDITION_SUCCEEDED},
+};
+
+void ReadEdgeCondition(Context& context, const Field& field,
+                       v1::Dependency& dependency) {
+  const std::optional<v1::Condition> condition = ReadCondition(context, field);
+  if (condition) dependency.set_condition(*condition);
+}
+
+constexpr KeyReader<v1::Dependency> kEdgeKeys[] = {
+    {"condition", ReadEdgeCondition}};
+constexpr std::string_view kUnservedEdgeKeys[] = {"ready", "required",
+                                                  "restart"};
+
+void AddEdge(Context& context, const Field& item, TaskDraft& draft) {
+  std::optional<std::string> name = ReadNonEmptyText(context, item);
+  if (!name) return;
+  EdgeDraft& edge = draft.edges.emplace_back();
+  edge.dependency.set_task(*std::move(name));
+  edge.at = item.at();
+}
+
+}  // namespace
+
+std::optional<v1::Condition> ParseCondition(std::string_view word) {
+  for (const ConditionWord& known : kConditions) {
+    if (known.word == word) return known.condition;
+  }
+  return std::nullopt;
+}
+
+std::optional<v1::Condition> ReadCondition(Context& context,
+                                           const Field& field) {
+  if (!field.value.is_scalar()) {
+    WrongValue(context, field, "a condition such as succeeded or ready");
+    return std::nullopt;
+  }
+  const std::string_view word = field.value.text();
+  const std::optional<v1::Condition> condition = ParseCondition(word);
+  if (condition) return condition;
+  const std::string_view meant =
+      Suggest(word, std::size(kConditions),
+              [](size_t i) { return kConditions[i].word; });
+  context.faults.Add(
+      field.at(),
+      meant.empty()
+          ? fmt::format("unknown condition \"{}\"; there are succeeded, "
+                        "finished, failed, started and ready",
+                        word)
+          : fmt::format("unknown condition \"{}\"; did you mean \"{}\"?", word,
+                        meant));
+  return std::nullopt;
+}
+
+void ReadDependsOn(Context& context, const Field& field, TaskDraft& draft) {
+  draft.edges.clear();
+  if (field.value.is_scalar()) return AddEdge(context, field, draft);
+  if (field.value.is_list()) {
+    for (const Value& item : field.value.Items()) {
+      AddEdge(context, {field.name, field.key_at, item}, draft);
+    }
+    return;
+  }
+  if (!field.value.is_map()) {
+    return WrongValue(context, field, "a name, a list or a map");
+  }
+  VisitEntries(context, field, [&](const Field& entry) {
+    EdgeDraft& edge = draft.edges.emplace_back();
+    edge.at = entry.key_at;
+    edge.dependency.set_task(std::string(entry.name));
+    if (entry.value.is_map()) {
+      ReadMap<v1::Dependency>(context, entry, kEdgeKeys, kUnservedEdgeKeys,
+                              edge.dependency);
+    } else {
+      ReadEdgeCondition(context, entry, edge.dependency);
+    }
+  });
+}
+
+void ReadTrigger(Context& context, const Field& field, TaskDraft& draft) {
+  const std::string_view word = field.value.text();
+  if (word == "all") return draft.task.set_trigger(0);
+  if (word == "any") return draft.task.set_trigger(1);
+  const std::string_view digits = "0123456789-";
+  if (word.empty() || digits.find(word[0]) == std::string_view::npos) {
+    return WrongValue(context, field, "all, any or a number");
+  }
+  const std::optional<int64_t> number =
+      ReadInteger(context, field, 1, std::numeric_limits<uint32_t>::max());
+  if (number) draft.task.set_trigger(static_cast<uint32_t>(*number));
+}
+
+}  // namespace w2t::graphfile

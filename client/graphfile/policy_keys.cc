@@ -1,0 +1,97 @@
+// How often, on what and where: retry, resources and host.
+#include <limits>
+#include <utility>
+
+#include "client/graphfile/scalars.h"
+#include "client/graphfile/task_keys.h"
+
+namespace w2t::graphfile {
+namespace {
+
+constexpr int64_t kMaxCount = std::numeric_limits<uint32_t>::max();
+
+void ReadAttempts(Context& context, const Field& field,
+                  v1::RetryPolicy& retry) {
+  const std::optional<int64_t> attempts =
+      ReadInteger(context, field, 1, kMaxCount);
+  if (attempts) retry.set_attempts(static_cast<uint32_t>(*attempts));
+}
+
+// "A" or "A..B".
+void ReadBackoff(Context& context, const Field& field, v1::RetryPolicy& retry) {
+  const std::string_view text = field.value.text();
+  const size_t dots = text.find("..");
+  const std::optional<absl::Duration> first =
+      ParseDuration(text.substr(0, dots));
+  const std::optional<absl::Duration> last =
+      dots == std::string_view::npos ? first
+                                     : ParseDuration(text.substr(dots + 2));
+  if (!first || !last || *last < *first) {
+    return WrongValue(context, field, "a duration or a range such as 1s..30s");
+  }
+  SetDuration(*first, retry.mutable_initial_backoff());
+  SetDuration(*last, retry.mutable_max_backoff());
+}
+
+void ReadRetryCodes(Context& context, const Field& field,
+                    v1::RetryPolicy& retry) {
+  const auto codes = ReadExitCodes(context, field);
+  if (!codes) return;
+  for (const int32_t code : *codes) retry.add_exit_codes(code);
+}
+
+constexpr KeyReader<v1::RetryPolicy> kRetryKeys[] = {
+    {"attempts", ReadAttempts},
+    {"backoff", ReadBackoff},
+    {"exit_codes", ReadRetryCodes},
+};
+
+}  // namespace
+
+void ReadRetry(Context& context, const Field& field, TaskDraft& draft) {
+  v1::RetryPolicy& retry = *draft.task.mutable_retry();
+  retry.Clear();
+  if (field.value.is_map()) {
+    ReadMap<v1::RetryPolicy>(context, field, kRetryKeys, {}, retry);
+  } else {
+    ReadAttempts(context, field, retry);
+  }
+}
+
+void ReadResources(Context& context, const Field& field, TaskDraft& draft) {
+  draft.task.clear_resources();
+  draft.task.set_resources_set(true);
+  VisitEntries(context, field, [&](const Field& entry) {
+    const std::optional<uint64_t> milli =
+        entry.value.is_scalar() && !entry.value.quoted()
+            ? ParseThousandths(entry.value.text())
+            : std::nullopt;
+    if (!milli) {
+      return WrongValue(context, entry, "a number with at most three decimals");
+    }
+    v1::Resource& resource = *draft.task.add_resources();
+    resource.set_name(std::string(entry.name));
+    resource.set_milli(*milli);
+  });
+}
+
+void ReadHost(Context& context, const Field& field, TaskDraft& draft) {
+  v1::HostSelector& host = *draft.task.mutable_host();
+  host.Clear();
+  if (field.value.is_map()) {
+    VisitEntries(context, field, [&](const Field& entry) {
+      std::optional<std::string> label = ReadText(context, entry);
+      if (!label) return;
+      (*host.mutable_labels())[std::string(entry.name)] = *std::move(label);
+    });
+    return;
+  }
+  if (!field.value.is_scalar()) {
+    return WrongValue(context, field,
+                      "the name of a worker or a map of labels");
+  }
+  std::optional<std::string> worker = ReadNonEmptyText(context, field);
+  if (worker) host.set_worker(*std::move(worker));
+}
+
+}  // namespace w2t::graphfile

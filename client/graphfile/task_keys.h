@@ -1,0 +1,55 @@
+// The keys of a task in our own format, by group; each group has its own file.
+// Every reader sets in the draft what the field says, in place of what the
+// defaults said, and notes what is wrong.
+#ifndef W2T_CLIENT_GRAPHFILE_TASK_KEYS_H_
+#define W2T_CLIENT_GRAPHFILE_TASK_KEYS_H_
+
+#include <optional>
+#include <string_view>
+
+#include "client/graphfile/draft.h"
+#include "client/graphfile/fields.h"
+
+namespace w2t::graphfile {
+
+// All that stands below a task's name: a map, or its command alone.
+void ReadTaskBody(Context& context, const Field& body, TaskDraft& draft);
+// Keys for all tasks of a kind. What they set, each task may set anew; `env` is
+// merged.
+void ReadDefaultsBody(Context& context, const Field& body, TaskDraft& draft);
+// Checks what needs all keys to be read. A task without anything to do gets a
+// stand-in, so that its faults end here.
+void FinishTask(Context& context, const Field& body, TaskDraft& draft);
+
+// command_keys.cc
+void ReadCommand(Context& context, const Field& field, TaskDraft& draft);
+void ReadHandler(Context& context, const Field& field, TaskDraft& draft);
+void ReadInput(Context& context, const Field& field, TaskDraft& draft);
+void ReadEnv(Context& context, const Field& field, TaskDraft& draft);
+void ReadDir(Context& context, const Field& field, TaskDraft& draft);
+void ReadSuccessExitCodes(Context& context, const Field& field,
+                          TaskDraft& draft);
+
+// edge_keys.cc
+void ReadDependsOn(Context& context, const Field& field, TaskDraft& draft);
+void ReadTrigger(Context& context, const Field& field, TaskDraft& draft);
+// A condition in our words or another tool's; null when it is none.
+std::optional<v1::Condition> ParseCondition(std::string_view word);
+// The same for a field; notes what is wrong.
+std::optional<v1::Condition> ReadCondition(Context& context,
+                                           const Field& field);
+
+// policy_keys.cc
+void ReadRetry(Context& context, const Field& field, TaskDraft& draft);
+void ReadResources(Context& context, const Field& field, TaskDraft& draft);
+void ReadHost(Context& context, const Field& field, TaskDraft& draft);
+
+// probe_keys.cc
+void ReadReady(Context& context, const Field& field, TaskDraft& draft);
+void ReadStop(Context& context, const Field& field, TaskDraft& draft);
+// The number of a signal, given as one or by name.
+std::optional<uint32_t> ReadSignal(Context& context, const Field& field);
+
+}  // namespace w2t::graphfile
+
+#endif  // W2T_CLIENT_GRAPHFILE_TASK_KEYS_H_
