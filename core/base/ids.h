@@ -28,7 +28,7 @@ using WorkerNumber = StrongId<struct WorkerTag, uint32_t>;  // for ever
 using Fence = StrongId<struct FenceTag, uint64_t>;          // for ever
 using SessionId = StrongId<struct SessionTag, uint64_t>;    // of one process
 // Ties the engine's answer to the request that a client waits on.
-using ReplyToken = StrongId<struct ReplyTag, uint64_t>;     // of one process
+using ReplyToken = StrongId<struct ReplyTag, uint64_t>;  // of one process
 
 }  // namespace w2t
 

@@ -10,12 +10,14 @@
 #include "absl/status/status.h"
 #include "core/base/ids.h"
 #include "core/run/lease.h"
+#include "w2t/diagnostic.h"
 
 namespace w2t {
 
 struct SubmitReply {
   ReplyToken token;
   absl::Status status;
+  Diagnostics faults;  // the same in detail, when not OK
   RunNumber run;
   std::string run_id;
   bool existing = false;  // the request id had been used for the same graph
@@ -24,6 +26,7 @@ struct SubmitReply {
 struct StatusReply {
   ReplyToken token;
   absl::Status status;
+  Diagnostics faults;  // the same in detail, when not OK
 };
 
 struct WelcomeWorker {

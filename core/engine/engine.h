@@ -4,13 +4,13 @@
 //   journal.Append(result.facts);        // durable first
 //   Perform(result.actions);
 //
-// Step checks each event against the state, turns it into facts, folds the facts
-// into the state, and then places whatever is ready on whatever is free. After a
-// restart, Replay folds the journaled facts in order, which leads to the same
-// durable state (Hash) as the steps that made them.
+// Step checks each event against the state, turns it into facts, folds the
+// facts into the state, and then places whatever is ready on whatever is free.
+// After a restart, Replay folds the journaled facts in order, which leads to
+// the same durable state (Hash) as the steps that made them.
 //
-// The engine reads no clock: time is what Step is told, and never runs backwards
-// (an earlier `now` counts as the latest one). Not thread-safe.
+// The engine reads no clock: time is what Step is told, and never runs
+// backwards (an earlier `now` counts as the latest one). Not thread-safe.
 #ifndef W2T_CORE_ENGINE_ENGINE_H_
 #define W2T_CORE_ENGINE_ENGINE_H_
 

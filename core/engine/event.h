@@ -70,10 +70,9 @@ struct SessionClosedEvent {
   SessionId session;
 };
 
-using Event =
-    std::variant<SubmitEvent, CancelEvent, DrainWorkerEvent, DrainServerEvent,
-                 HelloEvent, AliveEvent, ReportsEvent, LeaveEvent,
-                 SessionClosedEvent>;
+using Event = std::variant<SubmitEvent, CancelEvent, DrainWorkerEvent,
+                           DrainServerEvent, HelloEvent, AliveEvent,
+                           ReportsEvent, LeaveEvent, SessionClosedEvent>;
 
 }  // namespace w2t
 

@@ -3,8 +3,8 @@
 //
 // Decisions (which worker, which fence) are facts, so a later version of the
 // scheduler replays an old journal to the same state. Consequences that follow
-// from a fact alone (dependents made ready or skipped, a run that ends) are not:
-// the fold works them out again.
+// from a fact alone (dependents made ready or skipped, a run that ends) are
+// not: the fold works them out again.
 #ifndef W2T_CORE_ENGINE_FACT_H_
 #define W2T_CORE_ENGINE_FACT_H_
 
@@ -60,8 +60,9 @@ struct WorkerDrained {
   bool draining = false;
 };
 
+// Attempts were given to workers, in this order.
 struct Leased {
-  WorkerNumber worker;
+  std::vector<uint32_t> worker;  // one for each lease
   LeaseColumns leases;
 };
 
@@ -82,10 +83,9 @@ struct RetriesDue {
   std::vector<uint32_t> task;
 };
 
-using Fact =
-    std::variant<EpochStarted, RunAccepted, RunCancelled, RunEvicted,
-                 WorkerJoined, WorkerLeft, WorkerDrained, Leased, Reported,
-                 LeasesLost, RetriesDue>;
+using Fact = std::variant<EpochStarted, RunAccepted, RunCancelled, RunEvicted,
+                          WorkerJoined, WorkerLeft, WorkerDrained, Leased,
+                          Reported, LeasesLost, RetriesDue>;
 
 // The facts of one step. One row of the journal.
 struct FactBatch {

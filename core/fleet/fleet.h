@@ -30,22 +30,23 @@ struct Worker {
   WorkerSpec spec;
   bool draining = false;
 
-  // What is not taken, by ResourceKind. Kinds beyond its end: nothing.
+  // What it has and what of that is not taken, in thousandths, by ResourceKind.
+  // Kinds beyond the end: nothing.
+  std::vector<uint64_t> total;
   std::vector<uint64_t> free;
   // What it holds, in the order in which it was given.
   absl::btree_map<Fence, LeaseRef> leases;
 
   // The stream. Not durable.
-  SessionId session;          // none: detached
-  bool leaving = false;       // it asked for no more offers on this stream
+  SessionId session;     // none: detached
+  bool leaving = false;  // it asked for no more offers on this stream
   int64_t last_seen_us = 0;
   int64_t last_ping_us = 0;
   int64_t detached_us = 0;
 
   // May be given more.
   bool accepting() const {
-    return session && !draining && !leaving &&
-           leases.size() < spec.max_leases;
+    return session && !draining && !leaving && leases.size() < spec.max_leases;
   }
 };
 

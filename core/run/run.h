@@ -9,8 +9,8 @@
 // An edge is pending, satisfied or impossible, as a function of its condition
 // and the state of the task it comes from. A task waits while fewer edges are
 // satisfied than it needs, and is skipped once too many are impossible. A
-// service's `started` and `ready` belong to one incarnation: they are taken back
-// from dependents that have not started when it ends.
+// service's `started` and `ready` belong to one incarnation: they are taken
+// back from dependents that have not started when it ends.
 //
 // Stopping (a cancelled run, a failed one that must not go on, or services that
 // are no longer needed): whatever no worker has ends at once; whatever a worker
@@ -39,8 +39,8 @@ namespace w2t {
 // Where a task of a run stands. 56 bytes, because there are millions.
 struct TaskRecord {
   TaskState state = TaskState::kWaiting;
-  bool has_started : 1 = false;    // of a service: in this incarnation
-  bool has_been_up : 1 = false;    // likewise
+  bool has_started : 1 = false;  // of a service: in this incarnation
+  bool has_been_up : 1 = false;  // likewise
   bool stop_requested : 1 = false;
   uint8_t lost_attempts = 0;
   uint32_t satisfied = 0;   // edges
@@ -48,9 +48,9 @@ struct TaskRecord {
   uint32_t attempt = 0;     // latest; 0: none yet
   WorkerNumber worker;      // of the latest attempt
   int32_t exit_code = 0;
-  Fence fence;              // of the latest attempt
-  int64_t start_us = 0;     // of the latest attempt; 0: not yet
-  int64_t end_us = 0;       // of the task, or of its latest attempt in backoff
+  Fence fence;           // of the latest attempt
+  int64_t start_us = 0;  // of the latest attempt; 0: not yet
+  int64_t end_us = 0;    // of the task, or of its latest attempt in backoff
 };
 
 // What only some tasks have.
@@ -85,6 +85,13 @@ struct RunOutbox {
   std::vector<Backoff> backoff;    // become due later
   std::vector<TaskIndex> stop;     // held tasks that must now be stopped
   std::vector<LeaseRef> released;  // leases that ended
+
+  void Clear() {
+    ready.clear();
+    backoff.clear();
+    stop.clear();
+    released.clear();
+  }
 };
 
 class Run {
@@ -100,8 +107,9 @@ class Run {
 
   Run(Spec spec, int64_t now_us, const Limits& limits);
 
-  // Facts. Each is legal only in the states that CanStart, CanReport and the
-  // like allow; the engine checks that before it makes a fact.
+  // Facts. The engine makes them only when they are legal: Lease for a ready
+  // task, Report when Accepts, Lose when Holds, RetryDue in backoff, Cancel
+  // once and before stopping.
   void Begin(int64_t now_us, RunOutbox* out);
   void Lease(const LeaseRef& lease, WorkerNumber worker, int64_t now_us);
   // `detail` may be null.
@@ -129,6 +137,10 @@ class Run {
   }
   // 0 unless the run failed.
   int32_t exit_code() const { return exit_code_; }
+  // It ends as soon as what still runs has been stopped.
+  bool stopping() const { return stopping_; }
+  // How long a task in backoff waits from end_us of its record on.
+  int64_t BackoffUs(TaskIndex task) const;
   // Tasks that did not end well by themselves, the earliest first; at most
   // kMaxFailures.
   static constexpr size_t kMaxFailures = 20;
@@ -143,6 +155,10 @@ class Run {
   uint64_t last_seq() const { return last_seq_; }
   uint64_t first_seq() const { return last_seq_ + 1 - events_.size(); }
 
+  // True when `task` may be leased now.
+  bool IsReady(TaskIndex task) const {
+    return tasks_[task].state == TaskState::kReady;
+  }
   // Dependencies that a waiting task waits for, or that skipped a skipped one.
   // At most `most`.
   std::vector<TaskIndex> Blockers(TaskIndex task, size_t most) const;
@@ -152,30 +168,39 @@ class Run {
 
  private:
   enum class EdgeState : uint8_t { kPending, kSatisfied, kImpossible };
-  // What an edge's state depends on.
+  // What the state of a task's outgoing edges depends on.
   struct Source {
     TaskState state;
     bool has_started;
     bool has_been_up;
   };
 
+  // run.cc: attempts and their ends.
+  void EndAttempt(TaskIndex task, TaskState outcome);
+  TaskState Judge(TaskIndex task, TaskState reported);
+  bool WantsRetry(TaskIndex task, TaskState outcome) const;
+  void Requeue(TaskIndex task);
+  void EndTask(TaskIndex task, TaskState outcome);
+  void EndLost(TaskIndex task, std::string_view reason);
+  void UpdateRunState();
+  void SetState(RunState state);
+  void Enter(int64_t now_us, RunOutbox* out);
+  void Leave();
+
+  // run_edges.cc: every change of a task, and what it means for others.
   static EdgeState Evaluate(Condition condition, const Source& source);
   static Source SourceOf(const TaskRecord& record);
-
-  // Every change of a task goes through here: counts, event, edges.
-  void Move(TaskIndex task, TaskState state, const Source& before);
-  void UpdateEdges(TaskIndex task, const Source& before);
-  // Moves a task that no worker has to where its edges put it.
+  bool IsSettledService(TaskIndex task) const;
+  void Move(TaskIndex task, const Source& to);
+  void UpdateEdges(TaskIndex task, const Source& before, const Source& after);
+  void SettleAll();
   void Settle(TaskIndex task);
-  void EndAttempt(TaskIndex task, TaskState outcome);
-  bool WantsRetry(TaskIndex task, TaskState outcome) const;
-  int64_t BackoffUs(TaskIndex task) const;
-  void EndTask(TaskIndex task, TaskState outcome);
-  void Drain();
+  void AddEvent(TaskIndex task);
+
+  // run_stop.cc: ending what still runs, in reverse order.
   void StartStopping();
   void Close(TaskIndex task);
-  void AddEvent(TaskIndex task);
-  void UpdateRunState();
+  void RequestStop(TaskIndex task);
 
   const Spec spec_;
   const Limits& limits_;
@@ -188,14 +213,15 @@ class Run {
   uint32_t services_unsettled_ = 0;  // neither up nor ended
   uint32_t services_open_ = 0;       // without an outcome
   bool failed_ = false;
-  bool cancelled_ = false;           // before it was through
+  bool cancelled_ = false;  // before it was through
+  bool fail_fast_ = false;  // a fail_run task failed
   int32_t exit_code_ = 0;
   std::string cancel_reason_;
   std::vector<TaskIndex> failures_;
   int64_t end_us_ = 0;
 
-  // While stopping: dependents of each task that have not closed, and which
-  // tasks have closed (ended, with all their dependents closed).
+  // Once stopping: how many dependents of each task have not closed. A task has
+  // closed when it has ended and all its dependents have closed.
   bool stopping_ = false;
   std::vector<uint32_t> open_dependents_;
 
@@ -205,7 +231,7 @@ class Run {
   // Valid during one call.
   int64_t now_us_ = 0;
   RunOutbox* out_ = nullptr;
-  std::vector<TaskIndex> unsettled_;  // tasks whose edges changed
+  std::vector<TaskIndex> unsettled_;  // whose edges changed
 };
 
 }  // namespace w2t

@@ -29,7 +29,9 @@ enum class TaskState : uint8_t {
 };
 inline constexpr int kTaskStates = 16;
 
-inline bool IsOutcome(TaskState state) { return state >= TaskState::kSucceeded; }
+inline bool IsOutcome(TaskState state) {
+  return state >= TaskState::kSucceeded;
+}
 // Ran, and did not end well.
 inline bool IsFailure(TaskState state) {
   return state == TaskState::kFailed || state == TaskState::kTimedOut ||

@@ -40,8 +40,9 @@ class Blueprint {
     Condition condition;  // never kDefault
   };
 
-  // Checks `graph` and freezes it. Reports all faults: names, unknown, duplicate
-  // and self dependencies, a shortest cycle for each knot, triggers, limits.
+  // Checks `graph` and freezes it. Reports all faults: names, unknown,
+  // duplicate and self dependencies, a shortest cycle for each knot, triggers,
+  // limits.
   static BlueprintOr Build(const Graph& graph, const Limits& limits);
 
   const std::string& name() const { return name_; }
@@ -127,8 +128,8 @@ class Blueprint {
     std::vector<Edge> edges;
 
     absl::Span<const Edge> of(TaskIndex task) const {
-      return absl::MakeConstSpan(edges).subspan(
-          begin[task], begin[task + 1] - begin[task]);
+      return absl::MakeConstSpan(edges).subspan(begin[task],
+                                                begin[task + 1] - begin[task]);
     }
   };
 

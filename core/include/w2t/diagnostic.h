@@ -33,13 +33,13 @@ struct Diagnostic {
   static constexpr uint32_t kNone = UINT32_MAX;
 
   DiagnosticCode code = DiagnosticCode::kInvalidValue;
-  std::string message;             // lower case, names the thing
-  std::string field;               // "graph.tasks[3].depends_on[0].task"
-  uint32_t task = kNone;           // index of the task at fault
-  uint32_t dependency = kNone;     // position in its depends_on
+  std::string message;          // lower case, names the thing
+  std::string field;            // "graph.tasks[3].depends_on[0].task"
+  uint32_t task = kNone;        // index of the task at fault
+  uint32_t dependency = kNone;  // position in its depends_on
   std::string task_name;
-  std::vector<std::string> path;   // a cycle, first name repeated at the end
-  std::string suggestion;          // the name probably meant
+  std::vector<std::string> path;  // a cycle, first name repeated at the end
+  std::string suggestion;         // the name probably meant
   std::string limit_name;
   uint64_t limit = 0;
   uint64_t value = 0;

@@ -51,7 +51,7 @@ struct Dependency {
 // When a failed attempt is repeated. Attempts that are lost with their worker
 // are repeated apart from this, up to Limits::max_lost_attempts.
 struct RetryPolicy {
-  uint32_t attempts = 1;                             // in all, with the first
+  uint32_t attempts = 1;  // in all, with the first
   absl::Duration initial_backoff = absl::ZeroDuration();  // doubles each time
   absl::Duration max_backoff = absl::ZeroDuration();
   std::vector<int32_t> exit_codes;  // only after these; empty: after any

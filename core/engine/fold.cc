@@ -1,0 +1,213 @@
+#include <utility>
+
+#include "core/engine/state.h"
+#include "fmt/format.h"
+
+namespace w2t {
+namespace {
+
+template <typename... Args>
+absl::Status Misfit(fmt::format_string<Args...> format, Args&&... args) {
+  return absl::InternalError("fact does not fit the state: " +
+                             fmt::format(format, std::forward<Args>(args)...));
+}
+
+}  // namespace
+
+absl::Status State::Apply(const Fact& fact, int64_t now_us) {
+  now_us_ = now_us;
+  return std::visit([this](const auto& f) { return Fold(f); }, fact);
+}
+
+absl::Status State::Fold(const EpochStarted& fact) {
+  if (fact.epoch <= epoch_) {
+    return Misfit("epoch {} after epoch {}", fact.epoch, epoch_);
+  }
+  epoch_ = fact.epoch;
+  return absl::OkStatus();
+}
+
+absl::Status State::Fold(const RunAccepted& fact) {
+  if (fact.run < next_run_) return Misfit("run {} again", fact.run.value);
+  if (fact.blueprint == nullptr) {
+    return Misfit("run {} without a blueprint", fact.run.value);
+  }
+  next_run_ = {fact.run.value + 1};
+  std::vector<ShapeId>& shapes = shapes_[fact.run];
+  for (const Demand& demand : fact.blueprint->demands()) {
+    shapes.push_back(scheduler_.AddShape(demand));
+  }
+  auto& run = runs_[fact.run];
+  run = std::make_unique<Run>(
+      Run::Spec{fact.run, fact.run_id, fact.request_id, fact.hold,
+                fact.blueprint, fact.definition},
+      now_us_, limits_);
+  by_id_[fact.run_id] = fact.run;
+  if (!fact.request_id.empty()) by_request_[fact.request_id] = fact.run;
+  live_tasks_ += fact.blueprint->size();
+  run->Begin(now_us_, &outbox_);
+  Deliver(*run);
+  return absl::OkStatus();
+}
+
+absl::Status State::Fold(const RunCancelled& fact) {
+  Run* run = FindRun(fact.run);
+  if (run == nullptr || run->stopping() || IsEnded(run->state())) {
+    return Misfit("run {} cannot be cancelled", fact.run.value);
+  }
+  run->Cancel(fact.reason, now_us_, &outbox_);
+  Deliver(*run);
+  return absl::OkStatus();
+}
+
+absl::Status State::Fold(const RunEvicted& fact) {
+  const Run* run = FindRun(fact.run);
+  if (run == nullptr || !IsEnded(run->state())) {
+    return Misfit("run {} cannot be evicted", fact.run.value);
+  }
+  effects_.forgotten.push_back({fact.run, run->spec().run_id});
+  by_id_.erase(run->spec().run_id);
+  by_request_.erase(run->spec().request_id);
+  shapes_.erase(fact.run);
+  runs_.erase(fact.run);
+  last_run_ = nullptr;
+  return absl::OkStatus();
+}
+
+absl::Status State::Fold(const WorkerJoined& fact) {
+  if (fact.worker < next_worker_) {
+    return Misfit("worker {} again", fact.worker.value);
+  }
+  if (fleet_.FindByName(fact.spec.name) != nullptr) {
+    return Misfit("two workers named \"{}\"", fact.spec.name);
+  }
+  next_worker_ = {fact.worker.value + 1};
+  fleet_.Add(fact.worker, fact.spec);
+  return absl::OkStatus();
+}
+
+absl::Status State::Fold(const WorkerLeft& fact) {
+  Worker* worker = fleet_.Find(fact.worker);
+  if (worker == nullptr) return Misfit("no worker {}", fact.worker.value);
+  const auto leases = worker->leases;  // Lose takes them away one by one
+  for (const auto& [fence, lease] : leases) Lose(*worker, lease, fact.reason);
+  fleet_.Remove(fact.worker);
+  return absl::OkStatus();
+}
+
+absl::Status State::Fold(const WorkerDrained& fact) {
+  Worker* worker = fleet_.Find(fact.worker);
+  if (worker == nullptr) return Misfit("no worker {}", fact.worker.value);
+  worker->draining = fact.draining;
+  return absl::OkStatus();
+}
+
+absl::Status State::Fold(const Leased& fact) {
+  for (size_t i = 0; i < fact.leases.size(); ++i) {
+    const LeaseRef lease = fact.leases.at(i);
+    Worker* worker = fleet_.Find(WorkerNumber{fact.worker[i]});
+    Run* run = FindRun(lease.run);
+    if (worker == nullptr || run == nullptr ||
+        lease.task >= run->blueprint().size() || !run->IsReady(lease.task) ||
+        lease.fence < next_fence_) {
+      return Misfit("lease {} of task {} of run {} for worker {}",
+                    lease.fence.value, lease.task, lease.run.value,
+                    fact.worker[i]);
+    }
+    Lease(*worker, *run, lease);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status State::Fold(const Reported& fact) {
+  const ReportColumns& reports = fact.reports;
+  size_t next_detail = 0;
+  for (size_t i = 0; i < reports.leases.size(); ++i) {
+    const ReportDetail* detail = nullptr;
+    if (next_detail < reports.details.size() &&
+        reports.details[next_detail].position == i) {
+      detail = &reports.details[next_detail++];
+    }
+    const LeaseRef lease = reports.leases.at(i);
+    Run* run = FindRun(lease.run);
+    if (run == nullptr || !run->Accepts(lease, fact.worker, reports.state[i])) {
+      return Misfit("report on lease {} by worker {}", lease.fence.value,
+                    fact.worker.value);
+    }
+    run->Report(lease, reports.state[i], reports.exit_code[i], detail, now_us_,
+                &outbox_);
+    Deliver(*run);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status State::Fold(const LeasesLost& fact) {
+  Worker* worker = fleet_.Find(fact.worker);
+  if (worker == nullptr) return Misfit("no worker {}", fact.worker.value);
+  for (size_t i = 0; i < fact.leases.size(); ++i) {
+    const LeaseRef lease = fact.leases.at(i);
+    const Run* run = FindRun(lease.run);
+    if (run == nullptr || !run->Holds(lease, fact.worker)) {
+      return Misfit("lease {} is not worker {}'s", lease.fence.value,
+                    fact.worker.value);
+    }
+    Lose(*worker, lease, fact.reason);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status State::Fold(const RetriesDue& fact) {
+  for (size_t i = 0; i < fact.run.size(); ++i) {
+    Run* run = FindRun(RunNumber{fact.run[i]});
+    const TaskIndex task = fact.task[i];
+    if (run == nullptr || task >= run->blueprint().size() ||
+        run->task(task).state != TaskState::kBackoff) {
+      return Misfit("task {} of run {} is not in backoff", task, fact.run[i]);
+    }
+    run->RetryDue(task, now_us_, &outbox_);
+    Deliver(*run);
+  }
+  return absl::OkStatus();
+}
+
+void State::Lease(Worker& worker, Run& run, const LeaseRef& lease) {
+  next_fence_ = {lease.fence.value + 1};
+  fleet_.Take(worker, lease, AmountsOf(run, lease.task));
+  run.Lease(lease, worker.number, now_us_);
+  Deliver(run);
+}
+
+void State::Lose(Worker& worker, const LeaseRef& lease,
+                 std::string_view reason) {
+  Run* run = FindRun(lease.run);
+  run->Lose(lease, fmt::format("worker \"{}\": {}", worker.spec.name, reason),
+            now_us_, &outbox_);
+  Deliver(*run);
+}
+
+void State::Deliver(Run& run) {
+  const RunNumber number = run.spec().number;
+  for (const LeaseRef& lease : outbox_.released) {
+    // The record names the worker until the task is leased again.
+    Worker* worker = fleet_.Find(run.task(lease.task).worker);
+    fleet_.Release(*worker, lease.fence, AmountsOf(run, lease.task));
+    effects_.ended.Add(lease);
+  }
+  for (const TaskIndex task : outbox_.stop) {
+    const TaskRecord& record = run.task(task);
+    effects_.stop.Add({number, task, record.attempt, record.fence});
+  }
+  if (queues_filled_) {
+    for (const TaskIndex task : outbox_.ready) PushReady(run, task);
+    for (const Backoff& backoff : outbox_.backoff) {
+      due_.push({backoff.due_us, number, backoff.task});
+    }
+  }
+  outbox_.Clear();
+  if (effects_.changed.empty() || effects_.changed.back() != number) {
+    effects_.changed.push_back(number);
+  }
+  if (IsEnded(run.state())) live_tasks_ -= run.blueprint().size();
+}
+
+}  // namespace w2t

@@ -1,0 +1,129 @@
+#include "core/engine/state.h"
+
+#include <utility>
+
+#include "absl/strings/string_view.h"
+#include "core/base/state_hash.h"
+
+namespace w2t {
+namespace {
+
+absl::string_view View(std::string_view s) { return {s.data(), s.size()}; }
+
+}  // namespace
+
+State::State(const Limits& limits) : limits_(limits), scheduler_(&fleet_) {}
+
+Effects State::TakeEffects() { return std::exchange(effects_, Effects()); }
+
+void State::FillQueues() {
+  queues_filled_ = true;
+  for (const auto& [number, run] : runs_) {
+    if (IsEnded(run->state())) continue;
+    for (TaskIndex task = 0; task < run->blueprint().size(); ++task) {
+      const TaskRecord& record = run->task(task);
+      if (record.state == TaskState::kReady) PushReady(*run, task);
+      if (record.state == TaskState::kBackoff) {
+        due_.push({record.end_us + run->BackoffUs(task), number, task});
+      }
+    }
+  }
+}
+
+void State::PushReady(const Run& run, TaskIndex task) {
+  const Blueprint& blueprint = run.blueprint();
+  scheduler_.Push(shapes_[run.spec().number][blueprint.demand(task)],
+                  blueprint.priority(task), blueprint.remaining_us(task),
+                  {run.spec().number, task});
+}
+
+Leased State::Place(int64_t now_us) {
+  now_us_ = now_us;
+  Leased leased;
+  scheduler_.Place(
+      [this](ReadyTask ready) {
+        const Run* run = FindRun(ready.run);
+        return run != nullptr && run->IsReady(ready.task);
+      },
+      [&](Worker& worker, ReadyTask ready) {
+        Run& run = *FindRun(ready.run);
+        const LeaseRef lease{ready.run, ready.task,
+                             run.task(ready.task).attempt + 1, next_fence_};
+        Lease(worker, run, lease);
+        leased.worker.push_back(worker.number.value);
+        leased.leases.Add(lease);
+      });
+  return leased;
+}
+
+RetriesDue State::TakeDue(int64_t now_us) {
+  RetriesDue fact;
+  while (!due_.empty() && due_.top().due_us <= now_us) {
+    const Due due = due_.top();
+    due_.pop();
+    const Run* run = FindRun(due.run);
+    if (run == nullptr || run->task(due.task).state != TaskState::kBackoff) {
+      continue;  // the run was stopped meanwhile
+    }
+    fact.run.push_back(due.run.value);
+    fact.task.push_back(due.task);
+  }
+  return fact;
+}
+
+int64_t State::next_due_us() const {
+  return due_.empty() ? INT64_MAX : due_.top().due_us;
+}
+
+Run* State::FindRun(RunNumber number) {
+  if (last_run_ != nullptr && last_run_->spec().number == number) {
+    return last_run_;
+  }
+  const auto it = runs_.find(number);
+  if (it == runs_.end()) return nullptr;
+  last_run_ = it->second.get();
+  return last_run_;
+}
+
+const Run* State::FindRun(RunNumber number) const {
+  const auto it = runs_.find(number);
+  return it == runs_.end() ? nullptr : it->second.get();
+}
+
+const Run* State::FindRun(std::string_view run_id) const {
+  const auto it = by_id_.find(View(run_id));
+  return it == by_id_.end() ? nullptr : FindRun(it->second);
+}
+
+const Run* State::FindRequest(std::string_view request_id) const {
+  const auto it = by_request_.find(View(request_id));
+  return it == by_request_.end() ? nullptr : FindRun(it->second);
+}
+
+const std::vector<ResourceAmount>& State::AmountsOf(const Run& run,
+                                                    TaskIndex task) {
+  const ShapeId shape =
+      shapes_[run.spec().number][run.blueprint().demand(task)];
+  return scheduler_.shape(shape).amounts;
+}
+
+uint64_t State::Hash() const {
+  StateHash hash;
+  hash.Add(epoch_);
+  hash.Add(next_run_.value);
+  hash.Add(next_worker_.value);
+  hash.Add(next_fence_.value);
+  hash.Add(live_tasks_);
+  for (const auto& [number, run] : runs_) hash.Add(run->Hash());
+  for (const auto& [number, worker] : fleet_.workers()) {
+    hash.Add(number.value);
+    hash.Add(worker.spec.name);
+    hash.Add(worker.spec.instance);
+    hash.Add(worker.draining);
+    for (const uint64_t milli : worker.free) hash.Add(milli);
+    for (const auto& [fence, lease] : worker.leases) hash.Add(fence.value);
+  }
+  return hash.value();
+}
+
+}  // namespace w2t

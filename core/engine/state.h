@@ -1,0 +1,127 @@
+// State: everything that the engine knows, and the fold that changes it.
+//
+// Facts go in through Apply, live and in replay alike, and nothing else changes
+// what is durable. What a fact means for the world outside is collected in
+// Effects, which replay throws away. Not thread-safe.
+#ifndef W2T_CORE_ENGINE_STATE_H_
+#define W2T_CORE_ENGINE_STATE_H_
+
+#include <cstdint>
+#include <memory>
+#include <queue>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "core/engine/action.h"
+#include "core/engine/fact.h"
+#include "core/fleet/fleet.h"
+#include "core/run/run.h"
+#include "core/schedule/scheduler.h"
+#include "w2t/limits.h"
+
+namespace w2t {
+
+// Consequences of facts that somebody outside must hear of.
+struct Effects {
+  std::vector<RunNumber> changed;  // runs with new events, each once
+  LeaseColumns stop;               // held attempts that must be stopped
+  LeaseColumns ended;              // attempts that ended
+  std::vector<RunForgotten> forgotten;
+};
+
+class State {
+ public:
+  explicit State(const Limits& limits);
+
+  // Folds one fact. INTERNAL when it does not fit, and then nothing is changed
+  // that matters: the caller gives up.
+  absl::Status Apply(const Fact& fact, int64_t now_us);
+  Effects TakeEffects();
+
+  // Replay does not keep the queues of what is ready and what is in backoff;
+  // this fills them from the runs.
+  void FillQueues();
+  // Places ready tasks: takes, leases, and returns the fact, already folded.
+  Leased Place(int64_t now_us);
+  // The tasks whose backoff is over, as a fact that is not folded yet.
+  RetriesDue TakeDue(int64_t now_us);
+  // When the next backoff is over; INT64_MAX when there is none.
+  int64_t next_due_us() const;
+
+  Run* FindRun(RunNumber number);
+  const Run* FindRun(RunNumber number) const;
+  const Run* FindRun(std::string_view run_id) const;
+  const Run* FindRequest(std::string_view request_id) const;
+  const absl::btree_map<RunNumber, std::unique_ptr<Run>>& runs() const {
+    return runs_;
+  }
+  Fleet& fleet() { return fleet_; }
+  const Fleet& fleet() const { return fleet_; }
+  uint64_t epoch() const { return epoch_; }
+  RunNumber next_run() const { return next_run_; }
+  WorkerNumber next_worker() const { return next_worker_; }
+  // Tasks of all runs that have not ended.
+  uint64_t live_tasks() const { return live_tasks_; }
+  uint64_t Hash() const;
+
+ private:
+  struct Due {
+    int64_t due_us;
+    RunNumber run;
+    TaskIndex task;
+    // std::priority_queue keeps the greatest in front: the earliest.
+    bool operator<(const Due& other) const {
+      if (due_us != other.due_us) return due_us > other.due_us;
+      if (run != other.run) return run > other.run;
+      return task > other.task;
+    }
+  };
+
+  absl::Status Fold(const EpochStarted& fact);
+  absl::Status Fold(const RunAccepted& fact);
+  absl::Status Fold(const RunCancelled& fact);
+  absl::Status Fold(const RunEvicted& fact);
+  absl::Status Fold(const WorkerJoined& fact);
+  absl::Status Fold(const WorkerLeft& fact);
+  absl::Status Fold(const WorkerDrained& fact);
+  absl::Status Fold(const Leased& fact);
+  absl::Status Fold(const Reported& fact);
+  absl::Status Fold(const LeasesLost& fact);
+  absl::Status Fold(const RetriesDue& fact);
+
+  void Lease(Worker& worker, Run& run, const LeaseRef& lease);
+  void Lose(Worker& worker, const LeaseRef& lease, std::string_view reason);
+  // Carries a run's outbox to queues, fleet and effects.
+  void Deliver(Run& run);
+  void PushReady(const Run& run, TaskIndex task);
+  const std::vector<ResourceAmount>& AmountsOf(const Run& run, TaskIndex task);
+
+  const Limits& limits_;
+  absl::btree_map<RunNumber, std::unique_ptr<Run>> runs_;
+  absl::flat_hash_map<std::string, RunNumber> by_id_;
+  absl::flat_hash_map<std::string, RunNumber> by_request_;
+  absl::btree_map<RunNumber, std::vector<ShapeId>> shapes_;  // of its demands
+  Fleet fleet_;
+  Scheduler scheduler_;
+  std::priority_queue<Due> due_;
+  uint64_t epoch_ = 0;
+  RunNumber next_run_{1};
+  WorkerNumber next_worker_{1};
+  Fence next_fence_{1};
+  uint64_t live_tasks_ = 0;
+
+  bool queues_filled_ = false;
+  Effects effects_;
+  RunOutbox outbox_;
+  int64_t now_us_ = 0;
+  Run* last_run_ = nullptr;  // found last; batches speak of one run mostly
+};
+
+}  // namespace w2t
+
+#endif  // W2T_CORE_ENGINE_STATE_H_

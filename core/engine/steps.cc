@@ -1,0 +1,180 @@
+#include "core/engine/steps.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "absl/container/btree_map.h"
+#include "fmt/format.h"
+
+namespace w2t {
+
+absl::Status Steps::Replay(const FactBatch& batch) {
+  now_us_ = std::max(now_us_, absl::ToUnixMicros(batch.now));
+  for (const Fact& fact : batch.facts) {
+    if (absl::Status s = state_.Apply(fact, now_us_); !s.ok()) return s;
+  }
+  state_.TakeEffects();
+  return absl::OkStatus();
+}
+
+StepResult Steps::Start(absl::Time now) {
+  now_us_ = std::max(now_us_, absl::ToUnixMicros(now));
+  Record(EpochStarted{state_.epoch() + 1});
+  for (auto& [number, worker] : state_.fleet().workers()) {
+    worker.detached_us = now_us_;
+  }
+  next_liveness_us_ = now_us_;
+  state_.FillQueues();
+  return Finish();
+}
+
+StepResult Steps::Step(absl::Span<Event> events, absl::Time now) {
+  now_us_ = std::max(now_us_, absl::ToUnixMicros(now));
+  for (Event& event : events) {
+    std::visit([this](auto& e) { Handle(e); }, event);
+  }
+  RetriesDue due = state_.TakeDue(now_us_);
+  if (!due.run.empty()) Record(std::move(due));
+  if (now_us_ >= next_liveness_us_) CheckLiveness();
+  if (!draining_) Place();
+  CollectEffects();
+  return Finish();
+}
+
+absl::Time Steps::NextWakeup() const {
+  const int64_t next = std::min(next_liveness_us_, state_.next_due_us());
+  return next == INT64_MAX ? absl::InfiniteFuture()
+                           : absl::FromUnixMicros(next);
+}
+
+void Steps::Record(Fact fact) {
+  const absl::Status status = state_.Apply(fact, now_us_);
+  assert(status.ok());  // facts are made from what the state allows
+  static_cast<void>(status);
+  result_.facts.facts.push_back(std::move(fact));
+}
+
+StepResult Steps::Finish() {
+  result_.facts.now = absl::FromUnixMicros(now_us_);
+  return std::exchange(result_, StepResult());
+}
+
+void Steps::Handle(SubmitEvent& event) {
+  SubmitReply reply{.token = event.token};
+  const Run* known =
+      event.request_id.empty() ? nullptr : state_.FindRequest(event.request_id);
+  if (known != nullptr) {
+    reply.run = known->spec().number;
+    reply.run_id = known->spec().run_id;
+    reply.existing = true;
+    if (known->spec().definition->encoded() != event.definition->encoded() ||
+        known->spec().hold != event.hold) {
+      reply.status = absl::AlreadyExistsError(
+          fmt::format("request id \"{}\" was used for run {} with other "
+                      "content",
+                      event.request_id, reply.run_id));
+      reply.faults.Add({.code = DiagnosticCode::kConflict,
+                        .message = std::string(reply.status.message()),
+                        .field = "request_id"});
+    }
+  } else {
+    reply.status = Admit(event, &reply.faults);
+    if (reply.status.ok()) {
+      reply.run = state_.next_run();
+      reply.run_id =
+          fmt::format("{}-{}", event.blueprint->name(), reply.run.value);
+      Record(RunAccepted{reply.run, reply.run_id, std::move(event.request_id),
+                         event.hold, std::move(event.blueprint),
+                         std::move(event.definition)});
+    }
+  }
+  result_.actions.push_back(std::move(reply));
+}
+
+absl::Status Steps::Admit(const SubmitEvent& event, Diagnostics* faults) {
+  if (draining_) {
+    return absl::UnavailableError("the daemon is stopping; submit again later");
+  }
+  const Limits& limits = options_.limits;
+  const uint64_t tasks = state_.live_tasks() + event.blueprint->size();
+  if (tasks > limits.max_live_tasks) {
+    faults->AddLimit("the number of tasks in runs that have not ended",
+                     "graph.tasks", "max_live_tasks", limits.max_live_tasks,
+                     tasks);
+    return absl::ResourceExhaustedError(faults->Summary());
+  }
+  if (state_.runs().size() < limits.max_runs) return absl::OkStatus();
+  for (const auto& [number, run] : state_.runs()) {
+    if (!IsEnded(run->state())) continue;
+    Record(RunEvicted{number});
+    return absl::OkStatus();
+  }
+  faults->AddLimit("the number of runs that have not ended", "graph",
+                   "max_runs", limits.max_runs, state_.runs().size() + 1);
+  return absl::ResourceExhaustedError(faults->Summary());
+}
+
+void Steps::Handle(CancelEvent& event) {
+  StatusReply reply{.token = event.token};
+  const Run* run = state_.FindRun(event.run_id);
+  if (run == nullptr) {
+    reply.status =
+        absl::NotFoundError(fmt::format("no run \"{}\"", event.run_id));
+    reply.faults.Add({.code = DiagnosticCode::kNotFound,
+                      .message = std::string(reply.status.message()),
+                      .field = "run_id"});
+  } else if (!run->stopping() && !IsEnded(run->state())) {
+    Record(RunCancelled{run->spec().number, std::move(event.reason)});
+  }
+  result_.actions.push_back(std::move(reply));
+}
+
+void Steps::Handle(DrainServerEvent&) { draining_ = true; }
+
+void Steps::Place() {
+  Leased leased = state_.Place(now_us_);
+  if (leased.leases.empty()) return;
+  absl::btree_map<WorkerNumber, LeaseColumns> offers;
+  for (size_t i = 0; i < leased.leases.size(); ++i) {
+    offers[WorkerNumber{leased.worker[i]}].Add(leased.leases.at(i));
+  }
+  for (auto& [number, leases] : offers) {
+    const SessionId session = state_.fleet().Find(number)->session;
+    result_.actions.push_back(OfferLeases{session, std::move(leases)});
+  }
+  result_.facts.facts.push_back(std::move(leased));  // folded already
+}
+
+void Steps::CollectEffects() {
+  Effects effects = state_.TakeEffects();
+  absl::btree_map<SessionId, LeaseColumns> stops;
+  for (size_t i = 0; i < effects.stop.size(); ++i) {
+    const LeaseRef lease = effects.stop.at(i);
+    const Run* run = state_.FindRun(lease.run);
+    if (run == nullptr) continue;
+    const Worker* worker = state_.fleet().Find(run->task(lease.task).worker);
+    // A worker without a stream is told when it dials again.
+    if (worker == nullptr || !worker->session ||
+        !run->Holds(lease, worker->number)) {
+      continue;
+    }
+    stops[worker->session].Add(lease);
+  }
+  for (auto& [session, leases] : stops) {
+    result_.actions.push_back(CancelLeases{session, std::move(leases)});
+  }
+  if (!effects.ended.empty()) {
+    result_.actions.push_back(AttemptsEnded{std::move(effects.ended)});
+  }
+  std::sort(effects.changed.begin(), effects.changed.end());
+  const auto end = std::unique(effects.changed.begin(), effects.changed.end());
+  for (auto it = effects.changed.begin(); it != end; ++it) {
+    result_.actions.push_back(RunChanged{*it});
+  }
+  for (RunForgotten& run : effects.forgotten) {
+    result_.actions.push_back(std::move(run));
+  }
+}
+
+}  // namespace w2t

@@ -1,0 +1,67 @@
+// Steps: turns events into facts and actions, on top of State. The engine's
+// inner half; see engine.h for what it promises.
+#ifndef W2T_CORE_ENGINE_STEPS_H_
+#define W2T_CORE_ENGINE_STEPS_H_
+
+#include <cstdint>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "absl/types/span.h"
+#include "core/engine/engine.h"
+#include "core/engine/state.h"
+
+namespace w2t {
+
+class Steps {
+ public:
+  explicit Steps(const EngineOptions& options)
+      : options_(options), state_(options.limits) {}
+
+  absl::Status Replay(const FactBatch& batch);
+  StepResult Start(absl::Time now);
+  StepResult Step(absl::Span<Event> events, absl::Time now);
+  absl::Time NextWakeup() const;
+
+  const State& state() const { return state_; }
+  bool draining() const { return draining_; }
+
+ private:
+  // steps.cc: runs, and what a step is made of.
+  void Handle(SubmitEvent& event);
+  void Handle(CancelEvent& event);
+  void Handle(DrainServerEvent& event);
+  absl::Status Admit(const SubmitEvent& event, Diagnostics* faults);
+  void Record(Fact fact);
+  void Place();
+  void CollectEffects();
+  StepResult Finish();
+
+  // sessions.cc: workers and their streams.
+  void Handle(DrainWorkerEvent& event);
+  void Handle(HelloEvent& event);
+  void Handle(AliveEvent& event);
+  void Handle(ReportsEvent& event);
+  void Handle(LeaveEvent& event);
+  void Handle(SessionClosedEvent& event);
+  Worker* Register(HelloEvent& event);
+  void Welcome(Worker& worker, const LeaseColumns& held);
+  void CheckLiveness();
+  void Refuse(SessionId session, absl::Status status);
+  void Detach(Worker& worker);
+  // Adds CancelLeases for what `worker` holds and must stop.
+  void RepeatStops(const Worker& worker);
+
+  const EngineOptions& options_;
+  State state_;
+  bool draining_ = false;
+  int64_t now_us_ = 0;
+  int64_t next_liveness_us_ = INT64_MAX;
+  StepResult result_;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_CORE_ENGINE_STEPS_H_

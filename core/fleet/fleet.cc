@@ -1,0 +1,102 @@
+#include "core/fleet/fleet.h"
+
+#include <algorithm>
+#include <cassert>
+#include <utility>
+
+#include "absl/strings/string_view.h"
+
+namespace w2t {
+namespace {
+
+absl::string_view View(std::string_view s) { return {s.data(), s.size()}; }
+
+}  // namespace
+
+Worker& Fleet::Add(WorkerNumber number, WorkerSpec spec) {
+  Worker& worker = workers_[number];
+  worker.number = number;
+  for (const Resource& resource : spec.resources) {
+    const ResourceKind kind = Intern(resource.name);
+    if (worker.total.size() <= kind) worker.total.resize(kind + 1);
+    worker.total[kind] = resource.milli;
+  }
+  worker.free = worker.total;
+  by_name_[spec.name] = number;
+  worker.spec = std::move(spec);
+  ++generation_;
+  return worker;
+}
+
+void Fleet::Remove(WorkerNumber number) {
+  const auto it = workers_.find(number);
+  assert(it != workers_.end());
+  Worker& worker = it->second;
+  lease_count_ -= worker.leases.size();
+  if (worker.session) by_session_.erase(worker.session);
+  const auto named = by_name_.find(worker.spec.name);
+  if (named != by_name_.end() && named->second == number) by_name_.erase(named);
+  workers_.erase(it);
+  ++generation_;
+}
+
+Worker* Fleet::Find(WorkerNumber number) {
+  const auto it = workers_.find(number);
+  return it == workers_.end() ? nullptr : &it->second;
+}
+
+const Worker* Fleet::Find(WorkerNumber number) const {
+  const auto it = workers_.find(number);
+  return it == workers_.end() ? nullptr : &it->second;
+}
+
+const Worker* Fleet::FindByName(std::string_view name) const {
+  const auto it = by_name_.find(View(name));
+  return it == by_name_.end() ? nullptr : Find(it->second);
+}
+
+Worker* Fleet::FindBySession(SessionId session) {
+  const auto it = by_session_.find(session);
+  return it == by_session_.end() ? nullptr : Find(it->second);
+}
+
+void Fleet::Attach(Worker& worker, SessionId session, int64_t now_us) {
+  if (worker.session) by_session_.erase(worker.session);
+  worker.session = session;
+  worker.leaving = false;
+  if (session) {
+    by_session_[session] = worker.number;
+    worker.last_seen_us = worker.last_ping_us = now_us;
+  } else {
+    worker.detached_us = now_us;
+  }
+  ++generation_;
+}
+
+void Fleet::Take(Worker& worker, const LeaseRef& lease,
+                 const std::vector<ResourceAmount>& amounts) {
+  for (const ResourceAmount& amount : amounts) {
+    assert(amount.kind < worker.free.size());
+    assert(worker.free[amount.kind] >= amount.milli);
+    worker.free[amount.kind] -= amount.milli;
+  }
+  worker.leases.emplace_hint(worker.leases.end(), lease.fence, lease);
+  ++lease_count_;
+}
+
+void Fleet::Release(Worker& worker, Fence fence,
+                    const std::vector<ResourceAmount>& amounts) {
+  for (const ResourceAmount& amount : amounts) {
+    worker.free[amount.kind] += amount.milli;
+  }
+  worker.leases.erase(fence);
+  --lease_count_;
+}
+
+ResourceKind Fleet::Intern(std::string_view resource) {
+  const auto [it, added] = kinds_.try_emplace(
+      std::string(resource), static_cast<ResourceKind>(kinds_.size()));
+  return it->second;
+}
+
+}  // namespace w2t

@@ -1,0 +1,136 @@
+#include "core/run/run.h"
+
+namespace w2t {
+
+Run::EdgeState Run::Evaluate(Condition condition, const Source& source) {
+  const bool ended = IsOutcome(source.state);
+  bool holds = false;
+  switch (condition) {
+    case Condition::kDefault:  // a blueprint has none
+    case Condition::kSucceeded:
+      holds = source.state == TaskState::kSucceeded;
+      break;
+    case Condition::kFinished:
+      holds = ended;
+      break;
+    case Condition::kFailed:
+      holds = IsFailure(source.state);
+      break;
+    case Condition::kStarted:
+      holds = source.has_started;
+      break;
+    case Condition::kReady:
+      holds = source.has_been_up;
+      break;
+  }
+  if (holds) return EdgeState::kSatisfied;
+  return ended ? EdgeState::kImpossible : EdgeState::kPending;
+}
+
+Run::Source Run::SourceOf(const TaskRecord& record) {
+  return {record.state, record.has_started, record.has_been_up};
+}
+
+bool Run::IsSettledService(TaskIndex task) const {
+  const TaskRecord& record = tasks_[task];
+  return record.state >= TaskState::kUp ||
+         (record.state == TaskState::kRunning && !blueprint().has_probe(task));
+}
+
+void Run::Move(TaskIndex task, const Source& to) {
+  TaskRecord& record = tasks_[task];
+  const Source from = SourceOf(record);
+  const bool service = blueprint().kind(task) == TaskKind::kService;
+  if (service && !IsSettledService(task)) --services_unsettled_;
+  --counts_[static_cast<int>(record.state)];
+  record.state = to.state;
+  record.has_started = to.has_started;
+  record.has_been_up = to.has_been_up;
+  ++counts_[static_cast<int>(record.state)];
+  if (service && !IsSettledService(task)) ++services_unsettled_;
+  AddEvent(task);
+  // Before the end only a start or readiness that somebody waits for matters.
+  if (IsOutcome(to.state) || blueprint().watched_alive(task)) {
+    UpdateEdges(task, from, to);
+  }
+}
+
+void Run::UpdateEdges(TaskIndex task, const Source& before,
+                      const Source& after) {
+  for (const Blueprint::Edge& edge : blueprint().successors(task)) {
+    const EdgeState was = Evaluate(edge.condition, before);
+    const EdgeState is = Evaluate(edge.condition, after);
+    if (was == is) continue;
+    TaskRecord& dependent = tasks_[edge.task];
+    if (was == EdgeState::kSatisfied) --dependent.satisfied;
+    if (was == EdgeState::kImpossible) --dependent.impossible;
+    if (is == EdgeState::kSatisfied) ++dependent.satisfied;
+    if (is == EdgeState::kImpossible) ++dependent.impossible;
+    unsettled_.push_back(edge.task);
+  }
+}
+
+void Run::SettleAll() {
+  // Settling a task may unsettle others; the list grows while it is read.
+  for (size_t i = 0; i < unsettled_.size(); ++i) Settle(unsettled_[i]);
+  unsettled_.clear();
+}
+
+void Run::Settle(TaskIndex task) {
+  TaskRecord& record = tasks_[task];
+  if (stopping_ || (record.state != TaskState::kWaiting &&
+                    record.state != TaskState::kReady)) {
+    return;
+  }
+  const auto edges =
+      static_cast<uint32_t>(blueprint().predecessors(task).size());
+  const uint32_t need = blueprint().need(task);
+  Source to = SourceOf(record);
+  if (record.satisfied >= need) {
+    if (record.state == TaskState::kReady) return;
+    to.state = TaskState::kReady;
+    Move(task, to);
+    out_->ready.push_back(task);
+  } else if (edges - record.impossible < need) {
+    EndTask(task, TaskState::kSkipped);
+  } else if (record.state == TaskState::kReady) {
+    to.state = TaskState::kWaiting;
+    Move(task, to);
+  }
+}
+
+std::vector<TaskIndex> Run::Blockers(TaskIndex task, size_t most) const {
+  const TaskState state = tasks_[task].state;
+  std::vector<TaskIndex> blockers;
+  if (state != TaskState::kWaiting && state != TaskState::kSkipped) {
+    return blockers;
+  }
+  for (const Blueprint::Edge& edge : blueprint().predecessors(task)) {
+    if (blockers.size() >= most) break;
+    const EdgeState is = Evaluate(edge.condition, SourceOf(tasks_[edge.task]));
+    const bool blocks = state == TaskState::kSkipped
+                            ? is == EdgeState::kImpossible
+                            : is == EdgeState::kPending;
+    if (blocks) blockers.push_back(edge.task);
+  }
+  return blockers;
+}
+
+void Run::AddEvent(TaskIndex task) {
+  RunEvent event{.time_us = now_us_, .task = task};
+  if (task != kNoTask) {
+    const TaskRecord& record = tasks_[task];
+    event.attempt = record.attempt;
+    event.worker = record.worker;
+    event.state = record.state;
+    if (record.state >= TaskState::kSucceeded ||
+        record.state == TaskState::kBackoff) {
+      event.exit_code = record.exit_code;
+    }
+  }
+  events_.push_back(event);
+  ++last_seq_;
+  if (events_.size() > limits_.max_run_events) events_.pop_front();
+}
+
+}  // namespace w2t
