@@ -34,16 +34,21 @@ class GraphDefinition : public Definition {
 
 // What a v1.Graph comes to: a blueprint and its definition, or all its faults.
 struct DecodedGraph {
-  std::shared_ptr<const Blueprint> blueprint;          // null: faults
-  std::shared_ptr<const GraphDefinition> definition;   // null: faults
+  std::shared_ptr<const Blueprint> blueprint;         // null: faults
+  std::shared_ptr<const GraphDefinition> definition;  // null: faults
   Diagnostics faults;
 };
 
-// Checks everything that can be wrong with `graph`: its fields (actions, probes,
-// durations, enums, counts) and its structure.
+// Checks everything that can be wrong with `graph`: its fields (actions,
+// probes, durations, enums, counts) and its structure.
 DecodedGraph DecodeGraph(const v1::Graph& graph, const Limits& limits);
 // The same for its serialized form; bytes that are no v1.Graph are a fault.
 DecodedGraph DecodeGraph(std::string_view encoded, const Limits& limits);
+
+// A graph that was checked when its run was accepted, perhaps by an older
+// version or under wider limits: only what a blueprint cannot do without is
+// checked again.
+DecodedGraph RestoreGraph(std::string_view encoded);
 
 }  // namespace w2t::wire
 

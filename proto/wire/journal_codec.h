@@ -8,15 +8,14 @@
 
 #include "absl/status/statusor.h"
 #include "core/engine/fact.h"
-#include "w2t/limits.h"
 
 namespace w2t::wire {
 
 std::string EncodeBatch(const FactBatch& batch);
 // DATA_LOSS when `bytes` are no batch, or hold something that this version does
-// not know.
-absl::StatusOr<FactBatch> DecodeBatch(std::string_view bytes,
-                                      const Limits& limits);
+// not know. Limits play no part: what was accepted once stays readable when one
+// is lowered.
+absl::StatusOr<FactBatch> DecodeBatch(std::string_view bytes);
 
 }  // namespace w2t::wire
 
