@@ -1,0 +1,126 @@
+#include "tests/tidy/habits.h"
+
+#include <cctype>
+#include <map>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "fmt/format.h"
+
+namespace w2t::tidy {
+namespace {
+
+std::string GuardOf(std::string_view path) {
+  std::string_view name = path;
+  const size_t at = path.find("/include/w2t/");
+  if (at != std::string_view::npos) name = path.substr(at + 13);
+  std::string guard = "W2T_";
+  for (char c : name) {
+    guard +=
+        IsWordCharacter(c)
+            ? static_cast<char>(std::toupper(static_cast<unsigned char>(c)))
+            : '_';
+  }
+  return guard + "_";
+}
+
+std::string_view Trim(std::string_view text) {
+  const size_t begin = text.find_first_not_of(" \t");
+  if (begin == std::string_view::npos) return "";
+  return text.substr(begin, text.find_last_not_of(" \t") - begin + 1);
+}
+
+// The start of a message, enum, service, rpc, field or enum value.
+bool IsProtoElement(std::string_view code) {
+  for (std::string_view word : {"syntax", "package", "import", "option",
+                                "reserved", "}", "returns", "oneof"}) {
+    if (HasPrefix(code, word)) return false;
+  }
+  for (std::string_view word : {"message ", "enum ", "service ", "rpc "}) {
+    if (HasPrefix(code, word)) return true;
+  }
+  return code.find(" = ") != std::string_view::npos &&
+         IsWordCharacter(code.front());
+}
+
+std::string FolderOf(const std::string& path) {
+  const size_t slash = path.rfind('/');
+  return slash == std::string::npos ? "" : path.substr(0, slash);
+}
+
+}  // namespace
+
+Findings CheckGuards(const std::vector<File>& files) {
+  Findings findings;
+  for (const File& file : files) {
+    if (!IsHeader(file)) continue;
+    const std::string guard = GuardOf(file.path);
+    const std::string opening =
+        fmt::format("#ifndef {}\n#define {}\n", guard, guard);
+    const std::string closing = fmt::format("#endif  // {}\n", guard);
+    if (file.text.find(opening) == std::string::npos ||
+        file.text.find(closing) == std::string::npos) {
+      findings.push_back(
+          {file.path, 0, fmt::format("its guard must be {}", guard)});
+    }
+  }
+  return findings;
+}
+
+Findings CheckProtoComments(const std::vector<File>& files) {
+  Findings findings;
+  for (const File& file : files) {
+    if (file.path.size() < 6 ||
+        file.path.compare(file.path.size() - 6, 6, ".proto") != 0) {
+      continue;
+    }
+    const std::vector<std::string_view> lines = Lines(file.text);
+    const std::vector<std::string_view> code = Lines(file.code);
+    bool commented = false;  // the line before is a comment
+    bool in_statement = false;
+    for (size_t i = 0; i < lines.size(); ++i) {
+      const std::string_view text = Trim(lines[i]);
+      const std::string_view bare = Trim(code[i]);
+      if (!bare.empty() && !in_statement && IsProtoElement(bare) &&
+          !commented && text.find("//") == std::string_view::npos) {
+        findings.push_back(
+            {file.path, i + 1, fmt::format("no comment on: {}", bare)});
+      }
+      if (!bare.empty()) {
+        const char last = bare.back();
+        in_statement = last != ';' && last != '{' && last != '}';
+      }
+      commented = HasPrefix(text, "//");
+    }
+  }
+  return findings;
+}
+
+Findings CheckBuildLists(const std::vector<File>& files) {
+  std::map<std::string, const File*> lists;
+  for (const File& file : files) {
+    if (file.path.ends_with("CMakeLists.txt")) {
+      lists[FolderOf(file.path)] = &file;
+    }
+  }
+  Findings findings;
+  for (const File& file : files) {
+    if (!file.path.ends_with(".cc") || HasPrefix(file.path, "tests/install/")) {
+      continue;
+    }
+    bool listed = false;
+    std::string folder = FolderOf(file.path);
+    while (!listed && !folder.empty()) {
+      const auto list = lists.find(folder);
+      listed = list != lists.end() &&
+               list->second->text.find(file.path.substr(folder.size() + 1)) !=
+                   std::string::npos;
+      folder = FolderOf(folder);
+    }
+    if (!listed) findings.push_back({file.path, 0, "is in no CMakeLists.txt"});
+  }
+  return findings;
+}
+
+}  // namespace w2t::tidy
