@@ -32,6 +32,7 @@ class Player {
       }
       cpus_of_demand_.push_back(std::min(cpus, slots_milli_));
     }
+    queues_.resize(cpus_of_demand_.size());
   }
 
   Prediction Play() {
@@ -68,32 +69,26 @@ class Player {
 
   void TakeReady() {
     for (const TaskIndex task : outbox_.ready) {
-      queue_.Push({blueprint_.priority(task), blueprint_.remaining_us(task),
-                   next_ticket_++},
-                  {kRun, task});
+      queues_[blueprint_.demand(task)].Push(
+          {blueprint_.priority(task), blueprint_.remaining_us(task),
+           next_ticket_++},
+          {kRun, task});
     }
     outbox_.Clear();
   }
 
-  // In order of urgency; what does not fit now is put back.
   void StartWhatFits() {
-    std::vector<ReadyTask> waiting;
-    while (!queue_.empty()) {
-      const ReadyTask next = queue_.Pop();
-      if (CpusOf(next.task) <= free_milli_) {
-        Start(next.task);
-      } else {
-        waiting.push_back(next);
-        if (free_milli_ == 0 && CpusOf(next.task) > 0 && AllNeedCpus()) break;
-      }
-    }
-    for (const ReadyTask& task : waiting) outbox_.ready.push_back(task.task);
-    TakeReady();
+    while (ReadyQueue* queue = MostUrgentThatFits()) Start(queue->Pop().task);
   }
 
-  bool AllNeedCpus() const {
-    return std::find(cpus_of_demand_.begin(), cpus_of_demand_.end(), 0) ==
-           cpus_of_demand_.end();
+  ReadyQueue* MostUrgentThatFits() {
+    ReadyQueue* best = nullptr;
+    for (size_t demand = 0; demand < queues_.size(); ++demand) {
+      ReadyQueue& queue = queues_[demand];
+      if (queue.empty() || cpus_of_demand_[demand] > free_milli_) continue;
+      if (best == nullptr || queue.top() < best->top()) best = &queue;
+    }
+    return best;
   }
 
   LeaseRef LeaseOf(TaskIndex task) const { return {kRun, task, 1, Fence{1}}; }
@@ -130,7 +125,7 @@ class Player {
   std::vector<uint64_t> cpus_of_demand_;
   Run run_;
   RunOutbox outbox_;
-  ReadyQueue queue_;
+  std::vector<ReadyQueue> queues_;  // by demand
   std::priority_queue<Completion> running_;
   int64_t now_us_ = 0;
   uint64_t next_ticket_ = 1;

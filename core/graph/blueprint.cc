@@ -1,7 +1,5 @@
 #include "w2t/blueprint.h"
 
-#include <algorithm>
-
 namespace w2t {
 
 std::string_view Blueprint::task_name(TaskIndex task) const {
@@ -10,12 +8,8 @@ std::string_view Blueprint::task_name(TaskIndex task) const {
 }
 
 TaskIndex Blueprint::Find(std::string_view name) const {
-  const auto it = std::lower_bound(by_name_.begin(), by_name_.end(), name,
-                                   [this](TaskIndex task, std::string_view n) {
-                                     return task_name(task) < n;
-                                   });
-  if (it == by_name_.end() || task_name(*it) != name) return kNoTask;
-  return *it;
+  const auto it = by_name_.find(absl::string_view(name.data(), name.size()));
+  return it == by_name_.end() ? kNoTask : it->second;
 }
 
 std::vector<TaskIndex> Blueprint::CriticalTasks() const {

@@ -91,11 +91,15 @@ class BlueprintBuilder {
   void CopyTasks() {
     Blueprint& b = *blueprint_;
     b.tasks_.reserve(size());
-    index_.reserve(size());
+    b.by_name_.reserve(size());
+    size_t name_bytes = 0;
+    for (const TaskSpec& task : graph_.tasks()) name_bytes += task.name.size();
+    b.names_.reserve(name_bytes);  // by_name_ points into it
     for (TaskIndex i = 0; i < size(); ++i) {
       const TaskSpec& task = spec(i);
-      CheckName(i, task.name);
       b.names_ += task.name;
+      CheckName(i, std::string_view(b.names_).substr(b.names_.size() -
+                                                     task.name.size()));
       b.tasks_.push_back({
           .estimate_us = absl::ToInt64Microseconds(
               std::max(task.estimate, absl::ZeroDuration())),
@@ -114,15 +118,9 @@ class BlueprintBuilder {
           .watched_alive = false,
       });
     }
-    b.by_name_.resize(size());
-    std::iota(b.by_name_.begin(), b.by_name_.end(), 0);
-    std::sort(b.by_name_.begin(), b.by_name_.end(),
-              [this](TaskIndex x, TaskIndex y) {
-                return spec(x).name < spec(y).name;
-              });
   }
 
-  void CheckName(TaskIndex i, const std::string& name) {
+  void CheckName(TaskIndex i, std::string_view name) {
     if (name.empty()) {
       faults_.Add(TaskFault(i, DiagnosticCode::kMissingField, "name",
                             fmt::format("task {} has no name", i)));
@@ -132,7 +130,7 @@ class BlueprintBuilder {
                            name.substr(0, 32)),
                fmt::format("graph.tasks[{}].name", i), "max_name_bytes",
                limits_.max_name_bytes, name.size());
-    const auto [it, added] = index_.try_emplace(View(name), i);
+    const auto [it, added] = blueprint_->by_name_.try_emplace(View(name), i);
     if (!added) {
       faults_.Add(TaskFault(i, DiagnosticCode::kDuplicateTask, "name",
                             fmt::format("duplicate task \"{}\": tasks {} and "
@@ -156,8 +154,9 @@ class BlueprintBuilder {
   }
 
   void Resolve(TaskIndex i, uint32_t d, const Dependency& dependency) {
-    const auto it = index_.find(View(dependency.task));
-    if (it == index_.end()) return AddUnknown(i, d, dependency.task);
+    const auto& index = blueprint_->by_name_;
+    const auto it = index.find(View(dependency.task));
+    if (it == index.end()) return AddUnknown(i, d, dependency.task);
     const TaskIndex from = it->second;
     if (from == i) {
       AddEdgeFault(i, d, DiagnosticCode::kSelfDependency,
@@ -320,7 +319,6 @@ class BlueprintBuilder {
   const Limits& limits_;
   std::shared_ptr<Blueprint> blueprint_;
   Diagnostics faults_;
-  absl::flat_hash_map<absl::string_view, TaskIndex> index_;
   std::vector<TaskIndex> last_dependent_;  // of each task, so far
   int suggestions_ = 0;
 };

@@ -16,6 +16,8 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/strings/string_view.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "w2t/diagnostic.h"
@@ -50,7 +52,7 @@ class Blueprint {
   uint64_t edges() const { return predecessors_.edges.size(); }
 
   std::string_view task_name(TaskIndex task) const;
-  // The index of a name, or kNoTask. O(log V).
+  // The index of a name, or kNoTask. O(1).
   TaskIndex Find(std::string_view name) const;
   TaskKind kind(TaskIndex task) const { return tasks_[task].kind; }
   uint32_t action(TaskIndex task) const { return tasks_[task].action; }
@@ -134,11 +136,14 @@ class Blueprint {
   };
 
   Blueprint() = default;
+  Blueprint(const Blueprint&) = delete;
+  Blueprint& operator=(const Blueprint&) = delete;
 
   std::string name_;
   std::string names_;
   std::vector<Task> tasks_;
-  std::vector<TaskIndex> by_name_;  // sorted by name
+  // Its keys lie in names_.
+  absl::flat_hash_map<absl::string_view, TaskIndex> by_name_;
   Adjacency predecessors_;
   Adjacency successors_;
   std::vector<TaskIndex> order_;
