@@ -87,23 +87,31 @@ struct KeyReader {
   void (*read)(Context& context, const Field& field, T& target);
 };
 
-// Reads a map by a table of its keys. Keys in `unserved` are known, and refused
-// as such. False when the field is no map.
+// Reads one entry of a map by a table of its keys. Keys in `unserved` are
+// known, and refused as such.
+template <typename T>
+void ReadKey(Context& context, const Field& entry,
+             absl::Span<const KeyReader<T>> keys,
+             absl::Span<const std::string_view> unserved, T& target) {
+  for (const KeyReader<T>& key : keys) {
+    if (key.key == entry.name) return key.read(context, entry, target);
+  }
+  for (const std::string_view key : unserved) {
+    if (key == entry.name) return UnservedKey(context, entry);
+  }
+  std::vector<std::string_view> known;
+  for (const KeyReader<T>& key : keys) known.push_back(key.key);
+  known.insert(known.end(), unserved.begin(), unserved.end());
+  UnknownKey(context, entry, known);
+}
+
+// Reads a whole map in this way. False when the field is no map.
 template <typename T>
 bool ReadMap(Context& context, const Field& map,
              absl::Span<const KeyReader<T>> keys,
              absl::Span<const std::string_view> unserved, T& target) {
   return VisitEntries(context, map, [&](const Field& entry) {
-    for (const KeyReader<T>& key : keys) {
-      if (key.key == entry.name) return key.read(context, entry, target);
-    }
-    for (const std::string_view key : unserved) {
-      if (key == entry.name) return UnservedKey(context, entry);
-    }
-    std::vector<std::string_view> known;
-    for (const KeyReader<T>& key : keys) known.push_back(key.key);
-    known.insert(known.end(), unserved.begin(), unserved.end());
-    UnknownKey(context, entry, known);
+    ReadKey<T>(context, entry, keys, unserved, target);
   });
 }
 

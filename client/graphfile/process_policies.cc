@@ -1,0 +1,198 @@
+// When a process starts anew, when it is ready, and how it is stopped.
+#include <fmt/format.h>
+
+#include <limits>
+#include <utility>
+
+#include "client/graphfile/process_keys.h"
+#include "client/graphfile/shell_words.h"
+#include "client/graphfile/task_keys.h"
+
+namespace w2t::graphfile {
+namespace {
+
+constexpr int64_t kMaxCount = std::numeric_limits<uint32_t>::max();
+
+struct Availability {
+  std::string restart = "no";
+  absl::Duration backoff = absl::Seconds(1);
+  int64_t max_restarts = 0;  // 0: no bound
+};
+
+void ReadRestart(Context& context, const Field& field,
+                 Availability& availability) {
+  const std::string_view word = field.value.text();
+  if (word != "no" && word != "on_failure" && word != "always" &&
+      word != "exit_on_failure") {
+    return WrongValue(context, field,
+                      "no, on_failure, always or exit_on_failure");
+  }
+  availability.restart = std::string(word);
+}
+
+void ReadBackoffSeconds(Context& context, const Field& field,
+                        Availability& availability) {
+  const std::optional<absl::Duration> backoff = ReadSeconds(context, field, 0);
+  // Their 0 is their default.
+  if (backoff && *backoff > absl::ZeroDuration()) {
+    availability.backoff = *backoff;
+  }
+}
+
+void ReadMaxRestarts(Context& context, const Field& field,
+                     Availability& availability) {
+  const std::optional<int64_t> most =
+      ReadInteger(context, field, 0, kMaxCount - 1);
+  if (most) availability.max_restarts = *most;
+}
+
+template <typename T>
+void ReadOffSwitch(Context& context, const Field& field, T& /*target*/) {
+  ReadSwitch(context, field, false);
+}
+
+constexpr KeyReader<Availability> kAvailabilityKeys[] = {
+    {"restart", ReadRestart},
+    {"backoff_seconds", ReadBackoffSeconds},
+    {"max_restarts", ReadMaxRestarts},
+    {"exit_on_end", ReadOffSwitch<Availability>},
+    {"exit_on_skipped", ReadOffSwitch<Availability>},
+};
+
+struct Probe {
+  const ProjectDraft& project;
+  v1::ReadyProbe probe;
+  std::string command;
+  std::string dir;
+};
+
+void ReadProbeCommand(Context& context, const Field& field, Probe& probe) {
+  std::optional<std::string> line =
+      ReadExpandedLine(context, field, probe.project);
+  if (line) probe.command = *std::move(line);
+}
+
+void ReadProbeDir(Context& context, const Field& field, Probe& probe) {
+  std::optional<std::string> dir =
+      ReadExpandedText(context, field, probe.project);
+  if (dir) probe.dir = *std::move(dir);
+}
+
+constexpr KeyReader<Probe> kExecKeys[] = {{"command", ReadProbeCommand},
+                                          {"working_dir", ReadProbeDir}};
+
+void ReadExec(Context& context, const Field& field, Probe& probe) {
+  const bool is_map = ReadMap<Probe>(context, field, kExecKeys, {}, probe);
+  if (is_map && !field.value.Get("command").is_scalar()) {
+    context.faults.Add(field.key_at, "\"exec\" has no command");
+  }
+  probe.probe.set_exec(RunBy(probe.project.shell,
+                             probe.command.empty() ? "true" : probe.command,
+                             probe.dir));
+}
+
+template <google::protobuf::Duration* (v1::ReadyProbe::*kField)(),
+          int64_t kLeast>
+void ReadTime(Context& context, const Field& field, Probe& probe) {
+  const std::optional<absl::Duration> time =
+      ReadSeconds(context, field, kLeast);
+  if (time) SetDuration(*time, (probe.probe.*kField)());
+}
+
+template <void (v1::ReadyProbe::*kSet)(uint32_t)>
+void ReadThreshold(Context& context, const Field& field, Probe& probe) {
+  const std::optional<int64_t> count =
+      ReadInteger(context, field, 1, kMaxCount);
+  if (count) (probe.probe.*kSet)(static_cast<uint32_t>(*count));
+}
+
+constexpr KeyReader<Probe> kProbeKeys[] = {
+    {"exec", ReadExec},
+    {"initial_delay_seconds",
+     ReadTime<&v1::ReadyProbe::mutable_initial_delay, 0>},
+    {"period_seconds", ReadTime<&v1::ReadyProbe::mutable_every, 1>},
+    {"timeout_seconds", ReadTime<&v1::ReadyProbe::mutable_timeout, 1>},
+    {"success_threshold", ReadThreshold<&v1::ReadyProbe::set_successes>},
+    {"failure_threshold", ReadThreshold<&v1::ReadyProbe::set_failures>},
+};
+constexpr std::string_view kUnservedProbeKeys[] = {"http_get", "tcp_socket"};
+
+struct Shutdown {
+  const ProjectDraft& project;
+  v1::StopPolicy stop;
+};
+
+void ReadStopCommand(Context& context, const Field& field, Shutdown& shutdown) {
+  std::optional<std::string> line =
+      ReadExpandedLine(context, field, shutdown.project);
+  if (line) shutdown.stop.set_command(RunBy(shutdown.project.shell, *line, ""));
+}
+
+void ReadStopSignal(Context& context, const Field& field, Shutdown& shutdown) {
+  const std::optional<int64_t> signal = ReadInteger(context, field, 1, 31);
+  if (signal) shutdown.stop.set_signal(static_cast<uint32_t>(*signal));
+}
+
+void ReadStopTimeout(Context& context, const Field& field, Shutdown& shutdown) {
+  const std::optional<absl::Duration> grace = ReadSeconds(context, field, 1);
+  if (grace) SetDuration(*grace, shutdown.stop.mutable_grace());
+}
+
+constexpr KeyReader<Shutdown> kShutdownKeys[] = {
+    {"command", ReadStopCommand},
+    {"signal", ReadStopSignal},
+    {"timeout_seconds", ReadStopTimeout},
+    {"parent_only", ReadOffSwitch<Shutdown>},
+};
+
+}  // namespace
+
+void ReadAvailability(Context& context, const Field& field,
+                      ProcessDraft& process) {
+  Availability availability;
+  ReadMap<Availability>(context, field, kAvailabilityKeys, {}, availability);
+  if (availability.restart == "no") return;
+  if (availability.restart == "exit_on_failure") {
+    process.task.task.set_fail_run(true);
+    return;
+  }
+  v1::RetryPolicy& retry = *process.task.task.mutable_retry();
+  retry.set_on_success(availability.restart == "always");
+  SetDuration(availability.backoff, retry.mutable_initial_backoff());
+  if (availability.max_restarts > 0) {
+    retry.set_attempts(static_cast<uint32_t>(availability.max_restarts + 1));
+    return;
+  }
+  retry.set_attempts(
+      static_cast<uint32_t>(context.options.limits.max_retry_attempts));
+  process.project.restarts_without_bound = true;
+}
+
+void ReadReadinessProbe(Context& context, const Field& field,
+                        ProcessDraft& process) {
+  Probe probe{process.project, {}, {}, {}};
+  // What process-compose takes for granted.
+  SetDuration(absl::Seconds(10), probe.probe.mutable_every());
+  SetDuration(absl::Seconds(1), probe.probe.mutable_timeout());
+  SetDuration(absl::Hours(24), probe.probe.mutable_deadline());
+  probe.probe.set_failures(3);
+  ReadMap<Probe>(context, field, kProbeKeys, kUnservedProbeKeys, probe);
+  if (probe.probe.kind_case() == v1::ReadyProbe::KIND_NOT_SET) {
+    const bool unserved = !field.value.Get("http_get").is_null() ||
+                          !field.value.Get("tcp_socket").is_null();
+    if (field.value.is_map() && !unserved) {
+      context.faults.Add(field.key_at, "\"readiness_probe\" needs exec");
+    }
+    probe.probe.set_exec("true");
+  }
+  process.has_readiness_probe = true;
+  *process.task.rest.mutable_ready() = std::move(probe.probe);
+}
+
+void ReadShutdown(Context& context, const Field& field, ProcessDraft& process) {
+  Shutdown shutdown{process.project, {}};
+  ReadMap<Shutdown>(context, field, kShutdownKeys, {}, shutdown);
+  *process.task.rest.mutable_stop() = std::move(shutdown.stop);
+}
+
+}  // namespace w2t::graphfile

@@ -1,0 +1,24 @@
+// Pieces of shell text.
+#ifndef W2T_CLIENT_GRAPHFILE_SHELL_WORDS_H_
+#define W2T_CLIENT_GRAPHFILE_SHELL_WORDS_H_
+
+#include <string>
+#include <string_view>
+
+namespace w2t::graphfile {
+
+// One word for a POSIX shell, whatever the text holds.
+std::string ShellQuoted(std::string_view text);
+
+// A line for `sh` that runs `line` by `shell -c`, in `dir` unless it is empty.
+std::string RunBy(std::string_view shell, std::string_view line,
+                  std::string_view dir);
+
+// A line for bash that runs `line` by `shell -c` and appends what it writes to
+// the file `log` as well; its exit code is that of `line`.
+std::string WithLogFile(std::string_view shell, std::string_view line,
+                        std::string_view log);
+
+}  // namespace w2t::graphfile
+
+#endif  // W2T_CLIENT_GRAPHFILE_SHELL_WORDS_H_
