@@ -109,8 +109,8 @@ struct Library {
 const std::vector<Library>& Libraries() {
   static const std::vector<Library> libraries = {
       {"grpcpp/",
-       {"server/rpc/", "server/main.cc", "client/lib/", "client/worker/",
-        "tests/"}},
+       {"proto/wire/status_codec.cc", "server/rpc/", "server/main.cc",
+        "client/lib/", "client/worker/", "tests/"}},
       {"grpc/", {"server/rpc/", "client/lib/", "client/worker/", "tests/"}},
       {"google/protobuf/", {"proto/wire/", "server/", "client/", "tests/"}},
       {"spdlog/", {"server/observe/", "client/worker/log.", "tests/"}},
