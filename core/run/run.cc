@@ -69,6 +69,8 @@ void Run::Report(const LeaseRef& lease, TaskState state, int32_t exit_code,
   }
   if (IsOutcome(state)) {
     record.exit_code = exit_code;
+    // Of a short attempt only the end is reported, but it did start.
+    if (state != TaskState::kCancelled) MarkStarted(lease.task);
     EndAttempt(lease.task, state);
   } else {
     const bool up = state == TaskState::kUp;
@@ -221,8 +223,6 @@ void Run::EndTask(TaskIndex task, TaskState outcome) {
   to.state = outcome;
   if (blueprint().kind(task) == TaskKind::kService) {
     to.has_started = to.has_been_up = false;
-  } else if (outcome == TaskState::kSucceeded) {
-    to.has_started = true;
   }
   Move(task, to);
   if (!open_dependents_.empty() && open_dependents_[task] == 0) Close(task);

@@ -192,6 +192,8 @@ class Run {
   static Source SourceOf(const TaskRecord& record);
   bool IsSettledService(TaskIndex task) const;
   void Move(TaskIndex task, const Source& to);
+  // Without a change of state.
+  void MarkStarted(TaskIndex task);
   void UpdateEdges(TaskIndex task, const Source& before, const Source& after);
   void SettleAll();
   void Settle(TaskIndex task);

@@ -55,6 +55,14 @@ void Run::Move(TaskIndex task, const Source& to) {
   }
 }
 
+void Run::MarkStarted(TaskIndex task) {
+  const Source from = SourceOf(tasks_[task]);
+  tasks_[task].has_started = true;
+  if (blueprint().watched_alive(task)) {
+    UpdateEdges(task, from, SourceOf(tasks_[task]));
+  }
+}
+
 void Run::UpdateEdges(TaskIndex task, const Source& before,
                       const Source& after) {
   for (const Blueprint::Edge& edge : blueprint().successors(task)) {
