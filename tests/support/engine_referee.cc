@@ -1,0 +1,540 @@
+#include "tests/support/engine_referee.h"
+
+#include <algorithm>
+
+#include "fmt/format.h"
+#include "gtest/gtest.h"
+
+namespace w2t::testing {
+namespace {
+
+// Calls `visit(worker, lease)` for what `fact` speaks of.
+template <typename Visit>
+void ForEachLease(const Leased& fact, Visit visit) {
+  for (size_t i = 0; i < fact.leases.size(); ++i) {
+    visit(WorkerNumber{fact.worker[i]}, fact.leases.at(i));
+  }
+}
+
+}  // namespace
+
+void EngineReferee::Restarted(const Engine* engine) {
+  engine_ = engine;
+  for (auto& [number, worker] : workers_) {
+    worker.session = SessionId();
+    worker.leaving = false;
+  }
+}
+
+EngineReferee::WorkerBook* EngineReferee::BySession(SessionId session) {
+  for (auto& [number, worker] : workers_) {
+    if (session && worker.session == session) return &worker;
+  }
+  return nullptr;
+}
+
+void EngineReferee::Detached(SessionId session) {
+  if (WorkerBook* worker = BySession(session)) worker->session = SessionId();
+}
+
+void EngineReferee::Leaving(SessionId session) {
+  if (WorkerBook* worker = BySession(session)) worker->leaving = true;
+}
+
+void EngineReferee::Reporting(const ReportColumns& reports) {
+  for (size_t i = 0; i < reports.leases.size(); ++i) {
+    const LeaseRef lease = reports.leases.at(i);
+    sent_.emplace(lease.run.value, lease.task, lease.attempt, lease.fence.value,
+                  reports.state[i]);
+  }
+}
+
+void EngineReferee::Fault(std::string_view what, const LeaseRef& lease) {
+  if (faulted_) return;
+  faulted_ = true;
+  std::string of;
+  if (lease.run) {
+    of = fmt::format(" (run {} task {} attempt {} fence {})", lease.run.value,
+                     lease.task, lease.attempt, lease.fence.value);
+  }
+  ADD_FAILURE() << "step " << steps_ << ": " << what << of;
+}
+
+void EngineReferee::Judge(const StepResult& result) {
+  ++steps_;
+  faulted_ = false;
+  granted_.clear();
+  ended_fences_.clear();
+  for (const Fact& fact : result.facts.facts) Fold(fact);
+  for (const Action& action : result.actions) {
+    if (const auto* welcome = std::get_if<WelcomeWorker>(&action)) {
+      WorkerBook& worker = workers_[welcome->worker.value];
+      worker.session = welcome->session;
+      worker.leaving = false;
+    } else if (const auto* close = std::get_if<CloseSession>(&action)) {
+      Detached(close->session);
+    }
+  }
+  for (const auto& [number, run] : engine_->runs()) {
+    const auto it = runs_.find(number.value);
+    if (it == runs_.end()) return Fault("a run that was never accepted");
+    CheckRun(number.value, it->second, *run);
+  }
+  if (engine_->runs().size() != runs_.size()) Fault("a run has vanished");
+  CheckStarts();
+  CheckCapacity();
+  CheckActions(result);
+  CheckNothingIdles();
+}
+
+void EngineReferee::Fold(const Fact& fact) {
+  if (const auto* f = std::get_if<RunAccepted>(&fact)) {
+    RunBook& book = runs_[f->run.value];
+    if (book.blueprint != nullptr) Fault("a run was accepted twice");
+    book.blueprint = f->blueprint;
+    book.tasks.resize(f->blueprint->size());
+  } else if (const auto* f = std::get_if<RunEvicted>(&fact)) {
+    for (const Task& task : runs_[f->run.value].tasks) {
+      if (task.lease) Fault("a run was evicted that holds leases");
+    }
+    runs_.erase(f->run.value);
+  } else if (const auto* f = std::get_if<WorkerJoined>(&fact)) {
+    for (const auto& [number, worker] : workers_) {
+      if (worker.spec.name == f->spec.name) Fault("two workers of one name");
+    }
+    workers_[f->worker.value].spec = f->spec;
+  } else if (const auto* f = std::get_if<WorkerLeft>(&fact)) {
+    FoldWorkerLeft(f->worker);
+  } else if (const auto* f = std::get_if<WorkerDrained>(&fact)) {
+    workers_[f->worker.value].draining = f->draining;
+  } else if (const auto* f = std::get_if<Leased>(&fact)) {
+    ForEachLease(*f, [this](WorkerNumber worker, const LeaseRef& lease) {
+      FoldLeased(worker, lease);
+    });
+  } else if (const auto* f = std::get_if<Reported>(&fact)) {
+    for (size_t i = 0; i < f->reports.leases.size(); ++i) {
+      FoldReported(f->worker, f->reports.leases.at(i), f->reports.state[i]);
+    }
+  } else if (const auto* f = std::get_if<LeasesLost>(&fact)) {
+    for (size_t i = 0; i < f->leases.size(); ++i) {
+      EndAttempt(f->worker, f->leases.at(i), TaskState::kLost);
+    }
+  }
+}
+
+void EngineReferee::FoldLeased(WorkerNumber worker, const LeaseRef& lease) {
+  const auto run = runs_.find(lease.run.value);
+  if (run == runs_.end() || lease.task >= run->second.tasks.size()) {
+    return Fault("a lease of an unknown task", lease);
+  }
+  Task& task = run->second.tasks[lease.task];
+  if (task.lease) return Fault("two live leases of one task", lease);
+  if (IsOutcome(task.outcome)) Fault("a lease of an ended task", lease);
+  if (lease.attempt <= task.attempt) Fault("attempts must grow", lease);
+  if (lease.fence.value <= last_fence_) Fault("fences must grow", lease);
+  last_fence_ = std::max(last_fence_, lease.fence.value);
+  task.lease = lease;
+  task.worker = worker;
+  task.attempt = lease.attempt;
+  task.reported = TaskState::kLeased;
+  workers_[worker.value].holds.emplace(lease.run.value, lease.task);
+  granted_.emplace_back(worker, lease);
+}
+
+EngineReferee::Task* EngineReferee::LiveTask(WorkerNumber worker,
+                                             const LeaseRef& lease) {
+  const auto run = runs_.find(lease.run.value);
+  if (run == runs_.end() || lease.task >= run->second.tasks.size()) {
+    Fault("a report about an unknown task", lease);
+    return nullptr;
+  }
+  Task& task = run->second.tasks[lease.task];
+  if (task.lease != lease || task.worker != worker) {
+    Fault("a report about a lease that is not live, or not its worker's",
+          lease);
+    return nullptr;
+  }
+  return &task;
+}
+
+void EngineReferee::FoldReported(WorkerNumber worker, const LeaseRef& lease,
+                                 TaskState state) {
+  Task* task = LiveTask(worker, lease);
+  if (task == nullptr) return;
+  if (!sent_.contains({lease.run.value, lease.task, lease.attempt,
+                       lease.fence.value, state})) {
+    Fault("a report was recorded that no worker has sent", lease);
+  }
+  if (state <= task->reported) Fault("a report goes backwards", lease);
+  task->reported = state;
+  if (state != TaskState::kCancelled) task->started = true;
+  if (state == TaskState::kUp) task->up = true;
+  if (IsOutcome(state)) EndAttempt(worker, lease, state);
+}
+
+void EngineReferee::EndAttempt(WorkerNumber worker, const LeaseRef& lease,
+                               TaskState outcome) {
+  Task* task = LiveTask(worker, lease);
+  if (task == nullptr) return;
+  if (!ended_.emplace(lease.run.value, lease.task, lease.attempt).second) {
+    Fault("two outcomes of one attempt", lease);
+  }
+  ended_fences_.insert(lease.fence.value);
+  task->lease.reset();
+  task->last = outcome;
+  const Blueprint& blueprint = *runs_[lease.run.value].blueprint;
+  if (blueprint.kind(lease.task) == TaskKind::kService) {
+    task->started = task->up = false;
+  }
+  workers_[worker.value].holds.erase({lease.run.value, lease.task});
+}
+
+void EngineReferee::FoldWorkerLeft(WorkerNumber number) {
+  const std::set<TaskKey> holds = workers_[number.value].holds;
+  for (const auto& [run, index] : holds) {
+    const Task& task = runs_[run].tasks[index];
+    EndAttempt(number, *task.lease, TaskState::kLost);
+  }
+  workers_.erase(number.value);
+}
+
+void EngineReferee::CheckRun(uint64_t number, RunBook& book, const Run& run) {
+  for (TaskIndex i = 0; i < book.tasks.size(); ++i) {
+    CheckTask(number, book, run, i);
+  }
+  std::vector<uint32_t> counts(kTaskStates);
+  for (TaskIndex i = 0; i < book.tasks.size(); ++i) {
+    ++counts[static_cast<int>(run.task(i).state)];
+    CheckUnheld(book, run, i);
+  }
+  for (int state = 0; state < kTaskStates; ++state) {
+    if (counts[state] != run.count(static_cast<TaskState>(state))) {
+      Fault(fmt::format("run {} counts {} tasks as {}, there are {}", number,
+                        run.count(static_cast<TaskState>(state)),
+                        Name(static_cast<TaskState>(state)), counts[state]));
+    }
+  }
+  CheckWatch(number, book, run);
+}
+
+void EngineReferee::CheckTask(uint64_t number, RunBook& book, const Run& run,
+                              TaskIndex index) {
+  Task& task = book.tasks[index];
+  const TaskRecord& record = run.task(index);
+  const LeaseRef lease{{number}, index, record.attempt, record.fence};
+  if (record.attempt != task.attempt) Fault("the attempt differs", lease);
+  if (task.lease.has_value() != IsHeld(record.state)) {
+    return Fault(fmt::format("a task is {} but {}", Name(record.state),
+                             task.lease ? "leased" : "not leased"),
+                 lease);
+  }
+  if (task.lease && (task.lease != lease || task.worker != record.worker ||
+                     task.reported != record.state)) {
+    Fault(fmt::format("a task is {} but was reported as {}", Name(record.state),
+                      Name(task.reported)),
+          lease);
+  }
+  if (IsOutcome(task.outcome)) {
+    if (record.state != task.outcome) Fault("an outcome has changed", lease);
+  } else if (IsOutcome(record.state)) {
+    task.outcome = record.state;
+    CheckOutcome(book, run, index);
+  }
+}
+
+// Whether an outcome follows from what was reported.
+void EngineReferee::CheckOutcome(const RunBook& book, const Run& run,
+                                 TaskIndex index) {
+  const Task& task = book.tasks[index];
+  const bool service = book.blueprint->kind(index) == TaskKind::kService;
+  const bool stopping = run.state() >= RunState::kStopping;
+  bool follows = false;
+  switch (task.outcome) {
+    case TaskState::kSucceeded:
+      follows = service ? stopping : task.last == TaskState::kSucceeded;
+      break;
+    case TaskState::kFailed:
+      follows = task.last == TaskState::kFailed ||
+                (service && task.last == TaskState::kSucceeded);
+      break;
+    case TaskState::kTimedOut:
+    case TaskState::kLost:
+      follows = task.last == task.outcome;
+      break;
+    case TaskState::kCancelled:
+      follows = stopping;
+      break;
+    case TaskState::kSkipped:
+      follows = true;  // CheckUnheld
+      break;
+    default:
+      break;
+  }
+  if (!follows) {
+    Fault(fmt::format("task {} of run {} is {}, its last attempt was {}", index,
+                      run.spec().run_id, Name(task.outcome), Name(task.last)));
+  }
+}
+
+std::pair<uint32_t, uint32_t> EngineReferee::Edges(const RunBook& book,
+                                                   TaskIndex index) const {
+  uint32_t hold = 0;
+  uint32_t never = 0;
+  for (const Blueprint::Edge& edge : book.blueprint->predecessors(index)) {
+    const Task& from = book.tasks[edge.task];
+    bool holds = false;
+    switch (edge.condition) {
+      case Condition::kDefault:
+      case Condition::kSucceeded:
+        holds = from.outcome == TaskState::kSucceeded;
+        break;
+      case Condition::kFinished:
+        holds = IsOutcome(from.outcome);
+        break;
+      case Condition::kFailed:
+        holds = IsFailure(from.outcome);
+        break;
+      case Condition::kStarted:
+        holds = from.started;
+        break;
+      case Condition::kReady:
+        holds = from.up;
+        break;
+    }
+    if (holds) {
+      ++hold;
+    } else if (IsOutcome(from.outcome)) {
+      ++never;
+    }
+  }
+  return {hold, never};
+}
+
+// Whether a task that nobody holds is where its dependencies put it.
+void EngineReferee::CheckUnheld(const RunBook& book, const Run& run,
+                                TaskIndex index) {
+  const TaskState state = run.task(index).state;
+  const bool open = state == TaskState::kWaiting || state == TaskState::kReady;
+  if (!open && state != TaskState::kSkipped) return;
+  const auto [hold, never] = Edges(book, index);
+  const auto all =
+      static_cast<uint32_t>(book.blueprint->predecessors(index).size());
+  const uint32_t need = book.blueprint->need(index);
+  TaskState right = TaskState::kWaiting;
+  if (hold >= need) {
+    right = TaskState::kReady;
+  } else if (all - never < need) {
+    right = TaskState::kSkipped;
+  }
+  if (open && run.state() >= RunState::kStopping) {
+    Fault(fmt::format("task {} is {} in a run that stops", index, Name(state)));
+  } else if (state != right && run.state() < RunState::kStopping) {
+    Fault(
+        fmt::format("task {} is {} and should be {}: {} of {} dependencies "
+                    "hold, {} never can, {} are needed",
+                    index, Name(state), Name(right), hold, all, never, need));
+  }
+}
+
+void EngineReferee::CheckWatch(uint64_t number, RunBook& book, const Run& run) {
+  const std::string id = fmt::format("run {}", number);
+  if (run.last_seq() < book.seen_seq) Fault(id + ": the watch went backwards");
+  book.changed = run.last_seq() != book.seen_seq;
+  if (run.first_seq() > book.seen_seq + 1) {
+    book.seen_seq = run.last_seq();  // too far behind: starts with a snapshot
+    for (TaskIndex i = 0; i < book.tasks.size(); ++i) {
+      book.tasks[i].seen = run.task(i).state;
+    }
+    return;
+  }
+  for (uint64_t seq = book.seen_seq + 1; seq <= run.last_seq(); ++seq) {
+    const RunEvent& event = run.events()[seq - run.first_seq()];
+    if (event.task == kNoTask) continue;
+    Task& task = book.tasks[event.task];
+    if (IsOutcome(task.seen)) Fault(id + ": an event after the outcome");
+    task.seen = event.state;
+  }
+  book.seen_seq = run.last_seq();
+  for (TaskIndex i = 0; i < book.tasks.size(); ++i) {
+    if (book.tasks[i].seen == run.task(i).state) continue;
+    Fault(fmt::format("{}: a watcher takes task {} for {}, it is {}", id, i,
+                      Name(book.tasks[i].seen), Name(run.task(i).state)));
+  }
+}
+
+void EngineReferee::CheckStarts() {
+  for (const auto& [number, lease] : granted_) {
+    const RunBook& book = runs_[lease.run.value];
+    const Run* run = engine_->FindRun(lease.run);
+    if (Edges(book, lease.task).first < book.blueprint->need(lease.task)) {
+      Fault("a start before its dependencies hold", lease);
+    }
+    if (run->state() >= RunState::kStopping) {
+      Fault("a start in a run that stops", lease);
+    }
+    const WorkerBook& worker = workers_[number.value];
+    if (!worker.session || worker.draining || worker.leaving) {
+      Fault("a lease to a worker that takes none", lease);
+    }
+    if (!MayRun(
+            worker.spec,
+            book.blueprint->demands()[book.blueprint->demand(lease.task)])) {
+      Fault("a lease to a worker that lacks what the task asks for", lease);
+    }
+  }
+  if (engine_->draining() && !granted_.empty()) {
+    Fault("a lease while the daemon drains");
+  }
+}
+
+uint64_t EngineReferee::Used(const WorkerBook& worker,
+                             std::string_view resource) const {
+  uint64_t used = 0;
+  for (const auto& [run, task] : worker.holds) {
+    const Blueprint& blueprint = *runs_.at(run).blueprint;
+    for (const Resource& r :
+         blueprint.demands()[blueprint.demand(task)].resources) {
+      if (r.name == resource) used += r.milli;
+    }
+  }
+  return used;
+}
+
+void EngineReferee::CheckCapacity() {
+  size_t leases = 0;
+  for (const auto& [number, worker] : workers_) {
+    leases += worker.holds.size();
+    if (worker.holds.size() > worker.spec.max_leases) {
+      Fault(
+          fmt::format("worker {} has more than max_leases", worker.spec.name));
+    }
+    for (const Resource& resource : worker.spec.resources) {
+      const uint64_t used = Used(worker, resource.name);
+      if (used > resource.milli) {
+        Fault(fmt::format("worker {} has {} {}, {} are taken", worker.spec.name,
+                          resource.milli, resource.name, used));
+      }
+    }
+    const Worker* known = engine_->fleet().Find(WorkerNumber{number});
+    if (known == nullptr || known->leases.size() != worker.holds.size()) {
+      Fault(
+          fmt::format("the fleet is wrong about worker {}", worker.spec.name));
+    }
+  }
+  if (engine_->fleet().workers().size() != workers_.size()) {
+    Fault("the fleet has a worker too many");
+  }
+  if (engine_->fleet().leases() != leases || engine_->idle() != (leases == 0)) {
+    Fault("the fleet miscounts its leases");
+  }
+}
+
+bool EngineReferee::MayRun(const WorkerSpec& spec, const Demand& demand) {
+  if (!demand.worker.empty() && demand.worker != spec.name) return false;
+  if (!std::ranges::count(spec.capabilities, demand.capability)) return false;
+  return std::ranges::all_of(demand.labels, [&](const auto& label) {
+    return std::ranges::count(spec.labels, label) > 0;
+  });
+}
+
+bool EngineReferee::HasRoom(const WorkerBook& worker,
+                            const Demand& demand) const {
+  if (!worker.session || worker.draining || worker.leaving) return false;
+  if (worker.holds.size() >= worker.spec.max_leases) return false;
+  if (!MayRun(worker.spec, demand)) return false;
+  return std::ranges::all_of(demand.resources, [&](const Resource& need) {
+    uint64_t has = 0;
+    for (const Resource& resource : worker.spec.resources) {
+      if (resource.name == need.name) has = resource.milli;
+    }
+    return Used(worker, need.name) + need.milli <= has;
+  });
+}
+
+// A task that may start and a worker that has room for it must not both wait.
+void EngineReferee::CheckNothingIdles() {
+  if (engine_->draining()) return;
+  std::map<std::pair<uint64_t, uint32_t>, TaskIndex> ready;  // by run, demand
+  for (const auto& [number, run] : engine_->runs()) {
+    for (TaskIndex i = 0; i < run->blueprint().size(); ++i) {
+      if (run->task(i).state != TaskState::kReady) continue;
+      ready.emplace(std::pair(number.value, run->blueprint().demand(i)), i);
+    }
+  }
+  for (const auto& [key, task] : ready) {
+    const Demand& demand = runs_[key.first].blueprint->demands()[key.second];
+    for (const auto& [number, worker] : workers_) {
+      if (!HasRoom(worker, demand)) continue;
+      Fault(fmt::format("task {} of run {} is ready and worker {} has room",
+                        task, key.first, worker.spec.name));
+    }
+  }
+}
+
+void EngineReferee::CheckCancels(const CancelLeases& action) {
+  for (size_t i = 0; i < action.leases.size(); ++i) {
+    const LeaseRef lease = action.leases.at(i);
+    const auto run = runs_.find(lease.run.value);
+    if (run == runs_.end()) return Fault("a stop in an unknown run", lease);
+    const RunBook& book = run->second;
+    const Task& task = book.tasks[lease.task];
+    if (task.lease != lease) continue;  // it ended in the same step
+    if (workers_[task.worker.value].session != action.session) {
+      Fault("a stop went to the wrong worker", lease);
+    }
+    std::vector<bool> seen(book.tasks.size());
+    std::vector<TaskIndex> todo = {lease.task};
+    while (!todo.empty()) {
+      const TaskIndex at = todo.back();
+      todo.pop_back();
+      for (const Blueprint::Edge& edge : book.blueprint->successors(at)) {
+        if (seen[edge.task]) continue;
+        seen[edge.task] = true;
+        todo.push_back(edge.task);
+        if (book.tasks[edge.task].lease) {
+          Fault("a stop before a dependent has ended", lease);
+        }
+      }
+    }
+  }
+}
+
+void EngineReferee::CheckActions(const StepResult& result) {
+  std::set<uint64_t> offered;
+  std::set<uint64_t> ended;
+  std::set<uint64_t> changed;
+  for (const Action& action : result.actions) {
+    if (const auto* a = std::get_if<OfferLeases>(&action)) {
+      const WorkerBook* worker = BySession(a->session);
+      for (size_t i = 0; i < a->leases.size(); ++i) {
+        const LeaseRef lease = a->leases.at(i);
+        if (!offered.insert(lease.fence.value).second) {
+          Fault("a lease was offered twice", lease);
+        }
+        if (worker == nullptr ||
+            !worker->holds.contains({lease.run.value, lease.task})) {
+          Fault("an offer went to the wrong worker", lease);
+        }
+      }
+    } else if (const auto* a = std::get_if<CancelLeases>(&action)) {
+      CheckCancels(*a);
+    } else if (const auto* a = std::get_if<AttemptsEnded>(&action)) {
+      ended.insert(a->leases.fence.begin(), a->leases.fence.end());
+    } else if (const auto* a = std::get_if<RunChanged>(&action)) {
+      changed.insert(a->run.value);
+    }
+  }
+  std::set<uint64_t> granted;
+  for (const auto& [worker, lease] : granted_) {
+    granted.insert(lease.fence.value);
+  }
+  if (offered != granted) Fault("what was leased is not what was offered");
+  if (ended != ended_fences_) Fault("attempts ended that were not announced");
+  for (const auto& [number, book] : runs_) {
+    if (book.changed && !changed.contains(number)) {
+      Fault(fmt::format("run {} has new events, nobody was told", number));
+    }
+  }
+}
+
+}  // namespace w2t::testing

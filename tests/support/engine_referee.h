@@ -1,0 +1,126 @@
+// EngineReferee: checks the promises that every change keeps, from the outside.
+//
+// It is told what workers reported and what each step of an engine gave, and
+// works out for itself which leases live, which dependencies hold and what each
+// worker has left. It takes from the engine only which tasks have ended, and
+// checks that each such outcome follows from what was reported.
+//
+// A broken promise is a failure of the test that runs (GoogleTest), once for
+// each step, with the step's number.
+#ifndef W2T_TESTS_SUPPORT_ENGINE_REFEREE_H_
+#define W2T_TESTS_SUPPORT_ENGINE_REFEREE_H_
+
+#include <cstdint>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <tuple>
+#include <utility>
+#include <vector>
+
+#include "core/engine/action.h"
+#include "core/engine/engine.h"
+#include "core/engine/fact.h"
+
+namespace w2t::testing {
+
+class EngineReferee {
+ public:
+  explicit EngineReferee(const Engine* engine) : engine_(engine) {}
+
+  // The daemon was restarted: `engine` is what came out of the replay.
+  void Restarted(const Engine* engine);
+  // A stream broke, or its worker asked for no more offers.
+  void Detached(SessionId session);
+  void Leaving(SessionId session);
+  // What a worker is about to say; only such reports may be recorded.
+  void Reporting(const ReportColumns& reports);
+
+  // Judges one step of the engine, whose state is the one after it.
+  void Judge(const StepResult& result);
+
+  // Steps that were judged.
+  uint64_t steps() const { return steps_; }
+
+ private:
+  using TaskKey = std::pair<uint64_t, TaskIndex>;                // run, task
+  using AttemptKey = std::tuple<uint64_t, TaskIndex, uint32_t>;  // and attempt
+
+  struct Task {
+    std::optional<LeaseRef> lease;  // live
+    WorkerNumber worker;            // of the live lease
+    uint32_t attempt = 0;           // latest
+    bool started = false;  // ever; of a service, the present incarnation
+    bool up = false;       // likewise
+    TaskState reported = TaskState::kLeased;      // of the live lease
+    TaskState last = TaskState::kUnspecified;     // end of the latest attempt
+    TaskState outcome = TaskState::kUnspecified;  // as the engine says
+    TaskState seen = TaskState::kWaiting;         // in the watch
+  };
+  struct RunBook {
+    std::shared_ptr<const Blueprint> blueprint;
+    std::vector<Task> tasks;
+    uint64_t seen_seq = 0;
+    bool changed = false;  // in this step
+  };
+  struct WorkerBook {
+    WorkerSpec spec;
+    bool draining = false;
+    bool leaving = false;
+    SessionId session;
+    std::set<TaskKey> holds;
+  };
+
+  void Fault(std::string_view what, const LeaseRef& lease = {});
+
+  void Fold(const Fact& fact);
+  void FoldLeased(WorkerNumber worker, const LeaseRef& lease);
+  void FoldReported(WorkerNumber worker, const LeaseRef& lease,
+                    TaskState state);
+  void FoldWorkerLeft(WorkerNumber worker);
+  void EndAttempt(WorkerNumber worker, const LeaseRef& lease,
+                  TaskState outcome);
+  // Null, and a fault, unless `worker` holds it.
+  Task* LiveTask(WorkerNumber worker, const LeaseRef& lease);
+  WorkerBook* BySession(SessionId session);
+
+  void CheckActions(const StepResult& result);
+  void CheckCancels(const CancelLeases& action);
+  void CheckStarts();
+  void CheckCapacity();
+  void CheckRun(uint64_t number, RunBook& book, const Run& run);
+  void CheckTask(uint64_t number, RunBook& book, const Run& run,
+                 TaskIndex index);
+  void CheckOutcome(const RunBook& book, const Run& run, TaskIndex index);
+  void CheckUnheld(const RunBook& book, const Run& run, TaskIndex index);
+  void CheckWatch(uint64_t number, RunBook& book, const Run& run);
+  void CheckNothingIdles();
+  bool HasRoom(const WorkerBook& worker, const Demand& demand) const;
+  uint64_t Used(const WorkerBook& worker, std::string_view resource) const;
+  static bool MayRun(const WorkerSpec& spec, const Demand& demand);
+
+  // How many dependencies of `task` hold, and how many never can.
+  std::pair<uint32_t, uint32_t> Edges(const RunBook& book,
+                                      TaskIndex task) const;
+
+  const Engine* engine_;
+  uint64_t steps_ = 0;
+  bool faulted_ = false;  // in this step
+  std::map<uint64_t, RunBook> runs_;
+  std::map<uint32_t, WorkerBook> workers_;
+  std::set<AttemptKey> ended_;
+  // Reports that were sent: attempt, fence, state.
+  std::set<std::tuple<uint64_t, TaskIndex, uint32_t, uint64_t, TaskState>>
+      sent_;
+  uint64_t last_fence_ = 0;
+  // In this step.
+  std::vector<std::pair<WorkerNumber, LeaseRef>> granted_;
+  std::set<uint64_t> ended_fences_;
+};
+
+}  // namespace w2t::testing
+
+#endif  // W2T_TESTS_SUPPORT_ENGINE_REFEREE_H_
