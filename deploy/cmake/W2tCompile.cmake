@@ -1,7 +1,9 @@
 # How everything is compiled: warnings, sanitizers, and the launcher.
 find_program(W2T_CCACHE ccache)
 if(W2T_CCACHE AND NOT CMAKE_CXX_COMPILER_LAUNCHER)
-  set(CMAKE_CXX_COMPILER_LAUNCHER ${W2T_CCACHE})
+  # Paths relative to the sources, so that every checkout shares one cache.
+  set(CMAKE_CXX_COMPILER_LAUNCHER env CCACHE_BASEDIR=${PROJECT_SOURCE_DIR}
+    CCACHE_NOHASHDIR=1 ${W2T_CCACHE})
 endif()
 
 add_library(w2t_compile INTERFACE)
