@@ -1,7 +1,7 @@
 #include "tests/tidy/habits.h"
 
+#include <algorithm>
 #include <cctype>
-#include <map>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -44,9 +44,19 @@ bool IsProtoElement(std::string_view code) {
          IsWordCharacter(code.front());
 }
 
-std::string FolderOf(const std::string& path) {
-  const size_t slash = path.rfind('/');
-  return slash == std::string::npos ? "" : path.substr(0, slash);
+// True when the build list `list` names `file`: by its whole path, by its path
+// below the list's folder, or as NAME of ${name}_test.cc.
+bool Names(const File& list, const File& file) {
+  if (list.text.find(file.path) != std::string::npos) return true;
+  const std::string folder = list.path.substr(0, list.path.rfind('/') + 1);
+  if (folder == list.path || !HasPrefix(file.path, folder)) return false;
+  const std::string below = file.path.substr(folder.size());
+  if (list.text.find(below) != std::string::npos) return true;
+  constexpr std::string_view kSuffix = "_test.cc";
+  return below.ends_with(kSuffix) &&
+         list.text.find("${name}_test.cc") != std::string::npos &&
+         !FindWord(list.text, below.substr(0, below.size() - kSuffix.size()))
+              .empty();
 }
 
 }  // namespace
@@ -71,8 +81,7 @@ Findings CheckGuards(const std::vector<File>& files) {
 Findings CheckProtoComments(const std::vector<File>& files) {
   Findings findings;
   for (const File& file : files) {
-    if (file.path.size() < 6 ||
-        file.path.compare(file.path.size() - 6, 6, ".proto") != 0) {
+    if (!HasPrefix(file.path, "proto/") || !file.path.ends_with(".proto")) {
       continue;
     }
     const std::vector<std::string_view> lines = Lines(file.text);
@@ -98,26 +107,15 @@ Findings CheckProtoComments(const std::vector<File>& files) {
 }
 
 Findings CheckBuildLists(const std::vector<File>& files) {
-  std::map<std::string, const File*> lists;
-  for (const File& file : files) {
-    if (file.path.ends_with("CMakeLists.txt")) {
-      lists[FolderOf(file.path)] = &file;
-    }
-  }
   Findings findings;
   for (const File& file : files) {
     if (!file.path.ends_with(".cc") || HasPrefix(file.path, "tests/install/")) {
       continue;
     }
-    bool listed = false;
-    std::string folder = FolderOf(file.path);
-    while (!listed && !folder.empty()) {
-      const auto list = lists.find(folder);
-      listed = list != lists.end() &&
-               list->second->text.find(file.path.substr(folder.size() + 1)) !=
-                   std::string::npos;
-      folder = FolderOf(folder);
-    }
+    const bool listed =
+        std::any_of(files.begin(), files.end(), [&](const File& list) {
+          return list.path.ends_with("CMakeLists.txt") && Names(list, file);
+        });
     if (!listed) findings.push_back({file.path, 0, "is in no CMakeLists.txt"});
   }
   return findings;

@@ -12,8 +12,8 @@ namespace w2t::tidy {
 // headers after how they are included: W2T_GRAPH_H_.
 Findings CheckGuards(const std::vector<File>& files);
 
-// Every message, field, enum, value, service and rpc has a comment of its own,
-// before it or behind it.
+// Every message, field, enum, value, service and rpc below proto/ has a comment
+// of its own, before it or behind it.
 Findings CheckProtoComments(const std::vector<File>& files);
 
 // Every source file is named in a CMakeLists.txt of its folder or one above, so
