@@ -104,13 +104,9 @@ void Steps::Welcome(Worker& worker, const LeaseColumns& held) {
 }
 
 void Steps::RepeatStops(const Worker& worker) {
-  LeaseColumns stops;
   for (const auto& [fence, lease] : worker.leases) {
     const Run* run = state_.FindRun(lease.run);
-    if (run->task(lease.task).stop_requested) stops.Add(lease);
-  }
-  if (!stops.empty()) {
-    result_.actions.push_back(CancelLeases{worker.session, std::move(stops)});
+    if (run->task(lease.task).stop_requested) repeated_stops_.Add(lease);
   }
 }
 

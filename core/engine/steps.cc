@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "absl/container/btree_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "fmt/format.h"
 
 namespace w2t {
@@ -146,24 +147,34 @@ void Steps::Place() {
   result_.facts.facts.push_back(std::move(leased));  // folded already
 }
 
-void Steps::CollectEffects() {
-  Effects effects = state_.TakeEffects();
-  absl::btree_map<SessionId, LeaseColumns> stops;
-  for (size_t i = 0; i < effects.stop.size(); ++i) {
-    const LeaseRef lease = effects.stop.at(i);
-    const Run* run = state_.FindRun(lease.run);
-    if (run == nullptr) continue;
-    const Worker* worker = state_.fleet().Find(run->task(lease.task).worker);
-    // A worker without a stream is told when it dials again.
-    if (worker == nullptr || !worker->session ||
-        !run->Holds(lease, worker->number)) {
-      continue;
+// What must be stopped, for each stream; each attempt once.
+void Steps::CollectStops(const LeaseColumns& stops) {
+  absl::btree_map<SessionId, LeaseColumns> by_session;
+  absl::flat_hash_set<uint64_t> told;  // fences
+  for (const LeaseColumns* leases : {&std::as_const(repeated_stops_), &stops}) {
+    for (size_t i = 0; i < leases->size(); ++i) {
+      const LeaseRef lease = leases->at(i);
+      const Run* run = state_.FindRun(lease.run);
+      if (run == nullptr) continue;
+      const Worker* worker = state_.fleet().Find(run->task(lease.task).worker);
+      // A worker without a stream is told when it dials again.
+      if (worker == nullptr || !worker->session ||
+          !run->Holds(lease, worker->number) ||
+          !told.insert(lease.fence.value).second) {
+        continue;
+      }
+      by_session[worker->session].Add(lease);
     }
-    stops[worker->session].Add(lease);
   }
-  for (auto& [session, leases] : stops) {
+  repeated_stops_ = LeaseColumns();
+  for (auto& [session, leases] : by_session) {
     result_.actions.push_back(CancelLeases{session, std::move(leases)});
   }
+}
+
+void Steps::CollectEffects() {
+  Effects effects = state_.TakeEffects();
+  CollectStops(effects.stop);
   if (!effects.ended.empty()) {
     result_.actions.push_back(AttemptsEnded{std::move(effects.ended)});
   }

@@ -37,6 +37,7 @@ class Steps {
   void Record(Fact fact);
   void Place();
   void CollectEffects();
+  void CollectStops(const LeaseColumns& stops);
   StepResult Finish();
 
   // sessions.cc: workers and their streams.
@@ -51,7 +52,7 @@ class Steps {
   void CheckLiveness();
   void Refuse(SessionId session, absl::Status status);
   void Detach(Worker& worker);
-  // Adds CancelLeases for what `worker` holds and must stop.
+  // Tells `worker` again what it holds and must stop.
   void RepeatStops(const Worker& worker);
 
   const EngineOptions& options_;
@@ -59,6 +60,7 @@ class Steps {
   bool draining_ = false;
   int64_t now_us_ = 0;
   int64_t next_liveness_us_ = INT64_MAX;
+  LeaseColumns repeated_stops_;  // of this step
   StepResult result_;
 };
 

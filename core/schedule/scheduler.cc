@@ -32,6 +32,12 @@ void Scheduler::Place(absl::FunctionRef<bool(ReadyTask)> is_ready,
     ReadyQueue& queue = queues_[lane.shape];
     Worker* worker = nullptr;
     if (DropStale(&queue, is_ready)) {
+      if (queue.top() != lane.top) {
+        // What gave the lane its place is gone; the next task may rank lower.
+        lane.top = queue.top();
+        std::push_heap(lanes.begin(), lanes.end());
+        continue;
+      }
       worker = Choose(shapes_.at(lane.shape), &lane.candidates);
       if (worker != nullptr) lease(*worker, queue.Pop());
     }
