@@ -1,1 +1,46 @@
 #include "server/journal/journal.h"
+
+#include <fmt/format.h>
+
+#include <filesystem>
+#include <system_error>
+#include <utility>
+
+#include "server/journal/lock_file.h"
+#include "server/journal/sqlite_journal.h"
+
+namespace w2t {
+namespace {
+
+namespace fs = std::filesystem;
+
+absl::Status MakeDirectory(const std::string& directory) {
+  std::error_code error;
+  if (fs::is_directory(directory, error)) return absl::OkStatus();
+  if (fs::create_directories(directory, error)) {
+    fs::permissions(directory, fs::perms::owner_all, error);
+  }
+  if (error) {
+    return absl::UnavailableError(fmt::format(
+        "cannot make the directory {}: {}", directory, error.message()));
+  }
+  return absl::OkStatus();
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(
+    const JournalOptions& options) {
+  if (absl::Status status = MakeDirectory(options.directory); !status.ok()) {
+    return status;
+  }
+  absl::StatusOr<LockFile> lock =
+      LockFile::Take(options.directory + "/journal.lock");
+  if (!lock.ok()) return lock.status();
+  absl::StatusOr<std::unique_ptr<SqliteJournal>> journal =
+      SqliteJournal::Open(options, *std::move(lock));
+  if (!journal.ok()) return journal.status();
+  return *std::move(journal);
+}
+
+}  // namespace w2t

@@ -32,10 +32,10 @@ struct JournalOptions {
   // Largest batch.
   uint64_t max_batch_bytes = 512 * 1024 * 1024;
   // Size of the write-ahead log from which on it is moved into the database, in
-  // the background.
+  // the background. The file is made this large at once.
   uint64_t checkpoint_bytes = 4 * 1024 * 1024;
   // Size of the write-ahead log at which Append itself waits for that.
-  uint64_t max_wal_bytes = 256 * 1024 * 1024;
+  uint64_t max_wal_bytes = 64 * 1024 * 1024;
 };
 
 class Journal {

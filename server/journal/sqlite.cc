@@ -1,1 +1,121 @@
-#include "server/journal/journal.h"
+#include "server/journal/sqlite.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstring>
+#include <utility>
+
+namespace w2t {
+namespace {
+
+bool IsNoSpace(int error) {
+  return error == ENOSPC || error == EDQUOT || error == EFBIG;
+}
+
+}  // namespace
+
+void SqliteStatement::Bind(int parameter, uint64_t value) {
+  sqlite3_bind_int64(handle_.get(), parameter, static_cast<int64_t>(value));
+}
+
+bool SqliteStatement::BindBlob(int parameter, std::string_view blob) {
+  return sqlite3_bind_blob64(handle_.get(), parameter, blob.data(), blob.size(),
+                             SQLITE_STATIC) == SQLITE_OK;
+}
+
+uint64_t SqliteStatement::Number(int column) const {
+  return static_cast<uint64_t>(sqlite3_column_int64(handle_.get(), column));
+}
+
+std::string_view SqliteStatement::Blob(int column) const {
+  const void* const data = sqlite3_column_blob(handle_.get(), column);
+  const int size = sqlite3_column_bytes(handle_.get(), column);
+  if (data == nullptr || size <= 0) return {};
+  return {static_cast<const char*>(data), static_cast<size_t>(size)};
+}
+
+absl::StatusOr<SqliteDatabase> SqliteDatabase::Open(const std::string& path) {
+  SqliteDatabase database;
+  database.path_ = path;
+  sqlite3* handle = nullptr;
+  const int code = sqlite3_open_v2(
+      path.c_str(), &handle,
+      SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
+      nullptr);
+  database.handle_.reset(handle);  // there is one even when opening failed
+  if (code != SQLITE_OK) return database.Error(code, "open it");
+  sqlite3_extended_result_codes(handle, 1);
+  return database;
+}
+
+absl::StatusOr<SqliteStatement> SqliteDatabase::Prepare(std::string_view sql) {
+  sqlite3_stmt* statement = nullptr;
+  const int code = sqlite3_prepare_v3(
+      handle_.get(), sql.data(), static_cast<int>(sql.size()),
+      SQLITE_PREPARE_PERSISTENT, &statement, nullptr);
+  if (code != SQLITE_OK) return Error(code, fmt::format("prepare '{}'", sql));
+  return SqliteStatement(statement);
+}
+
+absl::Status SqliteDatabase::Execute(const char* sql) {
+  const int code = sqlite3_exec(handle_.get(), sql, nullptr, nullptr, nullptr);
+  if (code != SQLITE_OK) return Error(code, fmt::format("run '{}'", sql));
+  return absl::OkStatus();
+}
+
+absl::StatusOr<uint64_t> SqliteDatabase::QueryNumber(std::string_view sql) {
+  absl::StatusOr<SqliteStatement> statement = Prepare(sql);
+  if (!statement.ok()) return statement.status();
+  const int code = statement->Step();
+  if (code != SQLITE_ROW) return Error(code, fmt::format("run '{}'", sql));
+  return statement->Number(0);
+}
+
+void SqliteDatabase::KeepLogFile(uint64_t bytes) {
+  int keep = 1;
+  sqlite3_file_control(handle_.get(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
+  const int fd = open((path_ + "-wal").c_str(), O_WRONLY | O_CLOEXEC);
+  if (fd < 0) return;
+  // Frames of zeros are no frames to SQLite: their checksums do not match.
+  static constexpr char kZeros[64 * 1024] = {};
+  struct stat file;
+  if (fstat(fd, &file) == 0) {
+    auto size = static_cast<uint64_t>(file.st_size);
+    while (size < bytes) {
+      const uint64_t chunk = std::min<uint64_t>(sizeof(kZeros), bytes - size);
+      const ssize_t written =
+          pwrite(fd, kZeros, chunk, static_cast<off_t>(size));
+      if (written <= 0) break;
+      size += static_cast<uint64_t>(written);
+    }
+    fsync(fd);
+  }
+  close(fd);
+}
+
+absl::Status SqliteDatabase::Error(int code, std::string_view doing) const {
+  const int system_error = sqlite3_system_errno(handle_.get());
+  std::string message = fmt::format("journal {}: cannot {}: {}", path_, doing,
+                                    sqlite3_errmsg(handle_.get()));
+  const int kind = code & 0xff;
+  const bool is_system = kind == SQLITE_IOERR || kind == SQLITE_CANTOPEN;
+  if (is_system && system_error != 0) {
+    message += fmt::format(" ({})", std::strerror(system_error));
+  }
+  if (kind == SQLITE_CORRUPT || kind == SQLITE_NOTADB) {
+    return absl::DataLossError(message);
+  }
+  // Not for a failed sync, after which nobody knows what the disk holds.
+  const bool no_space = code == SQLITE_IOERR_WRITE && IsNoSpace(system_error);
+  if (kind == SQLITE_FULL || kind == SQLITE_TOOBIG || no_space) {
+    return absl::ResourceExhaustedError(message);
+  }
+  return absl::UnavailableError(message);
+}
+
+}  // namespace w2t

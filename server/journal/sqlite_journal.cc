@@ -1,1 +1,244 @@
-#include "server/journal/journal.h"
+#include "server/journal/sqlite_journal.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "server/journal/batch_frame.h"
+
+namespace w2t {
+namespace {
+
+constexpr uint64_t kApplicationId = 0x77327464;  // "w2td"
+constexpr uint64_t kSchemaVersion = 1;
+// Most of the log that Append copies by itself.
+constexpr uint64_t kMaxCatchUpBytes = 512 * 1024;
+
+// Durable commits, and no checkpoint inside them.
+constexpr char kSettings[] =
+    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
+    "PRAGMA wal_autocheckpoint=0; PRAGMA cell_size_check=ON;";
+
+constexpr char kSchema[] =
+    "BEGIN IMMEDIATE;"
+    "CREATE TABLE batches(number INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
+    " body BLOB NOT NULL) STRICT;"
+    "PRAGMA application_id=1999795300;"
+    "PRAGMA user_version=1;"
+    "COMMIT;";
+static_assert(kApplicationId == 1999795300 && kSchemaVersion == 1);
+
+std::string DatabasePath(const JournalOptions& options) {
+  return options.directory + "/journal.db";
+}
+
+absl::Status MakeSchema(const std::string& path, SqliteDatabase& database) {
+  const absl::StatusOr<uint64_t> tables =
+      database.QueryNumber("SELECT count(*) FROM sqlite_master");
+  if (!tables.ok()) return tables.status();
+  if (*tables == 0) return database.Execute(kSchema);
+  const absl::StatusOr<uint64_t> id =
+      database.QueryNumber("PRAGMA application_id");
+  if (!id.ok()) return id.status();
+  if (*id != kApplicationId) {
+    return absl::DataLossError(
+        fmt::format("{} is the database of another program", path));
+  }
+  const absl::StatusOr<uint64_t> version =
+      database.QueryNumber("PRAGMA user_version");
+  if (!version.ok()) return version.status();
+  if (*version != kSchemaVersion) {
+    return absl::FailedPreconditionError(fmt::format(
+        "journal {} is of version {}; this program reads version {}", path,
+        *version, kSchemaVersion));
+  }
+  return absl::OkStatus();
+}
+
+absl::StatusOr<SqliteDatabase> OpenDatabase(const std::string& path) {
+  absl::StatusOr<SqliteDatabase> database = SqliteDatabase::Open(path);
+  if (!database.ok()) return database.status();
+  absl::Status status = database->Execute(kSettings);
+  if (status.ok()) status = MakeSchema(path, *database);
+  if (!status.ok()) return status;
+  return database;
+}
+
+// Called by SQLite after each commit.
+int NoteLogPages(void* pages, sqlite3*, const char*, int count) {
+  *static_cast<uint64_t*>(pages) = static_cast<uint64_t>(count);
+  return SQLITE_OK;
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<SqliteJournal>> SqliteJournal::Open(
+    const JournalOptions& options, LockFile lock) {
+  const std::string path = DatabasePath(options);
+  absl::StatusOr<SqliteDatabase> database = OpenDatabase(path);
+  if (!database.ok()) return database.status();
+  absl::StatusOr<SqliteStatement> insert = database->Prepare(
+      "INSERT INTO batches(number, epoch, body) VALUES(?1, ?2, ?3)");
+  if (!insert.ok()) return insert.status();
+  absl::StatusOr<SqliteDatabase> checkpoints = SqliteDatabase::Open(path);
+  if (!checkpoints.ok()) return checkpoints.status();
+  if (absl::Status status = checkpoints->Execute(kSettings); !status.ok()) {
+    return status;
+  }
+  database->KeepLogFile(options.checkpoint_bytes);
+  checkpoints->KeepLogFile(options.checkpoint_bytes);
+  const absl::StatusOr<uint64_t> page_bytes =
+      database->QueryNumber("PRAGMA page_size");
+  if (!page_bytes.ok()) return page_bytes.status();
+
+  auto journal = std::unique_ptr<SqliteJournal>(
+      new SqliteJournal(options, std::move(lock), *std::move(database),
+                        *std::move(insert), *std::move(checkpoints)));
+  journal->page_bytes_ = *page_bytes;
+  // Starts the log over, which an earlier process may have left long.
+  journal->checkpointer_.RunNow(journal->database_);
+  if (absl::Status status = journal->ReadLast(); !status.ok()) return status;
+  return journal;
+}
+
+SqliteJournal::SqliteJournal(const JournalOptions& options, LockFile lock,
+                             SqliteDatabase database, SqliteStatement insert,
+                             SqliteDatabase checkpoints)
+    : options_(options),
+      path_(DatabasePath(options)),
+      lock_(std::move(lock)),
+      database_(std::move(database)),
+      insert_(std::move(insert)),
+      checkpointer_(std::move(checkpoints)) {
+  sqlite3_wal_hook(database_.handle(), &NoteLogPages, &wal_pages_);
+}
+
+SqliteJournal::~SqliteJournal() = default;
+
+absl::Status SqliteJournal::ReadLast() {
+  absl::StatusOr<SqliteStatement> last = database_.Prepare(
+      "SELECT number, epoch FROM batches ORDER BY number DESC LIMIT 1");
+  if (!last.ok()) return last.status();
+  const int code = last->Step();
+  if (code == SQLITE_DONE) return absl::OkStatus();
+  if (code != SQLITE_ROW) return database_.Error(code, "find its last batch");
+  last_batch_ = last->Number(0);
+  last_epoch_ = last->Number(1);
+  return absl::OkStatus();
+}
+
+absl::Status SqliteJournal::Replay(Visitor visit) {
+  absl::StatusOr<SqliteStatement> rows = database_.Prepare(
+      "SELECT number, epoch, body FROM batches ORDER BY number");
+  if (!rows.ok()) return rows.status();
+  uint64_t next = 1;
+  int code;
+  while ((code = rows->Step()) == SQLITE_ROW) {
+    if (rows->Number(0) != next) return Damaged(next, "it is missing");
+    const absl::StatusOr<std::string_view> payload =
+        DecodeFrame(next, rows->Number(1), rows->Blob(2));
+    if (absl::IsFailedPrecondition(payload.status())) {
+      return absl::FailedPreconditionError(
+          fmt::format("journal {}: batch {}: {}", path_, next,
+                      std::string(payload.status().message())));
+    }
+    if (!payload.ok()) {
+      return Damaged(next, std::string(payload.status().message()));
+    }
+    if (absl::Status status = visit(next, *payload); !status.ok()) {
+      return status;
+    }
+    ++next;
+  }
+  return CheckEnd(code, next);
+}
+
+absl::Status SqliteJournal::CheckEnd(int code, uint64_t next) const {
+  if ((code & 0xff) == SQLITE_CORRUPT) {
+    return Damaged(next, sqlite3_errmsg(database_.handle()));
+  }
+  if (code != SQLITE_DONE) {
+    return database_.Error(code, fmt::format("read batch {}", next));
+  }
+  if (next != last_batch_ + 1) return Damaged(next, "it is missing");
+  return absl::OkStatus();
+}
+
+absl::Status SqliteJournal::Damaged(uint64_t batch,
+                                    std::string_view how) const {
+  return absl::DataLossError(fmt::format(
+      "journal {}: batch {} of {} is damaged: {}; put {} back from a backup, "
+      "or move it away to start anew without its runs",
+      path_, batch, last_batch_, how, options_.directory));
+}
+
+absl::Status SqliteJournal::CheckAppend(uint64_t epoch,
+                                        std::string_view bytes) const {
+  if (!broken_.ok()) return broken_;
+  if (epoch < last_epoch_) {
+    return absl::FailedPreconditionError(
+        fmt::format("journal {}: epoch {} is over; a daemon of epoch {} has "
+                    "taken over",
+                    path_, epoch, last_epoch_));
+  }
+  if (bytes.size() > options_.max_batch_bytes) {
+    return absl::ResourceExhaustedError(
+        fmt::format("journal {}: a batch of {} bytes exceeds the limit "
+                    "max_batch_bytes of {}",
+                    path_, bytes.size(), options_.max_batch_bytes));
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SqliteJournal::Append(uint64_t epoch, std::string_view bytes) {
+  if (absl::Status status = CheckAppend(epoch, bytes); !status.ok()) {
+    return status;
+  }
+  const uint64_t batch = last_batch_ + 1;
+  EncodeFrame(batch, epoch, bytes, &frame_);
+  insert_.Bind(1, batch);
+  insert_.Bind(2, epoch);
+  int code = SQLITE_TOOBIG;
+  if (insert_.BindBlob(3, frame_)) code = insert_.Step();
+  absl::Status status;
+  if (code != SQLITE_DONE) {
+    status = database_.Error(code, fmt::format("write batch {}", batch));
+  }
+  insert_.Reset();
+  if (!status.ok()) {
+    if (!absl::IsResourceExhausted(status)) broken_ = status;
+    return status;
+  }
+  last_batch_ = batch;
+  last_epoch_ = epoch;
+  KeepLogSmall();
+  return absl::OkStatus();
+}
+
+// The background copies while commits go on, so it never quite gets to the end
+// of the log. Once little is left, the rest is copied here, between two
+// commits, and the log starts over in the same file.
+void SqliteJournal::KeepLogSmall() {
+  const uint64_t bytes = wal_pages_ * page_bytes_;
+  if (bytes < options_.checkpoint_bytes) {
+    patience_bytes_ = 0;
+    return;
+  }
+  const Checkpointer::State state = checkpointer_.state();
+  if (state.failed && patience_bytes_ == 0) {
+    patience_bytes_ = bytes + options_.checkpoint_bytes;
+  }
+  if (bytes < patience_bytes_) return;
+  patience_bytes_ = 0;
+  const uint64_t left =
+      bytes - std::min(bytes, state.copied_pages * page_bytes_);
+  if (bytes >= options_.max_wal_bytes ||
+      (!state.busy && left <= kMaxCatchUpBytes)) {
+    checkpointer_.RunNow(database_);
+  } else if (!state.busy) {
+    checkpointer_.Request();
+  }
+}
+
+}  // namespace w2t

@@ -1,0 +1,60 @@
+// The embedded journal: see Journal::Open.
+#ifndef W2T_SERVER_JOURNAL_SQLITE_JOURNAL_H_
+#define W2T_SERVER_JOURNAL_SQLITE_JOURNAL_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "server/journal/checkpointer.h"
+#include "server/journal/journal.h"
+#include "server/journal/lock_file.h"
+#include "server/journal/sqlite.h"
+
+namespace w2t {
+
+class SqliteJournal : public Journal {
+ public:
+  // Takes over `lock`, which guards the directory.
+  static absl::StatusOr<std::unique_ptr<SqliteJournal>> Open(
+      const JournalOptions& options, LockFile lock);
+  ~SqliteJournal() override;
+
+  absl::Status Replay(Visitor visit) override;
+  absl::Status Append(uint64_t epoch, std::string_view bytes) override;
+  uint64_t last_batch() const override { return last_batch_; }
+  uint64_t last_epoch() const override { return last_epoch_; }
+
+ private:
+  SqliteJournal(const JournalOptions& options, LockFile lock,
+                SqliteDatabase database, SqliteStatement insert,
+                SqliteDatabase checkpoints);
+
+  absl::Status CheckAppend(uint64_t epoch, std::string_view bytes) const;
+  absl::Status ReadLast();
+  absl::Status Damaged(uint64_t batch, std::string_view how) const;
+  // `code` is SQLITE_DONE at the end.
+  absl::Status CheckEnd(int code, uint64_t next) const;
+  void KeepLogSmall();
+
+  const JournalOptions options_;
+  const std::string path_;
+  const LockFile lock_;  // given back last
+  SqliteDatabase database_;
+  SqliteStatement insert_;
+  std::string frame_;  // its memory is used again
+  uint64_t last_batch_ = 0;
+  uint64_t last_epoch_ = 0;
+  absl::Status broken_;  // not OK: no Append any more
+  uint64_t page_bytes_ = 0;
+  uint64_t wal_pages_ = 0;       // of the log, after the latest commit
+  uint64_t patience_bytes_ = 0;  // size of the log at which to try again
+  Checkpointer checkpointer_;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_SERVER_JOURNAL_SQLITE_JOURNAL_H_
