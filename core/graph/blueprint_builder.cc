@@ -126,10 +126,12 @@ class BlueprintBuilder {
                             fmt::format("task {} has no name", i)));
       return;
     }
-    CheckLimit(fmt::format("the length of the name of task \"{}...\"",
-                           name.substr(0, 32)),
-               fmt::format("graph.tasks[{}].name", i), "max_name_bytes",
-               limits_.max_name_bytes, name.size());
+    if (name.size() > limits_.max_name_bytes) {
+      faults_.AddLimit(fmt::format("the length of the name of task \"{}...\"",
+                                   name.substr(0, 32)),
+                       fmt::format("graph.tasks[{}].name", i), "max_name_bytes",
+                       limits_.max_name_bytes, name.size());
+    }
     const auto [it, added] = blueprint_->by_name_.try_emplace(View(name), i);
     if (!added) {
       faults_.Add(TaskFault(i, DiagnosticCode::kDuplicateTask, "name",
