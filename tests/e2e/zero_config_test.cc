@@ -1,0 +1,99 @@
+// `w2t run` with no server named: it brings its own, and leaves nothing behind.
+#include <signal.h>
+
+#include <filesystem>
+#include <string>
+#include <vector>
+
+#include "fmt/format.h"
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/support/fixture.h"
+#include "tests/support/graphs.h"
+
+namespace w2t::test {
+namespace {
+
+using ::testing::HasSubstr;
+
+class ZeroConfigTest : public ProgramTest {
+ protected:
+  // Temporary files go where the test can see what is left of them.
+  CliResult Run(const std::vector<std::string>& args,
+                const std::string& input = "") {
+    return RunCli(args, Environment(), "", input);
+  }
+  std::vector<std::pair<std::string, std::string>> Environment() {
+    const std::string temp = dir_ / "tmp";
+    std::filesystem::create_directories(temp);
+    return {{"TMPDIR", temp}, {"XDG_RUNTIME_DIR", temp}, {"HOME", temp}};
+  }
+  void ExpectNothingLeft() {
+    EXPECT_TRUE(Eventually([] { return Orphans().empty(); }));
+    EXPECT_TRUE(std::filesystem::is_empty(dir_ / "tmp"));
+  }
+};
+
+TEST_F(ZeroConfigTest, SmallestFileRuns) {
+  const CliResult result =
+      Run({"run", dir_.Write("w2t.yaml", "tasks: {hello: echo hello}\n")});
+  EXPECT_EQ(result.status.code, 0) << result.ToString();
+  EXPECT_THAT(result.out + result.err, HasSubstr("hello"));
+  ExpectNothingLeft();
+}
+
+TEST_F(ZeroConfigTest, StandardInputIsAFileToo) {
+  const CliResult result = Run({"run", "-"}, "tasks: {hello: echo hello}\n");
+  EXPECT_EQ(result.status.code, 0) << result.ToString();
+  ExpectNothingLeft();
+}
+
+TEST_F(ZeroConfigTest, FailureEndsWith1) {
+  const CliResult result =
+      Run({"run", dir_.Write("bad.yaml", "tasks: {bad: exit 3}\n")});
+  EXPECT_EQ(result.status.code, 1) << result.ToString();
+  ExpectNothingLeft();
+}
+
+TEST_F(ZeroConfigTest, InterruptStopsEverythingAndEndsWith130) {
+  const std::string path =
+      dir_.Write("long.yaml", fmt::format("tasks:\n"
+                                          "  long: touch {}; sleep 1000\n",
+                                          dir_ / "started"));
+  const auto process = StartCli({"run", path}, Environment());
+  ASSERT_TRUE(Eventually([this] {
+    return std::filesystem::exists(dir_ / "started");
+  })) << process->out()
+      << process->err();
+  process->Signal(SIGINT);
+  const ExitStatus status = process->WaitForExit();
+  EXPECT_EQ(status.code, 130)
+      << status.ToString() << process->out() << process->err();
+  ExpectNothingLeft();
+}
+
+TEST_F(ZeroConfigTest, KilledCommandLeavesNoProcessesBehind) {
+  const std::string path =
+      dir_.Write("long.yaml", fmt::format("tasks:\n"
+                                          "  long: touch {}; sleep 1000\n",
+                                          dir_ / "started"));
+  const auto process = StartCli({"run", path}, Environment());
+  ASSERT_TRUE(Eventually([this] {
+    return std::filesystem::exists(dir_ / "started");
+  })) << process->out()
+      << process->err();
+  process->Kill();
+  EXPECT_TRUE(Eventually([] { return Orphans().empty(); }));
+}
+
+TEST_F(ZeroConfigTest, TwoAtOnceDoNotMeet) {
+  const std::string path = dir_.Write("w2t.yaml", "tasks: {hello: echo hi}\n");
+  const auto first = StartCli({"run", path}, Environment());
+  const auto second = StartCli({"run", path}, Environment());
+  EXPECT_EQ(first->WaitForExit().code, 0) << first->err();
+  EXPECT_EQ(second->WaitForExit().code, 0) << second->err();
+  ExpectNothingLeft();
+}
+
+}  // namespace
+}  // namespace w2t::test
