@@ -1,0 +1,37 @@
+// What the machine can do at all, measured beside the daemon: to compare with.
+#ifndef W2T_TESTS_BENCH_FLOOR_H_
+#define W2T_TESTS_BENCH_FLOOR_H_
+
+#include <cstddef>
+#include <string>
+#include <vector>
+
+#include "tests/support/rpc.h"
+
+namespace w2t::bench {
+
+// Median, smallest and largest of some measurements.
+struct Spread {
+  double median = 0;
+  double min = 0;
+  double max = 0;
+
+  static Spread Of(std::vector<double> values);
+};
+
+// Microseconds to append 4 KiB to a file in `dir` and make it durable.
+Spread SyncMicros(const std::string& dir, int times);
+// Microseconds of a call that the daemon answers without work.
+Spread CallMicros(test::RpcClient& client, int times);
+
+// "ext4", "tmpfs", …: where `dir` lies.
+std::string FilesystemOf(const std::string& dir);
+// "AMD EPYC …".
+std::string ProcessorName();
+std::string KernelRelease();
+// The largest resident set of a process so far, in bytes.
+size_t PeakMemory(int pid);
+
+}  // namespace w2t::bench
+
+#endif  // W2T_TESTS_BENCH_FLOOR_H_

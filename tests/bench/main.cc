@@ -1,0 +1,210 @@
+// w2t-bench: how fast the whole path is, end to end and durable. JSON out.
+#include <google/protobuf/struct.pb.h>
+#include <google/protobuf/util/json_util.h>
+
+#include <CLI/CLI.hpp>
+#include <chrono>
+#include <cstdint>
+#include <cstdio>
+#include <exception>
+#include <stdexcept>
+#include <string>
+#include <thread>
+#include <vector>
+
+#include "fmt/format.h"
+#include "tests/bench/floor.h"
+#include "tests/bench/shapes.h"
+#include "tests/support/programs.h"
+#include "tests/support/rpc.h"
+#include "tests/support/temp_dir.h"
+
+namespace w2t::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+using google::protobuf::Struct;
+
+struct Flags {
+  uint32_t count = 100'000;
+  std::string shape = "independent";
+  int repeat = 5;
+  uint32_t leases = 8'192;
+  std::string dir;
+};
+
+// One run, in seconds.
+struct Sample {
+  double submit = 0;  // the call
+  double total = 0;   // from the call to the end of the run
+};
+
+struct Result {
+  std::vector<Sample> samples;
+  Spread sync_us;
+  Spread call_us;
+  size_t daemon_bytes = 0;
+  size_t worker_bytes = 0;
+  std::string version;
+};
+
+double SecondsSince(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+Sample RunOnce(test::RpcClient& client, const v1::Graph& graph) {
+  v1::SubmitRunRequest request;
+  *request.mutable_graph() = graph;
+  grpc::ClientContext context;
+  test::SetDeadline(context);
+  v1::SubmitRunResponse response;
+  const Clock::time_point begin = Clock::now();
+  const grpc::Status status =
+      client.runs().SubmitRun(&context, request, &response);
+  if (!status.ok()) {
+    throw std::runtime_error("submit: " + status.error_message());
+  }
+  Sample sample;
+  sample.submit = SecondsSince(begin);
+  const v1::Run run = client.WaitForEnd(response.run_id());
+  sample.total = SecondsSince(begin);
+  if (run.state() != v1::RUN_STATE_SUCCEEDED ||
+      run.counts().succeeded() != static_cast<uint32_t>(graph.tasks_size())) {
+    throw std::runtime_error("the run did not succeed: " +
+                             run.ShortDebugString());
+  }
+  return sample;
+}
+
+Result Measure(const Flags& flags, const v1::Graph& graph) {
+  const test::TempDir dir;
+  test::Daemon daemon(dir, {"--log-level", "warn"});
+  test::RpcClient client(daemon.address());
+  test::Process worker({.argv = {W2T_BENCH_WORKER, daemon.address(),
+                                 fmt::format("{}", flags.leases)}});
+  if (!client.WaitForWorkers(1)) {
+    throw std::runtime_error("the worker does not come: " + worker.err());
+  }
+  Result result;
+  result.sync_us = SyncMicros(dir.path(), 200);
+  result.call_us = CallMicros(client, 500);
+  for (int i = 0; i < flags.repeat; ++i) {
+    result.samples.push_back(RunOnce(client, graph));
+  }
+  result.daemon_bytes = PeakMemory(daemon.process().pid());
+  result.worker_bytes = PeakMemory(worker.pid());
+  grpc::ClientContext context;
+  test::SetDeadline(context);
+  v1::GetServerInfoResponse info;
+  client.admin().GetServerInfo(&context, {}, &info);
+  result.version = info.version();
+  return result;
+}
+
+void Set(Struct& object, const std::string& name, double value) {
+  (*object.mutable_fields())[name].set_number_value(value);
+}
+
+void Set(Struct& object, const std::string& name, const std::string& value) {
+  (*object.mutable_fields())[name].set_string_value(value);
+}
+
+Struct& Object(Struct& object, const std::string& name) {
+  return *(*object.mutable_fields())[name].mutable_struct_value();
+}
+
+void Set(Struct& object, const std::string& name, const Spread& spread) {
+  Struct& inner = Object(object, name);
+  Set(inner, "median", spread.median);
+  Set(inner, "min", spread.min);
+  Set(inner, "max", spread.max);
+}
+
+// `of` applied to every sample.
+template <typename Function>
+Spread SpreadOf(const std::vector<Sample>& samples, Function of) {
+  std::vector<double> values;
+  for (const Sample& sample : samples) values.push_back(of(sample));
+  return Spread::Of(std::move(values));
+}
+
+std::string Report(const Flags& flags, const Result& result,
+                   const std::string& filesystem) {
+  const double count = flags.count;
+  Struct report;
+  Set(report, "shape", flags.shape);
+  Set(report, "n", count);
+  Set(report, "repeat", flags.repeat);
+  Set(report, "worker_leases", flags.leases);
+  Set(report, "tasks_per_second",
+      SpreadOf(result.samples,
+               [&](const Sample& s) { return count / s.total; }));
+  Set(report, "seconds",
+      SpreadOf(result.samples, [](const Sample& s) { return s.total; }));
+  Set(report, "submit_seconds",
+      SpreadOf(result.samples, [](const Sample& s) { return s.submit; }));
+  const Spread hop_us = SpreadOf(
+      result.samples, [&](const Sample& s) { return s.total * 1e6 / count; });
+  const double floor_us = result.sync_us.median + result.call_us.median;
+  if (flags.shape == "chain") {
+    Set(report, "hop_us", hop_us);
+    Set(report, "hop_to_floor", hop_us.median / floor_us);
+  }
+  Struct& floor = Object(report, "floor");
+  Set(floor, "fdatasync_us", result.sync_us);
+  Set(floor, "unary_call_us", result.call_us);
+  Struct& machine = Object(report, "machine");
+  Set(machine, "cores", std::thread::hardware_concurrency());
+  Set(machine, "processor", ProcessorName());
+  Set(machine, "kernel", KernelRelease());
+  Set(machine, "filesystem", filesystem);
+  Struct& versions = Object(report, "versions");
+  Set(versions, "w2td", result.version);
+  Set(versions, "grpc", grpc::Version());
+  Set(versions, "compiler", __VERSION__);
+  Set(versions, "build", W2T_BENCH_BUILD_TYPE);
+  Struct& memory = Object(report, "peak_memory_bytes");
+  Set(memory, "w2td", static_cast<double>(result.daemon_bytes));
+  Set(memory, "worker", static_cast<double>(result.worker_bytes));
+  google::protobuf::util::JsonPrintOptions options;
+  options.add_whitespace = true;
+  std::string json;
+  const auto status =
+      google::protobuf::util::MessageToJsonString(report, &json, options);
+  if (!status.ok()) throw std::runtime_error(status.ToString());
+  return json;
+}
+
+int Main(int argc, char** argv) {
+  Flags flags;
+  CLI::App app("Measures the whole path of w2t, end to end and durable.");
+  app.add_option("--n", flags.count, "Tasks in a run, default 100000")
+      ->check(CLI::Range(1, 1'000'000));
+  app.add_option("--shape", flags.shape, "independent, chain or layered")
+      ->check(CLI::IsMember({"independent", "chain", "layered"}));
+  app.add_option("--repeat", flags.repeat, "Runs, default 5")
+      ->check(CLI::Range(1, 1000));
+  app.add_option("--leases", flags.leases,
+                 "Attempts that the worker holds at once, default 8192")
+      ->check(CLI::Range(1, 65'536));
+  app.add_option("--dir", flags.dir,
+                 "Where the journal goes; a real disk, default /tmp")
+      ->check(CLI::ExistingDirectory);
+  CLI11_PARSE(app, argc, argv);
+  if (!flags.dir.empty()) setenv("TMPDIR", flags.dir.c_str(), 1);
+  try {
+    const v1::Graph graph = MakeGraph(*ParseShape(flags.shape), flags.count);
+    const Result result = Measure(flags, graph);
+    const std::string where = flags.dir.empty() ? "/tmp" : flags.dir;
+    fmt::print("{}", Report(flags, result, FilesystemOf(where)));
+  } catch (const std::exception& error) {
+    fmt::print(stderr, "w2t-bench: {}\n", error.what());
+    return 1;
+  }
+  return 0;
+}
+
+}  // namespace
+}  // namespace w2t::bench
+
+int main(int argc, char** argv) { return w2t::bench::Main(argc, argv); }
