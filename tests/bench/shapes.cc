@@ -4,6 +4,7 @@
 #include <random>
 
 #include "fmt/format.h"
+#include "tests/bench/null_handler.h"
 
 namespace w2t::bench {
 namespace {

@@ -15,9 +15,6 @@ enum class Shape : uint8_t { kIndependent, kChain, kLayered };
 
 std::optional<Shape> ParseShape(std::string_view name);
 
-// The name under which the worker serves the function that does nothing.
-inline constexpr char kNullHandler[] = "null";
-
 // `count` tasks that all call the null handler. The same every time.
 v1::Graph MakeGraph(Shape shape, uint32_t count);
 

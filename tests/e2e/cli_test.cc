@@ -23,7 +23,8 @@ using ::testing::Not;
 class CliTest : public FleetTest {
  protected:
   std::string Hello() const {
-    return dir_.Write("hello.yaml", "tasks: {hello: echo hello there}\n");
+    return dir_.Write("hello.yaml",
+                      "name: hello\ntasks: {hello: echo hello there}\n");
   }
   // Ends when the file `go` is there.
   std::string Gated() const {
@@ -175,7 +176,7 @@ TEST_F(CliTest, JsonHasTheProtocolsFieldNames) {
   EXPECT_EQ(TextAt(list, "runs.0.run_id"), "gated-1");
   EXPECT_EQ(TextAt(list, "runs.0.state"), "RUN_STATE_SUCCEEDED");
   EXPECT_EQ(TextAt(list, "runs.0.exit_code"), "0");
-  const auto status = json({"status", "gated-1"});
+  const auto status = json({"status", "gated-1", "--tasks"});
   EXPECT_EQ(TextAt(status, "run.run_id"), "gated-1");
   EXPECT_EQ(TextAt(status, "run.counts.succeeded"), "2");
   EXPECT_EQ(TextAt(status, "tasks.0.name"), "gate");

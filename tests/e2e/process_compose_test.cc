@@ -238,6 +238,9 @@ TEST_F(ProcessComposeTest, WithLog) {
   const Trace trace = TraceIt();
   EXPECT_EQ(trace.Outcome("process3"), v1::TASK_STATE_FAILED);
   EXPECT_TRUE(trace.InOrder({"process3", "process2", "process1"}));
+  EXPECT_THAT(ReadFile(worker_dir + "/pc.proc6.log-test.log"),
+              HasSubstr("process6"));
+  EXPECT_THAT(ReadFile(worker_dir + "/pc.log-test.log"), HasSubstr("process8"));
 }
 
 }  // namespace
