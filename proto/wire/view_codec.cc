@@ -1,0 +1,216 @@
+#include "proto/wire/view_codec.h"
+
+#include <algorithm>
+#include <string>
+
+namespace w2t::wire {
+namespace {
+
+constexpr std::string_view kHandlerPrefix = "handler:";
+constexpr size_t kMaxBlockers = 5;
+
+void FillCounts(const Run& run, v1::TaskCounts* out) {
+  out->set_waiting(run.count(TaskState::kWaiting));
+  out->set_ready(run.count(TaskState::kReady));
+  out->set_backoff(run.count(TaskState::kBackoff));
+  out->set_leased(run.count(TaskState::kLeased));
+  out->set_running(run.count(TaskState::kRunning));
+  out->set_up(run.count(TaskState::kUp));
+  out->set_succeeded(run.count(TaskState::kSucceeded));
+  out->set_failed(run.count(TaskState::kFailed));
+  out->set_timed_out(run.count(TaskState::kTimedOut));
+  out->set_lost(run.count(TaskState::kLost));
+  out->set_cancelled(run.count(TaskState::kCancelled));
+  out->set_skipped(run.count(TaskState::kSkipped));
+}
+
+v1::TaskState ToProto(TaskState state) {
+  return static_cast<v1::TaskState>(state);
+}
+
+void SetDuration(int64_t micros, google::protobuf::Duration* out) {
+  out->set_seconds(micros / 1'000'000);
+  out->set_nanos(static_cast<int32_t>(micros % 1'000'000) * 1'000);
+}
+
+// Watchers learn the worker when an attempt starts and when it ends, which is
+// all they see of one whose start was never reported.
+bool TellsWorker(const RunEvent& event) {
+  return event.worker &&
+         (event.state == TaskState::kRunning ||
+          event.state == TaskState::kBackoff || IsOutcome(event.state));
+}
+
+// Words about an event that is still its task's latest one.
+const TaskDetail* DetailOf(const Run& run, const RunEvent& event) {
+  if (!IsOutcome(event.state) && event.state != TaskState::kBackoff) {
+    return nullptr;
+  }
+  const TaskRecord& record = run.task(event.task);
+  if (record.attempt != event.attempt || record.state != event.state) {
+    return nullptr;
+  }
+  return run.detail(event.task);
+}
+
+void AddDetail(const Run& run, const RunEvent& event, uint32_t position,
+               WorkerNamer name_of, v1::EventBatch* out) {
+  const TaskDetail* words = DetailOf(run, event);
+  const bool has_words =
+      words != nullptr && (!words->message.empty() || words->signal != 0);
+  if (!has_words && !TellsWorker(event)) return;
+  v1::EventDetail* detail = out->add_details();
+  detail->set_position(position);
+  if (has_words) {
+    detail->set_message(words->message);
+    detail->set_signal(words->signal);
+  }
+  if (TellsWorker(event)) {
+    detail->set_worker(std::string(name_of(event.worker)));
+  }
+}
+
+}  // namespace
+
+google::protobuf::Timestamp TimestampOf(int64_t micros) {
+  google::protobuf::Timestamp out;
+  out.set_seconds(micros / 1'000'000);
+  out.set_nanos(static_cast<int32_t>(micros % 1'000'000) * 1'000);
+  return out;
+}
+
+void FillRun(const Run& run, v1::Run* out) {
+  out->set_run_id(run.spec().run_id);
+  out->set_name(run.blueprint().name());
+  out->set_state(static_cast<v1::RunState>(run.state()));
+  FillCounts(run, out->mutable_counts());
+  out->set_last_seq(run.last_seq());
+  *out->mutable_create_time() = TimestampOf(run.create_us());
+  if (run.end_us() != 0) *out->mutable_end_time() = TimestampOf(run.end_us());
+  out->set_exit_code(run.exit_code());
+  out->set_cancel_reason(run.cancel_reason());
+  out->set_hold(run.spec().hold);
+  out->set_steps(run.blueprint().steps());
+  SetDuration(absl::ToInt64Microseconds(run.blueprint().critical_path()),
+              out->mutable_critical_path());
+}
+
+void FillRunWithFailures(const Run& run, WorkerNamer name_of, v1::Run* out) {
+  FillRun(run, out);
+  for (const TaskIndex task : run.failures()) {
+    FillTask(run, task, name_of, out->add_failures());
+  }
+}
+
+void FillTask(const Run& run, TaskIndex task, WorkerNamer name_of,
+              v1::TaskStatus* out) {
+  const Blueprint& blueprint = run.blueprint();
+  const TaskRecord& record = run.task(task);
+  out->set_name(std::string(blueprint.task_name(task)));
+  out->set_index(task);
+  out->set_service(blueprint.kind(task) == TaskKind::kService);
+  out->set_state(ToProto(record.state));
+  out->set_step(blueprint.step(task));
+  out->set_attempt(record.attempt);
+  if (record.worker) out->set_worker(std::string(name_of(record.worker)));
+  out->set_exit_code(record.exit_code);
+  if (record.start_us != 0) {
+    *out->mutable_start_time() = TimestampOf(record.start_us);
+  }
+  if (record.end_us != 0) *out->mutable_end_time() = TimestampOf(record.end_us);
+  if (const TaskDetail* detail = run.detail(task); detail != nullptr) {
+    out->set_signal(detail->signal);
+    out->set_message(detail->message);
+    SetDuration(static_cast<int64_t>(detail->cpu_us), out->mutable_cpu_time());
+    out->set_max_rss_bytes(detail->max_rss_bytes);
+    out->set_output(detail->output);
+  }
+  if (record.state == TaskState::kWaiting ||
+      record.state == TaskState::kSkipped) {
+    for (const TaskIndex blocker : run.Blockers(task, kMaxBlockers)) {
+      out->add_waiting_for(std::string(blueprint.task_name(blocker)));
+    }
+  }
+}
+
+TaskColumns TaskColumns::Of(const Run& run) {
+  TaskColumns columns;
+  columns.blueprint = run.spec().blueprint;
+  const uint32_t size = run.blueprint().size();
+  columns.states.reserve(size);
+  columns.attempts.reserve(size);
+  for (TaskIndex task = 0; task < size; ++task) {
+    columns.states.push_back(run.task(task).state);
+    columns.attempts.push_back(run.task(task).attempt);
+  }
+  return columns;
+}
+
+void FillSnapshot(const TaskColumns& tasks, uint32_t first, uint32_t count,
+                  v1::RunSnapshot* out) {
+  out->set_first_task(first);
+  const uint32_t end = std::min(tasks.size(), first + count);
+  for (TaskIndex task = first; task < end; ++task) {
+    out->add_names(std::string(tasks.blueprint->task_name(task)));
+    out->add_states(ToProto(tasks.states[task]));
+    out->add_attempts(tasks.attempts[task]);
+    out->add_steps(tasks.blueprint->step(task));
+    out->add_services(tasks.blueprint->kind(task) == TaskKind::kService);
+  }
+}
+
+void FillEvents(const Run& run, uint64_t first_seq, uint64_t last_seq,
+                WorkerNamer name_of, v1::EventBatch* out) {
+  out->set_first_seq(first_seq);
+  out->set_run_state(static_cast<v1::RunState>(run.state()));
+  const size_t begin = first_seq - run.first_seq();
+  const size_t end = last_seq + 1 - run.first_seq();
+  for (size_t i = begin; i < end; ++i) {
+    const RunEvent& event = run.events()[i];
+    out->add_time_us(event.time_us);
+    out->add_task(event.task);
+    out->add_attempt(event.attempt);
+    out->add_state(ToProto(event.state));
+    out->add_exit_code(event.exit_code);
+    if (event.task != kNoTask) {
+      AddDetail(run, event, static_cast<uint32_t>(i - begin), name_of, out);
+    }
+  }
+}
+
+void FillWorker(const Worker& worker, absl::Span<const uint64_t> used_milli,
+                v1::Worker* out) {
+  out->set_name(worker.spec.name);
+  if (!worker.session) {
+    out->set_state(v1::WORKER_STATE_DETACHED);
+  } else if (worker.draining || worker.leaving) {
+    out->set_state(v1::WORKER_STATE_DRAINING);
+  } else {
+    out->set_state(v1::WORKER_STATE_ONLINE);
+  }
+  for (const auto& [key, value] : worker.spec.labels) {
+    (*out->mutable_labels())[key] = value;
+  }
+  for (size_t i = 0; i < worker.spec.resources.size(); ++i) {
+    const Resource& resource = worker.spec.resources[i];
+    v1::Resource* has = out->add_resources();
+    has->set_name(resource.name);
+    has->set_milli(resource.milli);
+    v1::Resource* used = out->add_used();
+    used->set_name(resource.name);
+    used->set_milli(i < used_milli.size() ? used_milli[i] : 0);
+  }
+  out->set_leases(static_cast<uint32_t>(worker.leases.size()));
+  out->set_max_leases(worker.spec.max_leases);
+  if (worker.last_seen_us != 0) {
+    *out->mutable_last_seen_time() = TimestampOf(worker.last_seen_us);
+  }
+  out->set_version(worker.spec.version);
+  for (const std::string& capability : worker.spec.capabilities) {
+    if (capability.starts_with(kHandlerPrefix)) {
+      out->add_handlers(capability.substr(kHandlerPrefix.size()));
+    }
+  }
+}
+
+}  // namespace w2t::wire

@@ -1,0 +1,33 @@
+// The addresses that a daemon listens on: "unix:PATH" or "HOST:PORT".
+#ifndef W2T_SERVER_CONFIG_ADDRESSES_H_
+#define W2T_SERVER_CONFIG_ADDRESSES_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+
+namespace w2t {
+
+// INVALID_ARGUMENT unless `address` has one of the two forms. Port 0 means any.
+absl::Status CheckAddress(std::string_view address);
+
+// True for a socket of this machine: a unix one, or of a loopback address.
+bool IsLocalAddress(std::string_view address);
+
+// `address` with the port that it was bound to.
+std::string BoundAddress(std::string_view address, int port);
+
+// Makes way for a unix socket: removes what a daemon left behind that is gone.
+// FAILED_PRECONDITION when something listens there, or when the path is not a
+// socket. Nothing to do for other addresses.
+absl::Status ClearStaleSocket(std::string_view address);
+
+// Writes the addresses, one a line, so that a reader sees all or nothing.
+absl::Status WriteAddressFile(const std::string& path,
+                              const std::vector<std::string>& addresses);
+
+}  // namespace w2t
+
+#endif  // W2T_SERVER_CONFIG_ADDRESSES_H_

@@ -1,0 +1,48 @@
+// The daemon's bounds: those of the engine and those of its own.
+#ifndef W2T_SERVER_LIMITS_H_
+#define W2T_SERVER_LIMITS_H_
+
+#include <cstdint>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/types/span.h"
+#include "w2t/limits.h"
+
+namespace w2t {
+
+struct ServerLimits : Limits {
+  uint64_t max_request_bytes = 64 << 20;  // one message from a peer
+  uint64_t max_inbox = 8'192;             // calls that wait for the loop
+  uint64_t max_sessions = 20'000;         // open streams of workers
+  uint64_t max_session_window = 16;       // unprocessed messages of one worker
+  uint64_t max_outbox_bytes = 64 << 20;   // that wait for one slow reader
+  uint64_t max_watchers = 10'000;         // WatchRun and ReadLogs calls
+  uint64_t max_log_bytes = 64 << 20;      // output kept of one attempt
+  uint64_t max_log_queue_bytes = 16 << 20;  // output that waits for the disk
+  uint64_t max_log_batches = 64;            // unacknowledged ones of one worker
+};
+
+// One bound by name. A value lies in [1, most].
+struct LimitEntry {
+  std::string_view name;
+  uint64_t most;
+  uint64_t& (*at)(ServerLimits& limits);
+
+  uint64_t Get(const ServerLimits& limits) const {
+    return at(const_cast<ServerLimits&>(limits));
+  }
+};
+
+// Every bound, by which the configuration, GetServerInfo and the documentation
+// list them.
+absl::Span<const LimitEntry> AllLimits();
+
+// INVALID_ARGUMENT for an unknown name, with the one probably meant, or for a
+// value out of range.
+absl::Status SetLimit(std::string_view name, std::string_view value,
+                      ServerLimits* limits);
+
+}  // namespace w2t
+
+#endif  // W2T_SERVER_LIMITS_H_

@@ -1,0 +1,94 @@
+// Loop: the one thread that owns the Engine.
+//
+// It takes all that has arrived as one batch, stamps it with one `now`, steps
+// the engine, commits the facts as one row, and only then performs the actions
+// and runs the queries. Nothing is done or told that a crash could forget.
+//
+// When the journal fails, nothing more is done: waiting calls are told that the
+// daemon stops, and `on_failure` says why.
+#ifndef W2T_SERVER_LOOP_LOOP_H_
+#define W2T_SERVER_LOOP_LOOP_H_
+
+#include <cstdint>
+#include <memory>
+#include <thread>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/functional/any_invocable.h"
+#include "absl/status/status.h"
+#include "core/engine/engine.h"
+#include "server/journal/journal.h"
+#include "server/loop/inbox.h"
+#include "w2t/limits.h"
+
+namespace w2t {
+
+// What the loop does to the rest of the daemon. Called on the loop's thread.
+class Effects {
+ public:
+  virtual ~Effects() = default;
+  // These facts are durable.
+  virtual void Committed(const View& view, const FactBatch& facts) = 0;
+  // Any action but SubmitReply and StatusReply.
+  virtual void Perform(const View& view, Action& action) = 0;
+  // All actions of a step have been performed.
+  virtual void Flush(const View& view) = 0;
+  // A message of this session has been processed.
+  virtual void Processed(SessionId session) = 0;
+};
+
+class Loop {
+ public:
+  struct Options {
+    EngineOptions engine;
+    // Called once, on the loop's thread, when the journal fails.
+    absl::AnyInvocable<void(const absl::Status&)> on_failure;
+    // Called once, on the loop's thread, when the engine drains and no worker
+    // holds anything.
+    absl::AnyInvocable<void()> on_idle;
+  };
+
+  // All must outlive the loop.
+  Loop(Options options, Journal* journal, Inbox* inbox, Effects* effects);
+  // Stops it.
+  ~Loop();
+  Loop(const Loop&) = delete;
+  Loop& operator=(const Loop&) = delete;
+
+  // Rebuilds the state from the journal, and commits that this daemon has taken
+  // over. Before Start. DATA_LOSS or INTERNAL name the batch at fault.
+  absl::Status Replay();
+  void Start();
+  // After Replay, before Start.
+  View view() const { return {engine_, workers_}; }
+
+  // Performs what is in the inbox, closes it, and ends the thread.
+  void Stop();
+
+ private:
+  void Run();
+  void Process(Inbox::Batch& batch);
+  // Commits and performs. False when the journal failed.
+  bool Carry(StepResult result);
+  void Perform(Action& action);
+  void Reject(Inbox::Batch& batch);
+  void Fail(const absl::Status& status);
+  void TellIdle();
+
+  Options options_;
+  Journal* const journal_;
+  Inbox* const inbox_;
+  Effects* const effects_;
+
+  Engine engine_;
+  WorkerNames workers_;
+  absl::flat_hash_map<ReplyToken, Reply> replies_;
+  uint64_t last_token_ = 0;
+  bool failed_ = false;
+  bool idle_told_ = false;
+  std::thread thread_;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_SERVER_LOOP_LOOP_H_

@@ -1,0 +1,26 @@
+// Observer: writes to the log what becomes durable. Not thread-safe: owned by
+// the loop.
+#ifndef W2T_SERVER_OBSERVE_OBSERVER_H_
+#define W2T_SERVER_OBSERVE_OBSERVER_H_
+
+#include "absl/container/flat_hash_set.h"
+#include "core/base/ids.h"
+#include "core/engine/fact.h"
+#include "server/loop/inbox.h"
+
+namespace w2t {
+
+class Observer {
+ public:
+  // Takes note of the runs that go on after a replay.
+  void Begin(const View& view);
+  void Committed(const View& view, const FactBatch& facts);
+  void RunChanged(const View& view, RunNumber run);
+
+ private:
+  absl::flat_hash_set<RunNumber> open_runs_;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_SERVER_OBSERVE_OBSERVER_H_

@@ -1,0 +1,72 @@
+// WatchHub: tells watchers what happens to runs.
+//
+// A watcher gets a snapshot of its run, or the events after the one that it
+// names; then the events of each step, encoded once for all watchers of the
+// run; then the run as it ended. When a single step brings more events than a
+// run keeps, a further snapshot takes their place.
+//
+// Not thread-safe: owned by the loop.
+#ifndef W2T_SERVER_OBSERVE_WATCH_HUB_H_
+#define W2T_SERVER_OBSERVE_WATCH_HUB_H_
+
+#include <cstdint>
+#include <memory>
+#include <vector>
+
+#include "absl/container/btree_map.h"
+#include "absl/status/status.h"
+#include "core/base/ids.h"
+#include "server/loop/inbox.h"
+#include "server/observe/watch_feed.h"
+
+namespace w2t {
+
+// Told when a run has ended, on the loop's thread.
+class RunEndListener {
+ public:
+  virtual ~RunEndListener() = default;
+  virtual void RunEnded() = 0;
+};
+
+class WatchHub {
+ public:
+  struct Wish {
+    uint64_t after_seq = 0;  // 0: a snapshot first
+    bool end_only = false;
+  };
+
+  // Begins to feed a watcher of `run`. OUT_OF_RANGE when the events after
+  // `after_seq` are not kept, or have not happened.
+  absl::Status Watch(const View& view, const Run& run, const Wish& wish,
+                     std::shared_ptr<WatchFeed> feed);
+  // Tells `listener` when the run has ended, unless it has already.
+  void WhenEnded(const Run& run, std::weak_ptr<RunEndListener> listener);
+
+  // The run has new events. They go out with the next Flush.
+  void Changed(RunNumber run);
+  void Flush(const View& view);
+  // Lets go of watchers of `run` that are gone.
+  void Sweep(RunNumber run);
+  // Ends all feeds.
+  void EndAll(const absl::Status& status);
+
+ private:
+  struct Watched {
+    uint64_t sent_seq = 0;
+    std::vector<std::shared_ptr<WatchFeed>> feeds;
+    std::vector<std::shared_ptr<WatchFeed>> end_only;
+    std::vector<std::weak_ptr<RunEndListener>> listeners;
+    bool changed = false;
+  };
+
+  void Update(const View& view, const Run& run, Watched* watched);
+  void Finish(const View& view, const Run& run, Watched* watched);
+  static void DropGone(Watched* watched);
+
+  absl::btree_map<RunNumber, Watched> runs_;
+  std::vector<RunNumber> changed_;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_SERVER_OBSERVE_WATCH_HUB_H_

@@ -1,0 +1,56 @@
+#include "server/rpc/context.h"
+
+#include <utility>
+#include <vector>
+
+#include "fmt/format.h"
+#include "server/rpc/checks.h"
+
+namespace w2t {
+
+absl::Status OpenCalls::Add(std::shared_ptr<OpenCall> call) {
+  absl::MutexLock lock(&mutex_);
+  if (!closed_.ok()) return closed_;
+  if (calls_.size() >= limits_->max_watchers) {
+    return OverLimit("the number of open WatchRun and ReadLogs calls", "",
+                     "max_watchers", limits_->max_watchers, calls_.size() + 1,
+                     absl::StatusCode::kResourceExhausted);
+  }
+  const OpenCall* key = call.get();
+  calls_.emplace(key, std::move(call));
+  return absl::OkStatus();
+}
+
+void OpenCalls::Remove(const OpenCall* call) {
+  absl::MutexLock lock(&mutex_);
+  calls_.erase(call);
+}
+
+void OpenCalls::AbortAll(const absl::Status& status) {
+  std::vector<std::shared_ptr<OpenCall>> all;
+  {
+    absl::MutexLock lock(&mutex_);
+    closed_ = status;
+    for (const auto& [key, call] : calls_) all.push_back(call);
+  }
+  for (const std::shared_ptr<OpenCall>& call : all) call->Abort(status);
+}
+
+absl::StatusOr<const Run*> FindRun(const View& view, std::string_view run_id) {
+  const Run* run = view.engine.FindRun(run_id);
+  if (run == nullptr) {
+    return NotFound("run_id", fmt::format("no run '{}'", run_id));
+  }
+  return run;
+}
+
+void SweepLater(const CallContext* context, std::string run_id) {
+  context->inbox->PostQuery(
+      [hub = context->hub, run_id = std::move(run_id)](const View* view) {
+        if (view == nullptr) return;
+        const Run* run = view->engine.FindRun(run_id);
+        if (run != nullptr) hub->Sweep(run->spec().number);
+      });
+}
+
+}  // namespace w2t

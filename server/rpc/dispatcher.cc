@@ -1,0 +1,119 @@
+#include "server/rpc/dispatcher.h"
+
+#include <utility>
+#include <variant>
+
+namespace w2t {
+namespace {
+
+void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
+  const int64_t micros = absl::ToInt64Microseconds(duration);
+  out->set_seconds(micros / 1'000'000);
+  out->set_nanos(static_cast<int32_t>(micros % 1'000'000) * 1'000);
+}
+
+}  // namespace
+
+void Dispatcher::Committed(const View& view, const FactBatch& facts) {
+  observer_.Committed(view, facts);
+}
+
+void Dispatcher::Perform(const View& view, Action& action) {
+  std::visit([&](auto& a) { Do(view, a); }, action);
+}
+
+void Dispatcher::Flush(const View& view) {
+  for (const std::shared_ptr<Session>& session : touched_) session->Flush();
+  touched_.clear();
+  hub_->Flush(view);
+}
+
+void Dispatcher::Processed(SessionId id) {
+  if (const std::shared_ptr<Session> session = sessions_->Find(id)) {
+    session->Processed();
+  }
+}
+
+void Dispatcher::Change(SessionId id,
+                        absl::FunctionRef<void(SessionOutbox&)> change) {
+  std::shared_ptr<Session> session;
+  if (!touched_.empty() && touched_.back()->id() == id) {
+    session = touched_.back();
+  } else {
+    session = sessions_->Find(id);
+    if (session == nullptr) return;
+    touched_.push_back(session);
+  }
+  session->Change(change);
+}
+
+void Dispatcher::Do(const View& view, WelcomeWorker& action) {
+  const EngineOptions& options = view.engine.options();
+  v1::Welcome welcome;
+  SetDuration(options.ping_interval, welcome.mutable_ping_interval());
+  SetDuration(options.lease_ttl, welcome.mutable_lease_ttl());
+  SetDuration(options.reattach_window, welcome.mutable_reattach_window());
+  for (const bool keep : action.keep) {
+    welcome.add_verdicts(keep ? v1::HELD_VERDICT_KEEP
+                              : v1::HELD_VERDICT_DISCARD);
+  }
+  welcome.set_max_message_bytes(limits_->max_request_bytes);
+  Change(action.session,
+         [&](SessionOutbox& outbox) { outbox.SetWelcome(std::move(welcome)); });
+}
+
+void Dispatcher::Do(const View& view, OfferLeases& action) {
+  Change(action.session, [&](SessionOutbox& outbox) {
+    outbox.AddOffers(view.engine, action.leases);
+  });
+}
+
+void Dispatcher::Do(const View&, CancelLeases& action) {
+  Change(action.session,
+         [&](SessionOutbox& outbox) { outbox.AddCancels(action.leases); });
+}
+
+void Dispatcher::Do(const View&, AckReports& action) {
+  Change(action.session,
+         [&](SessionOutbox& outbox) { outbox.AckReports(action.seq); });
+}
+
+void Dispatcher::Do(const View&, PingWorker& action) {
+  Change(action.session, [](SessionOutbox& outbox) { outbox.Ping(); });
+}
+
+void Dispatcher::Do(const View&, DrainSession& action) {
+  Change(action.session, [&](SessionOutbox& outbox) {
+    outbox.Drain(std::move(action.reason));
+  });
+}
+
+void Dispatcher::Do(const View&, CloseSession& action) {
+  if (const auto session = sessions_->Find(action.session)) {
+    session->Close(action.status);
+  }
+}
+
+void Dispatcher::Do(const View& view, RunChanged& action) {
+  hub_->Changed(action.run);
+  observer_.RunChanged(view, action.run);
+}
+
+void Dispatcher::Do(const View& view, AttemptsEnded& action) {
+  for (size_t i = 0; i < action.leases.size(); ++i) {
+    const LeaseRef lease = action.leases.at(i);
+    const Run* run = view.engine.FindRun(lease.run);
+    if (run == nullptr) continue;
+    logs_->MarkEnded({run->spec().run_id, lease.task, lease.attempt});
+  }
+}
+
+void Dispatcher::Do(const View&, RunForgotten& action) {
+  logs_->Forget(action.run_id);
+  for (const std::shared_ptr<Session>& session : sessions_->All()) {
+    session->Change(
+        [&](SessionOutbox& outbox) { outbox.ForgetRun(action.run); });
+  }
+}
+
+}  // namespace w2t

@@ -1,0 +1,256 @@
+#include "server/rpc/run_service.h"
+
+#include <bitset>
+#include <string>
+#include <utility>
+
+#include "absl/container/flat_hash_map.h"
+#include "fmt/format.h"
+#include "proto/wire/graph_codec.h"
+#include "proto/wire/view_codec.h"
+#include "server/rpc/checks.h"
+#include "server/rpc/read_logs_call.h"
+#include "server/rpc/unary.h"
+#include "server/rpc/watch_call.h"
+
+namespace w2t {
+namespace {
+
+constexpr uint32_t kRunsPage = 100;
+constexpr uint32_t kMostRunsPage = 1'000;
+constexpr uint32_t kTasksPage = 1'000;
+constexpr uint32_t kMostTasksPage = 10'000;
+
+using StateSet = std::bitset<kTaskStates>;
+
+// Which states a request asks for; all when it names none.
+absl::StatusOr<StateSet> StatesOf(const v1::ListTasksRequest& request) {
+  StateSet states;
+  for (const int state : request.states()) {
+    if (state == v1::TASK_STATE_UNSPECIFIED || !v1::TaskState_IsValid(state)) {
+      return InvalidField("states",
+                          fmt::format("there is no task state {}", state));
+    }
+    states.set(state);
+  }
+  if (states.none()) states.set();
+  return states;
+}
+
+// Tells why ready tasks wait. The reason is one of their demand, so it is
+// worked out once for each.
+class Reasons {
+ public:
+  Reasons(const Engine& engine, const Run& run) : engine_(engine), run_(run) {}
+
+  const std::string& Of(TaskIndex task) {
+    const auto [it, fresh] =
+        reasons_.try_emplace(run_.blueprint().demand(task));
+    if (fresh) it->second = engine_.WhyReady(run_, task);
+    return it->second;
+  }
+
+ private:
+  const Engine& engine_;
+  const Run& run_;
+  absl::flat_hash_map<uint32_t, std::string> reasons_;
+};
+
+struct TaskPage {
+  uint64_t start = 0;
+  uint32_t size = 0;
+  StateSet states;
+};
+
+void FillTasks(const View& view, const Run& run, const TaskPage& page,
+               v1::ListTasksResponse* response) {
+  Reasons reasons(view.engine, run);
+  const auto name_of = [&](WorkerNumber w) { return view.workers.Find(w); };
+  const uint32_t size = run.blueprint().size();
+  for (uint64_t i = page.start; i < size; ++i) {
+    const auto task = static_cast<TaskIndex>(i);
+    const TaskState state = run.task(task).state;
+    if (!page.states.test(static_cast<size_t>(state))) continue;
+    if (static_cast<uint32_t>(response->tasks_size()) == page.size) {
+      response->set_next_page_token(std::to_string(i));
+      return;
+    }
+    v1::TaskStatus* out = response->add_tasks();
+    wire::FillTask(run, task, name_of, out);
+    if (state != TaskState::kReady) continue;
+    if (const std::string& why = reasons.Of(task); !why.empty()) {
+      out->add_waiting_for(why);
+    }
+  }
+}
+
+void FillOne(const View& view, const Run& run, v1::Run* out) {
+  wire::FillRunWithFailures(
+      run, [&](WorkerNumber w) { return view.workers.Find(w); }, out);
+}
+
+}  // namespace
+
+absl::Status RunService::CheckRunId(const std::string& run_id) const {
+  // An id is a graph's name and a number.
+  return CheckName("run_id", run_id, "max_name_bytes",
+                   2 * context_->limits->max_name_bytes);
+}
+
+grpc::ServerUnaryReactor* RunService::ValidateGraph(
+    grpc::CallbackServerContext* call, const v1::ValidateGraphRequest* request,
+    v1::ValidateGraphResponse* response) {
+  if (!request->has_graph()) {
+    return Answered(call->DefaultReactor(),
+                    MissingField("graph", "graph is required"));
+  }
+  const wire::DecodedGraph decoded =
+      wire::DecodeGraph(request->graph(), *context_->limits);
+  response->set_valid(decoded.faults.empty());
+  for (const Diagnostic& fault : decoded.faults.listed()) {
+    *response->add_diagnostics() = wire::ToProto(fault);
+  }
+  if (decoded.faults.empty()) {
+    response->set_steps(decoded.blueprint->steps());
+    const int64_t micros =
+        absl::ToInt64Microseconds(decoded.blueprint->critical_path());
+    response->mutable_critical_path()->set_seconds(micros / 1'000'000);
+    response->mutable_critical_path()->set_nanos(
+        static_cast<int32_t>(micros % 1'000'000) * 1'000);
+  }
+  return Answered(call->DefaultReactor(), absl::OkStatus());
+}
+
+grpc::ServerUnaryReactor* RunService::SubmitRun(
+    grpc::CallbackServerContext* call, const v1::SubmitRunRequest* request,
+    v1::SubmitRunResponse* response) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  if (!request->has_graph()) {
+    return Answered(reactor, MissingField("graph", "graph is required"));
+  }
+  const uint64_t limit = context_->limits->max_request_id_bytes;
+  if (request->request_id().size() > limit) {
+    return Answered(reactor, OverLimit("the length of request_id", "request_id",
+                                       "max_request_id_bytes", limit,
+                                       request->request_id().size()));
+  }
+  wire::DecodedGraph decoded =
+      wire::DecodeGraph(request->graph(), *context_->limits);
+  if (!decoded.faults.empty()) {
+    return Answered(reactor, wire::ToStatus(decoded.faults));
+  }
+  SubmitEvent event;
+  event.request_id = request->request_id();
+  event.hold = request->hold();
+  event.blueprint = std::move(decoded.blueprint);
+  event.definition = std::move(decoded.definition);
+  return Call(context_->inbox, reactor, std::move(event),
+              [response](const Answer& answer, const View&) {
+                response->set_run_id(answer.run_id);
+                response->set_existing(answer.existing);
+                return absl::OkStatus();
+              });
+}
+
+grpc::ServerUnaryReactor* RunService::GetRun(grpc::CallbackServerContext* call,
+                                             const v1::GetRunRequest* request,
+                                             v1::GetRunResponse* response) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  if (absl::Status status = CheckRunId(request->run_id()); !status.ok()) {
+    return Answered(reactor, status);
+  }
+  return Ask(context_->inbox, reactor, [=](const View& view) {
+    const absl::StatusOr<const Run*> run = FindRun(view, request->run_id());
+    if (run.ok()) FillOne(view, **run, response->mutable_run());
+    return run.status();
+  });
+}
+
+grpc::ServerUnaryReactor* RunService::ListRuns(
+    grpc::CallbackServerContext* call, const v1::ListRunsRequest* request,
+    v1::ListRunsResponse* response) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  const absl::StatusOr<uint32_t> size =
+      PageSize(request->page_size(), kRunsPage, kMostRunsPage);
+  if (!size.ok()) return Answered(reactor, size.status());
+  // A token is the number of the last run of the page before.
+  const absl::StatusOr<uint64_t> before =
+      PageStart(request->page_token(), UINT64_MAX, UINT64_MAX - 1);
+  if (!before.ok()) return Answered(reactor, before.status());
+  return Ask(
+      context_->inbox, reactor,
+      [=, size = *size, before = *before](const View& view) {
+        const auto& runs = view.engine.runs();
+        auto it = runs.lower_bound(RunNumber{before});
+        while (it != runs.begin()) {
+          if (static_cast<uint32_t>(response->runs_size()) == size) {
+            response->set_next_page_token(std::to_string(it->first.value));
+            break;
+          }
+          --it;
+          wire::FillRun(*it->second, response->add_runs());
+        }
+        return absl::OkStatus();
+      });
+}
+
+grpc::ServerUnaryReactor* RunService::ListTasks(
+    grpc::CallbackServerContext* call, const v1::ListTasksRequest* request,
+    v1::ListTasksResponse* response) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  if (absl::Status status = CheckRunId(request->run_id()); !status.ok()) {
+    return Answered(reactor, status);
+  }
+  const absl::StatusOr<uint32_t> size =
+      PageSize(request->page_size(), kTasksPage, kMostTasksPage);
+  if (!size.ok()) return Answered(reactor, size.status());
+  // A token is the index of the first task of the page.
+  const absl::StatusOr<uint64_t> start =
+      PageStart(request->page_token(), 0, context_->limits->max_tasks);
+  if (!start.ok()) return Answered(reactor, start.status());
+  const absl::StatusOr<StateSet> states = StatesOf(*request);
+  if (!states.ok()) return Answered(reactor, states.status());
+  const TaskPage page = {*start, *size, *states};
+  return Ask(context_->inbox, reactor, [=](const View& view) {
+    const absl::StatusOr<const Run*> run = FindRun(view, request->run_id());
+    if (run.ok()) FillTasks(view, **run, page, response);
+    return run.status();
+  });
+}
+
+grpc::ServerUnaryReactor* RunService::CancelRun(
+    grpc::CallbackServerContext* call, const v1::CancelRunRequest* request,
+    v1::CancelRunResponse* response) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  if (absl::Status status = CheckRunId(request->run_id()); !status.ok()) {
+    return Answered(reactor, status);
+  }
+  const uint64_t limit = context_->limits->max_reason_bytes;
+  if (request->reason().size() > limit) {
+    return Answered(
+        reactor, OverLimit("the length of reason", "reason", "max_reason_bytes",
+                           limit, request->reason().size()));
+  }
+  CancelEvent event;
+  event.run_id = request->run_id();
+  event.reason = request->reason();
+  return Call(context_->inbox, reactor, std::move(event),
+              [=](const Answer&, const View& view) {
+                const absl::StatusOr<const Run*> run =
+                    FindRun(view, request->run_id());
+                if (run.ok()) FillOne(view, **run, response->mutable_run());
+                return run.status();
+              });
+}
+
+grpc::ServerWriteReactor<grpc::ByteBuffer>* RunService::WatchRun(
+    grpc::CallbackServerContext*, const grpc::ByteBuffer* request) {
+  return WatchCall::Start(context_, *request);
+}
+
+grpc::ServerWriteReactor<v1::ReadLogsResponse>* RunService::ReadLogs(
+    grpc::CallbackServerContext*, const v1::ReadLogsRequest* request) {
+  return ReadLogsCall::Start(context_, *request);
+}
+
+}  // namespace w2t

@@ -1,0 +1,280 @@
+#include "server/rpc/session.h"
+
+#include <utility>
+
+#include "fmt/format.h"
+#include "proto/wire/session_codec.h"
+#include "proto/wire/status_codec.h"
+#include "server/observe/log.h"
+#include "server/rpc/checks.h"
+
+namespace w2t {
+namespace {
+
+constexpr uint32_t kProtocol = 1;
+
+// Those pieces of a batch that belong to live attempts.
+std::vector<LogPiece> LivePieces(const Engine& engine, v1::LogBatch& batch) {
+  std::vector<LogPiece> pieces;
+  pieces.reserve(batch.chunks_size());
+  for (v1::TaskLogChunk& chunk : *batch.mutable_chunks()) {
+    const Run* run = engine.FindRun(RunNumber{chunk.run()});
+    if (run == nullptr || chunk.task() >= run->blueprint().size()) continue;
+    const TaskRecord& record = run->task(chunk.task());
+    if (record.attempt != chunk.attempt() ||
+        record.fence.value != chunk.fence() || !IsHeld(record.state)) {
+      continue;
+    }
+    pieces.push_back({{run->spec().run_id, chunk.task(), chunk.attempt()},
+                      std::move(*chunk.mutable_chunk())});
+  }
+  return pieces;
+}
+
+}  // namespace
+
+std::shared_ptr<Session> Session::Start(Context context) {
+  std::shared_ptr<Session> session(new Session(std::move(context)));
+  session->self_ = session;
+  session->ReadOn();
+  return session;
+}
+
+void Session::Change(absl::FunctionRef<void(SessionOutbox&)> change) {
+  size_t bytes = 0;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (closed_) return;
+    change(outbox_);
+    bytes = outbox_.bytes();
+  }
+  const uint64_t limit = context_.limits->max_outbox_bytes;
+  if (bytes > limit) {
+    Close(OverLimit("what waits to be sent to this worker", "",
+                    "max_outbox_bytes", limit, bytes,
+                    absl::StatusCode::kResourceExhausted));
+  }
+}
+
+void Session::Flush() {
+  absl::MutexLock lock(&mutex_);
+  WriteNext();
+}
+
+void Session::WriteNext() {
+  if (closed_ || writing_) return;
+  bool more = false;
+  const v1::SessionResponse* message = outbox_.Next(&more);
+  if (message == nullptr) return;
+  writing_ = true;
+  grpc::WriteOptions options;
+  if (more) options.set_buffer_hint();
+  StartWrite(message, options);
+}
+
+void Session::OnWriteDone(bool ok) {
+  absl::MutexLock lock(&mutex_);
+  writing_ = false;
+  // A failed write is followed by a failed read, which ends the stream.
+  if (ok) WriteNext();
+}
+
+void Session::ReadOn() {
+  absl::MutexLock lock(&mutex_);
+  if (closed_ || reading_ || logs_held_ ||
+      unprocessed_ >= context_.limits->max_session_window) {
+    return;
+  }
+  reading_ = true;
+  StartRead(&request_);
+}
+
+void Session::OnReadDone(bool ok) {
+  if (!ok) {
+    Close(absl::OkStatus());
+    return;
+  }
+  if (const absl::Status status = Take(); !status.ok()) {
+    Close(status);
+    return;
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    reading_ = false;
+  }
+  ReadOn();
+}
+
+absl::Status Session::Take() {
+  using Kind = v1::SessionRequest::MessageCase;
+  const Kind kind = request_.message_case();
+  if (!greeted_ && kind != Kind::kHello) {
+    return InvalidField("hello", "the first message of a session must be hello",
+                        absl::StatusCode::kFailedPrecondition);
+  }
+  switch (kind) {
+    case Kind::kHello:
+      return TakeHello();
+    case Kind::kReports:
+      return TakeReports();
+    case Kind::kLogs:
+      return TakeLogs();
+    case Kind::kPong:
+      Post(AliveEvent{context_.id});
+      return absl::OkStatus();
+    case Kind::kLeave:
+      Post(LeaveEvent{context_.id});
+      return absl::OkStatus();
+    case Kind::MESSAGE_NOT_SET:
+      break;
+  }
+  return MissingField("message", "a session message must not be empty");
+}
+
+absl::Status Session::TakeHello() {
+  if (greeted_) {
+    return InvalidField("hello", "a session says hello only once",
+                        absl::StatusCode::kFailedPrecondition);
+  }
+  const v1::Hello& hello = request_.hello();
+  if (hello.protocol() != kProtocol) {
+    return InvalidField(
+        "hello.protocol",
+        fmt::format("this daemon speaks version {} of the worker protocol, "
+                    "the worker speaks {}",
+                    kProtocol, hello.protocol()),
+        absl::StatusCode::kFailedPrecondition);
+  }
+  absl::StatusOr<HelloEvent> event = wire::FromProto(hello, *context_.limits);
+  if (!event.ok()) return event.status();
+  greeted_ = true;
+  name_ = event->spec.name;
+  event->session = context_.id;
+  Log(log_event::kSessionOpened, {{"session", context_.id.value},
+                                  {"worker", name_},
+                                  {"peer", context_.peer}});
+  {
+    absl::MutexLock lock(&mutex_);
+    if (closed_) return absl::OkStatus();
+    posted_hello_ = true;
+  }
+  Post(*std::move(event));
+  return absl::OkStatus();
+}
+
+absl::Status Session::TakeReports() {
+  absl::StatusOr<ReportsEvent> event =
+      wire::FromProto(request_.reports(), *context_.limits);
+  if (!event.ok()) return event.status();
+  event->session = context_.id;
+  Post(*std::move(event));
+  return absl::OkStatus();
+}
+
+absl::Status Session::TakeLogs() {
+  v1::LogBatch& batch = *request_.mutable_logs();
+  if (batch.seq() <= last_log_seq_) {
+    return InvalidField("logs.seq",
+                        fmt::format("log batches count up: {} came after {}",
+                                    batch.seq(), last_log_seq_));
+  }
+  last_log_seq_ = batch.seq();
+  {
+    absl::MutexLock lock(&mutex_);
+    const uint64_t limit = context_.limits->max_log_batches;
+    if (++unstored_logs_ > limit) {
+      return OverLimit("the number of unacknowledged log batches", "logs",
+                       "max_log_batches", limit, unstored_logs_,
+                       absl::StatusCode::kResourceExhausted);
+    }
+    logs_held_ = true;
+  }
+  // The loop knows whose output it is, and so output stays ahead of the report
+  // that ends its attempt.
+  auto held = std::make_unique<v1::LogBatch>(std::move(batch));
+  context_.inbox->PostEarly(
+      [self = self_, held = std::move(held)](const View* view) {
+        self->Intake(view, *held);
+      });
+  return absl::OkStatus();
+}
+
+void Session::Post(Event event) {
+  {
+    absl::MutexLock lock(&mutex_);
+    ++unprocessed_;
+  }
+  context_.inbox->Post(std::move(event));
+}
+
+void Session::Intake(const View* view, v1::LogBatch& batch) {
+  if (view == nullptr) return;
+  Store(LivePieces(view->engine, batch), batch.seq());
+}
+
+void Session::Store(std::vector<LogPiece> pieces, uint64_t seq) {
+  std::shared_ptr<Session> self;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (closed_) return;
+    self = self_;
+  }
+  absl::AnyInvocable<void()> stored = [self, seq] {
+    {
+      absl::MutexLock lock(&self->mutex_);
+      --self->unstored_logs_;
+    }
+    self->Change([seq](SessionOutbox& outbox) { outbox.AckLogs(seq); });
+    self->Flush();
+  };
+  if (!context_.logs->Append(std::move(pieces), std::move(stored))) {
+    context_.logs->WhenRoom([self, seq, held = std::move(pieces)]() mutable {
+      self->Store(std::move(held), seq);
+    });
+    return;
+  }
+  {
+    absl::MutexLock lock(&mutex_);
+    logs_held_ = false;
+  }
+  ReadOn();
+}
+
+void Session::Processed() {
+  {
+    absl::MutexLock lock(&mutex_);
+    if (closed_) return;
+    --unprocessed_;
+    if (reading_) return;
+  }
+  ReadOn();
+}
+
+void Session::Close(const absl::Status& status) {
+  bool tell = false;
+  {
+    absl::MutexLock lock(&mutex_);
+    if (closed_) return;
+    closed_ = true;
+    tell = posted_hello_;
+    outbox_.Clear();
+  }
+  if (tell) {
+    Log(log_event::kSessionClosed, {{"session", context_.id.value},
+                                    {"worker", name_},
+                                    {"reason", std::string(status.message())}});
+    context_.inbox->Post(SessionClosedEvent{context_.id});
+  }
+  Finish(wire::ToGrpc(status));
+}
+
+void Session::OnCancel() {
+  Close(absl::CancelledError("the connection to the worker is gone"));
+}
+
+void Session::OnDone() {
+  context_.on_done();
+  const std::shared_ptr<Session> self = std::move(self_);
+}
+
+}  // namespace w2t

@@ -1,0 +1,104 @@
+// Session: the stream of one worker. Everything that the daemon says to a
+// worker goes through here.
+//
+// gRPC's threads read, decode and post to the inbox; the loop says what to
+// send. At most `max_session_window` messages are left unprocessed, and a
+// worker is read no further while its output waits for the log store. One write
+// is in flight at a time; what gathers behind it is merged, and when that
+// exceeds `max_outbox_bytes` the stream ends with RESOURCE_EXHAUSTED.
+// Thread-safe.
+#ifndef W2T_SERVER_RPC_SESSION_H_
+#define W2T_SERVER_RPC_SESSION_H_
+
+#include <cstdint>
+#include <functional>
+#include <memory>
+#include <string>
+#include <vector>
+
+#include "absl/base/thread_annotations.h"
+#include "absl/functional/function_ref.h"
+#include "absl/status/status.h"
+#include "absl/synchronization/mutex.h"
+#include "core/base/ids.h"
+#include "grpcpp/support/server_callback.h"
+#include "server/limits.h"
+#include "server/logs/log_store.h"
+#include "server/loop/inbox.h"
+#include "server/rpc/session_outbox.h"
+#include "w2t/v1/worker_service.pb.h"
+
+namespace w2t {
+
+class Session final
+    : public grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse> {
+ public:
+  struct Context {
+    SessionId id;
+    std::string peer;
+    const ServerLimits* limits;
+    Inbox* inbox;
+    LogStore* logs;
+    // Called once, when the stream is over.
+    std::function<void()> on_done;
+  };
+
+  // Begins to read. gRPC's until OnDone; others may hold it longer.
+  static std::shared_ptr<Session> Start(Context context);
+
+  // Changes what is to be sent. Sent by the next Flush, or behind what is being
+  // sent.
+  void Change(absl::FunctionRef<void(SessionOutbox&)> change);
+  void Flush();
+  // A posted message has been processed.
+  void Processed();
+  // Ends the stream, once.
+  void Close(const absl::Status& status);
+
+  SessionId id() const { return context_.id; }
+
+  void OnReadDone(bool ok) override;
+  void OnWriteDone(bool ok) override;
+  void OnCancel() override;
+  void OnDone() override;
+
+ private:
+  explicit Session(Context context) : context_(std::move(context)) {}
+
+  // Handle what has been read. An error ends the stream.
+  absl::Status Take();
+  absl::Status TakeHello();
+  absl::Status TakeReports();
+  absl::Status TakeLogs();
+  void Post(Event event);
+  // On the loop: finds out whose output it is.
+  void Intake(const View* view, v1::LogBatch& batch);
+  // Hands pieces to the store, now or once it has room.
+  void Store(std::vector<LogPiece> pieces, uint64_t seq);
+
+  void ReadOn() ABSL_LOCKS_EXCLUDED(mutex_);
+  void WriteNext() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+
+  const Context context_;
+  // Of the reading side, which is one thread at a time.
+  v1::SessionRequest request_;
+  bool greeted_ = false;
+  std::string name_;
+  uint64_t last_log_seq_ = 0;
+
+  absl::Mutex mutex_;
+  SessionOutbox outbox_ ABSL_GUARDED_BY(mutex_);
+  uint64_t unprocessed_ ABSL_GUARDED_BY(mutex_) = 0;
+  uint64_t unstored_logs_ ABSL_GUARDED_BY(mutex_) = 0;
+  bool logs_held_ ABSL_GUARDED_BY(mutex_) = false;
+  bool reading_ ABSL_GUARDED_BY(mutex_) = false;
+  bool writing_ ABSL_GUARDED_BY(mutex_) = false;
+  bool posted_hello_ ABSL_GUARDED_BY(mutex_) = false;
+  bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  // gRPC's share of the ownership.
+  std::shared_ptr<Session> self_;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_SERVER_RPC_SESSION_H_

@@ -1,0 +1,158 @@
+#include "server/rpc/session_outbox.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "proto/wire/graph_codec.h"
+#include "proto/wire/session_codec.h"
+
+namespace w2t {
+namespace {
+
+// The numbers of one lease in columns, with their names' overhead.
+constexpr size_t kLeaseBytes = 32;
+
+// All definitions of a daemon's runs are made by DecodeGraph.
+const wire::GraphDefinition& DefinitionOf(const Run& run) {
+  return static_cast<const wire::GraphDefinition&>(*run.spec().definition);
+}
+
+}  // namespace
+
+void SessionOutbox::SetWelcome(v1::Welcome welcome) {
+  welcome_ = std::move(welcome);
+  welcome_waits_ = true;
+  bytes_ += welcome_.ByteSizeLong();
+}
+
+SessionOutbox::PendingOffers& SessionOutbox::OpenBatch() {
+  if (offers_.empty() || offers_.back().bytes >= kMaxBatchBytes ||
+      offers_.back().batch.action_size() >= kMaxBatchOffers) {
+    if (spare_.empty()) {
+      offers_.emplace_back();
+    } else {
+      offers_.push_back(std::move(spare_.back()));
+      spare_.pop_back();
+    }
+  }
+  return offers_.back();
+}
+
+void SessionOutbox::AddOffers(const Engine& engine,
+                              const LeaseColumns& leases) {
+  const Run* run = nullptr;
+  KnownRun* known = nullptr;
+  for (size_t i = 0; i < leases.size(); ++i) {
+    PendingOffers& pending = OpenBatch();
+    v1::OfferBatch& batch = pending.batch;
+    size_t bytes = kLeaseBytes;
+    if (run == nullptr || run->spec().number.value != leases.run[i]) {
+      const RunNumber number{leases.run[i]};
+      run = engine.FindRun(number);
+      const auto [it, fresh] = known_runs_.try_emplace(number);
+      known = &it->second;
+      if (fresh) {
+        v1::OfferedRun* named = batch.add_new_runs();
+        named->set_run(number.value);
+        named->set_run_id(run->spec().run_id);
+        bytes += run->spec().run_id.size();
+      }
+    }
+    const Blueprint& blueprint = run->blueprint();
+    const uint32_t action = blueprint.action(leases.task[i]);
+    const auto [id, fresh] = known->action_ids.try_emplace(action, 0);
+    if (fresh) {
+      id->second = ++last_action_id_;
+      v1::OfferedAction* offered = batch.add_new_actions();
+      offered->set_id(id->second);
+      *offered->mutable_action() = DefinitionOf(*run).actions()[action];
+      bytes += offered->ByteSizeLong();
+    }
+    const std::string_view name = blueprint.task_name(leases.task[i]);
+    v1::LeaseColumns* columns = batch.mutable_leases();
+    columns->add_run(leases.run[i]);
+    columns->add_task(leases.task[i]);
+    columns->add_attempt(leases.attempt[i]);
+    columns->add_fence(leases.fence[i]);
+    batch.add_action(id->second);
+    batch.add_name(name.data(), name.size());
+    bytes += name.size();
+    pending.bytes += bytes;
+    bytes_ += bytes;
+  }
+}
+
+void SessionOutbox::AddCancels(const LeaseColumns& leases) {
+  for (size_t i = 0; i < leases.size(); ++i) cancels_.Add(leases.at(i));
+  bytes_ += leases.size() * kLeaseBytes;
+}
+
+void SessionOutbox::AckReports(uint64_t through_seq) {
+  reports_through_ = std::max(reports_through_, through_seq);
+  ack_waits_ = true;
+}
+
+void SessionOutbox::AckLogs(uint64_t through_seq) {
+  logs_through_ = std::max(logs_through_, through_seq);
+  ack_waits_ = true;
+}
+
+void SessionOutbox::Ping() { ping_waits_ = true; }
+
+void SessionOutbox::Drain(std::string reason) {
+  drain_reason_ = std::move(reason);
+  drain_waits_ = true;
+}
+
+void SessionOutbox::ForgetRun(RunNumber run) { known_runs_.erase(run); }
+
+void SessionOutbox::Clear() {
+  welcome_waits_ = drain_waits_ = ping_waits_ = ack_waits_ = false;
+  offers_.clear();
+  cancels_ = {};
+  bytes_ = 0;
+}
+
+bool SessionOutbox::HasUrgent() const {
+  return !offers_.empty() || !cancels_.empty() || drain_waits_ || ping_waits_;
+}
+
+const v1::SessionResponse* SessionOutbox::Next(bool* more) {
+  const v1::SessionResponse* next = &message_;
+  if (welcome_waits_) {
+    welcome_waits_ = false;
+    bytes_ -= welcome_.ByteSizeLong();
+    *message_.mutable_welcome() = std::move(welcome_);
+  } else if (!offers_.empty()) {
+    PendingOffers pending = std::move(offers_.front());
+    offers_.pop_front();
+    bytes_ -= pending.bytes;
+    offer_message_.mutable_offers()->Swap(&pending.batch);
+    if (spare_.empty()) {
+      pending.batch.Clear();
+      pending.bytes = 0;
+      spare_.push_back(std::move(pending));
+    }
+    next = &offer_message_;
+  } else if (!cancels_.empty()) {
+    bytes_ -= cancels_.size() * kLeaseBytes;
+    wire::ToProto(cancels_, message_.mutable_cancels()->mutable_leases());
+    cancels_ = {};
+  } else if (drain_waits_) {
+    drain_waits_ = false;
+    message_.mutable_drain()->set_reason(drain_reason_);
+  } else if (ping_waits_) {
+    ping_waits_ = false;
+    message_.mutable_ping()->set_nonce(++last_nonce_);
+  } else if (ack_waits_) {
+    ack_waits_ = false;
+    message_.mutable_ack()->set_through_seq(reports_through_);
+    message_.mutable_ack()->set_logs_through_seq(logs_through_);
+  } else {
+    return nullptr;
+  }
+  *more = HasUrgent();
+  return next;
+}
+
+}  // namespace w2t

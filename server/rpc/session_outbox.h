@@ -1,0 +1,87 @@
+// SessionOutbox: what is to be sent to one worker.
+//
+// Things of one kind are merged while they wait: offers into one batch,
+// acknowledgements into the latest one. An action and a run's id are sent once,
+// with the first offer that needs them. Not thread-safe: guarded by its
+// session.
+#ifndef W2T_SERVER_RPC_SESSION_OUTBOX_H_
+#define W2T_SERVER_RPC_SESSION_OUTBOX_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/base/ids.h"
+#include "core/engine/engine.h"
+#include "core/run/lease.h"
+#include "w2t/v1/worker_service.pb.h"
+
+namespace w2t {
+
+class SessionOutbox {
+ public:
+  // Bounds of one OfferBatch, so that a worker can take it in at once.
+  static constexpr int kMaxBatchOffers = 4'096;
+  static constexpr size_t kMaxBatchBytes = 1 << 20;
+
+  void SetWelcome(v1::Welcome welcome);
+  // Every lease must be of a run that `engine` knows.
+  void AddOffers(const Engine& engine, const LeaseColumns& leases);
+  void AddCancels(const LeaseColumns& leases);
+  void AckReports(uint64_t through_seq);
+  void AckLogs(uint64_t through_seq);
+  void Ping();
+  void Drain(std::string reason);
+  // No offer will name this run any more.
+  void ForgetRun(RunNumber run);
+  // Drops everything that waits.
+  void Clear();
+
+  // The next message, or null when nothing waits. It stays valid, and must not
+  // be sent twice, until the next call. `more` tells that something urgent
+  // follows.
+  const v1::SessionResponse* Next(bool* more);
+
+  // What waits, about.
+  size_t bytes() const { return bytes_; }
+
+ private:
+  struct KnownRun {
+    absl::flat_hash_map<uint32_t, uint32_t> action_ids;
+  };
+  struct PendingOffers {
+    v1::OfferBatch batch;
+    size_t bytes = 0;
+  };
+
+  PendingOffers& OpenBatch();
+  bool HasUrgent() const;
+
+  absl::flat_hash_map<RunNumber, KnownRun> known_runs_;
+  uint32_t last_action_id_ = 0;
+  uint64_t last_nonce_ = 0;
+
+  bool welcome_waits_ = false;
+  v1::Welcome welcome_;
+  std::deque<PendingOffers> offers_;
+  std::vector<PendingOffers> spare_;  // at most one, for its memory
+  LeaseColumns cancels_;
+  bool drain_waits_ = false;
+  std::string drain_reason_;
+  bool ping_waits_ = false;
+  bool ack_waits_ = false;
+  uint64_t reports_through_ = 0;
+  uint64_t logs_through_ = 0;
+  size_t bytes_ = 0;
+
+  // Messages in flight, kept for their memory.
+  v1::SessionResponse offer_message_;
+  v1::SessionResponse message_;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_SERVER_RPC_SESSION_OUTBOX_H_

@@ -1,0 +1,24 @@
+// WorkerService: takes in the streams of workers.
+#ifndef W2T_SERVER_RPC_WORKER_SERVICE_H_
+#define W2T_SERVER_RPC_WORKER_SERVICE_H_
+
+#include "grpcpp/support/server_callback.h"
+#include "server/rpc/session_set.h"
+#include "w2t/v1/worker_service.grpc.pb.h"
+
+namespace w2t {
+
+class WorkerService final : public v1::WorkerService::CallbackService {
+ public:
+  explicit WorkerService(SessionSet* sessions) : sessions_(sessions) {}
+
+  grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>* Session(
+      grpc::CallbackServerContext* call) override;
+
+ private:
+  SessionSet* const sessions_;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_SERVER_RPC_WORKER_SERVICE_H_
