@@ -1,0 +1,67 @@
+#include "client/worker/exec/command.h"
+
+#include <fmt/format.h>
+#include <unistd.h>
+
+#include <map>
+#include <utility>
+
+namespace w2t::worker {
+
+std::vector<std::string> Environment(const std::vector<std::string>& own,
+                                     const Offer& offer,
+                                     std::string_view worker) {
+  std::map<std::string, std::string, std::less<>> merged;
+  for (const std::string& entry : own) {
+    const size_t equals = entry.find('=');
+    if (equals == std::string::npos || equals == 0) continue;
+    merged[entry.substr(0, equals)] = entry.substr(equals + 1);
+  }
+  for (const auto& [name, value] : offer.action->exec().env()) {
+    merged[name] = value;
+  }
+  merged["W2T_RUN_ID"] = *offer.run_id;
+  merged["W2T_TASK"] = offer.name;
+  merged["W2T_ATTEMPT"] = fmt::format("{}", offer.lease.attempt);
+  merged["W2T_WORKER"] = worker;
+  std::vector<std::string> environment;
+  environment.reserve(merged.size());
+  for (const auto& [name, value] : merged) {
+    environment.push_back(fmt::format("{}={}", name, value));
+  }
+  return environment;
+}
+
+SpawnSpec CommandOf(const Offer& offer, const std::vector<std::string>& own,
+                    std::string_view worker) {
+  const v1::ExecAction& exec = offer.action->exec();
+  SpawnSpec spec;
+  if (!exec.shell().empty()) {
+    spec.argv = {exec.shell_program().empty() ? "sh" : exec.shell_program(),
+                 "-c", exec.shell()};
+  } else {
+    spec.argv.assign(exec.argv().begin(), exec.argv().end());
+  }
+  spec.env = Environment(own, offer, worker);
+  spec.dir = exec.dir();
+  return spec;
+}
+
+SpawnSpec ShellLine(std::string_view line, const SpawnSpec& task) {
+  SpawnSpec spec;
+  spec.argv = {"sh", "-c", std::string(line)};
+  spec.env = task.env;
+  spec.dir = task.dir;
+  spec.open_files = task.open_files;
+  return spec;
+}
+
+std::vector<std::string> OwnEnvironment() {
+  std::vector<std::string> own;
+  for (char** entry = environ; *entry != nullptr; ++entry) {
+    own.emplace_back(*entry);
+  }
+  return own;
+}
+
+}  // namespace w2t::worker

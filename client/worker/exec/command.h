@@ -1,0 +1,33 @@
+// From what a task declares to what is started.
+#ifndef W2T_CLIENT_WORKER_EXEC_COMMAND_H_
+#define W2T_CLIENT_WORKER_EXEC_COMMAND_H_
+
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "client/worker/exec/spawn.h"
+#include "client/worker/session/lease.h"
+
+namespace w2t::worker {
+
+// The environment of an attempt: the worker's own, then the task's, then
+// W2T_RUN_ID, W2T_TASK, W2T_ATTEMPT and W2T_WORKER. Later ones win.
+std::vector<std::string> Environment(const std::vector<std::string>& own,
+                                     const Offer& offer,
+                                     std::string_view worker);
+
+// What to start for `offer`, whose action is an ExecAction. Descriptors are not
+// set.
+SpawnSpec CommandOf(const Offer& offer, const std::vector<std::string>& own,
+                    std::string_view worker);
+
+// `line` for `sh -c`, in the environment and folder of `task`.
+SpawnSpec ShellLine(std::string_view line, const SpawnSpec& task);
+
+// The environment of this process.
+std::vector<std::string> OwnEnvironment();
+
+}  // namespace w2t::worker
+
+#endif  // W2T_CLIENT_WORKER_EXEC_COMMAND_H_

@@ -1,0 +1,289 @@
+#include "client/worker/exec/exec_attempt.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/epoll.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "client/worker/exec/command.h"
+#include "client/worker/session/text.h"
+
+namespace w2t::worker {
+
+namespace {
+
+// As shells have it.
+constexpr int kExitNotFound = 127;
+constexpr int kExitCannotRun = 126;
+
+bool Succeeded(const v1::ExecAction& action, const Exit& exit) {
+  if (exit.signal != 0) return false;
+  if (exit.exit_code == 0) return true;
+  const auto& codes = action.success_exit_codes();
+  return std::find(codes.begin(), codes.end(), exit.exit_code) != codes.end();
+}
+
+std::string ExitWords(const Exit& exit) {
+  if (exit.signal == 0) return fmt::format("exit code {}", exit.exit_code);
+  return fmt::format("killed by signal {} (SIG{})", exit.signal,
+                     SignalName(static_cast<int>(exit.signal)));
+}
+
+}  // namespace
+
+ExecAttempt::ExecAttempt(Host* host, Offer offer, SpawnSpec command)
+    : host_(host),
+      offer_(std::move(offer)),
+      command_(std::move(command)),
+      stdout_(
+          &host->loop(),
+          [this](std::string_view data) {
+            return OnOutput(v1::LOG_STREAM_STDOUT, data);
+          },
+          [this] { OnPipeClosed(); }),
+      stderr_(
+          &host->loop(),
+          [this](std::string_view data) {
+            return OnOutput(v1::LOG_STREAM_STDERR, data);
+          },
+          [this] { OnPipeClosed(); }) {}
+
+ExecAttempt::~ExecAttempt() {
+  Loop& loop = host_->loop();
+  loop.Cancel(timeout_timer_);
+  loop.Cancel(grace_timer_);
+  loop.Cancel(group_timer_);
+  loop.Cancel(drain_timer_);
+  loop.Unwatch(child_watch_);
+  loop.Unwatch(stopper_watch_);
+  if (child_.pid != 0) host_->reaper().KillAndReap(std::move(child_));
+  if (stopper_.pid != 0) host_->reaper().KillAndReap(std::move(stopper_));
+}
+
+bool ExecAttempt::Start() {
+  const absl::Status status = TryStart();
+  if (status.ok()) return true;
+  host_->sink().Ended(
+      offer_.lease,
+      {.state = v1::TASK_STATE_FAILED,
+       .exit_code = absl::IsNotFound(status) ? kExitNotFound : kExitCannotRun,
+       .message =
+           fmt::format("cannot start: {}", std::string(status.message()))});
+  return false;
+}
+
+absl::Status ExecAttempt::TryStart() {
+  absl::StatusOr<Pipe> out = MakePipe();
+  if (!out.ok()) return out.status();
+  absl::StatusOr<Pipe> err = MakePipe();
+  if (!err.ok()) return err.status();
+  command_.stdout_fd = out->write_end.get();
+  command_.stderr_fd = err->write_end.get();
+  if (absl::Status status = StartProbe(); !status.ok()) return status;
+
+  absl::StatusOr<Child> child = Spawn(command_);
+  if (!child.ok()) return child.status();
+  child_ = *std::move(child);
+  group_ = child_.pid;
+  Loop& loop = host_->loop();
+  absl::StatusOr<WatchId> watch = loop.Watch(
+      child_.pidfd.get(), EPOLLIN, [this](uint32_t) { OnChildEnded(); });
+  if (!watch.ok()) return watch.status();
+  child_watch_ = *watch;
+  for (auto [pipe, end] : {std::pair(&stdout_, &out->read_end),
+                           std::pair(&stderr_, &err->read_end)}) {
+    if (absl::Status status = pipe->Open(std::move(*end)); !status.ok()) {
+      return status;
+    }
+  }
+  host_->sink().Started({&offer_.lease, 1});
+  const absl::Duration timeout = FromProto(offer_.action->timeout());
+  if (timeout > absl::ZeroDuration()) {
+    timeout_timer_ = loop.After(timeout, [this, timeout] {
+      Stop(Ending::kTimedOut,
+           fmt::format("timed out after {}", DurationText(timeout)),
+           absl::InfiniteDuration());
+    });
+  }
+  if (prober_ != nullptr) prober_->Start();
+  return absl::OkStatus();
+}
+
+absl::Status ExecAttempt::StartProbe() {
+  if (!offer_.action->has_ready()) return absl::OkStatus();
+  absl::StatusOr<std::unique_ptr<Prober>> prober = Prober::Create(
+      {&host_->loop(), &host_->reaper(), &host_->resolver()},
+      offer_.action->ready(), command_, [this] { OnReady(); },
+      [this](std::string why) {
+        Stop(Ending::kNotReady, std::move(why), absl::InfiniteDuration());
+      });
+  if (!prober.ok()) return prober.status();
+  prober_ = *std::move(prober);
+  return absl::OkStatus();
+}
+
+bool ExecAttempt::OnOutput(v1::LogStream stream, std::string_view data) {
+  const bool room = host_->sink().Printed(offer_.lease, stream, data);
+  if (prober_ != nullptr) prober_->OnOutput(stream, data);
+  return room;
+}
+
+void ExecAttempt::ResumeOutput() {
+  stdout_.Resume();
+  stderr_.Resume();
+}
+
+void ExecAttempt::OnReady() {
+  if (ending_ == Ending::kByItself) host_->sink().Up(offer_.lease);
+}
+
+void ExecAttempt::Cancel(absl::Duration longest_grace) {
+  Stop(Ending::kCancelled, "", longest_grace);
+}
+
+void ExecAttempt::Stop(Ending ending, std::string why,
+                       absl::Duration longest_grace) {
+  if (ending_ != Ending::kByItself || exit_) return;
+  ending_ = ending;
+  why_ = std::move(why);
+  host_->loop().Cancel(timeout_timer_);
+  if (prober_ != nullptr) prober_->Cancel();
+  const v1::StopPolicy& policy = offer_.action->stop();
+  if (policy.command().empty() || !RunStopCommand()) {
+    const int signal =
+        policy.signal() == 0 ? SIGTERM : static_cast<int>(policy.signal());
+    SignalGroup(group_, signal);
+    stopped_by_ = SignalName(signal);
+  }
+  const absl::Duration grace =
+      std::min(policy.has_grace() ? FromProto(policy.grace()) : kDefaultGrace,
+               longest_grace);
+  grace_timer_ =
+      host_->loop().After(grace, [this, grace] { OnGraceOver(grace); });
+}
+
+bool ExecAttempt::RunStopCommand() {
+  SpawnSpec spec = ShellLine(offer_.action->stop().command(), command_);
+  spec.env.push_back(fmt::format("W2T_PID={}", group_));
+  absl::StatusOr<Child> stopper = Spawn(spec);
+  if (!stopper.ok()) {
+    Note(fmt::format("cannot run the stop command: {}",
+                     std::string(stopper.status().message())));
+    return false;
+  }
+  stopper_ = *std::move(stopper);
+  stopped_by_ = "its stop command";
+  absl::StatusOr<WatchId> watch =
+      host_->loop().Watch(stopper_.pidfd.get(), EPOLLIN, [this](uint32_t) {
+        host_->loop().Unwatch(std::exchange(stopper_watch_, 0));
+        SignalGroup(stopper_.pid, SIGKILL);
+        const Exit exit = Reap(stopper_);
+        stopper_ = Child();
+        if (exit.exit_code != 0) {
+          Note(fmt::format("the stop command failed: {}", ExitWords(exit)));
+        }
+      });
+  if (watch.ok()) stopper_watch_ = *watch;
+  return true;
+}
+
+void ExecAttempt::OnGraceOver(absl::Duration grace) {
+  killed_after_ = grace;
+  SignalGroup(group_, SIGKILL);
+}
+
+void ExecAttempt::OnChildEnded() {
+  host_->loop().Unwatch(std::exchange(child_watch_, 0));
+  host_->loop().Cancel(timeout_timer_);
+  // A zombie keeps the group's number from others.
+  if (ending_ == Ending::kByItself) SignalGroup(group_, SIGKILL);
+  exit_ = Reap(child_);
+  child_ = Child();
+  AwaitGroup();
+}
+
+void ExecAttempt::AwaitGroup() {
+  Loop& loop = host_->loop();
+  const bool waits = ending_ != Ending::kByItself && !killed_after_;
+  if (waits && SignalGroup(group_, 0)) {
+    group_timer_ = loop.After(kGroupPoll, [this] { AwaitGroup(); });
+    return;
+  }
+  loop.Cancel(grace_timer_);
+  DrainPipes();
+}
+
+void ExecAttempt::DrainPipes() {
+  stdout_.Drain();
+  stderr_.Drain();
+  // Its last words may have been that it is ready, so the probe ends after
+  // them.
+  if (prober_ != nullptr) {
+    prober_->OnOutputEnded();
+    prober_->Cancel();
+  }
+  drained_ = true;
+  if (stdout_.closed() && stderr_.closed()) {
+    Finish();
+    return;
+  }
+  drain_timer_ = host_->loop().After(kDrainTimeout, [this] { Finish(); });
+}
+
+void ExecAttempt::OnPipeClosed() {
+  if (drained_ && stdout_.closed() && stderr_.closed()) Finish();
+}
+
+void ExecAttempt::Finish() {
+  host_->sink().Ended(offer_.lease, MakeOutcome());
+  host_->OnAttemptEnded(offer_.lease.fence);
+}
+
+Outcome ExecAttempt::MakeOutcome() const {
+  Outcome outcome{.exit_code = exit_->exit_code,
+                  .signal = exit_->signal,
+                  .cpu_us = exit_->cpu_us,
+                  .max_rss_bytes = exit_->max_rss_bytes};
+  switch (ending_) {
+    case Ending::kCancelled:
+      outcome.state = v1::TASK_STATE_CANCELLED;
+      outcome.message = StopWords();
+      break;
+    case Ending::kTimedOut:
+      outcome.state = v1::TASK_STATE_TIMED_OUT;
+      outcome.message = fmt::format("{}; {}", why_, StopWords());
+      break;
+    case Ending::kNotReady:
+      outcome.state = v1::TASK_STATE_FAILED;
+      outcome.message = why_;
+      if (outcome.exit_code == 0) outcome.exit_code = 1;
+      break;
+    case Ending::kByItself:
+      if (Succeeded(offer_.action->exec(), *exit_)) {
+        outcome.state = v1::TASK_STATE_SUCCEEDED;
+      } else {
+        outcome.state = v1::TASK_STATE_FAILED;
+        outcome.message = ExitWords(*exit_);
+      }
+      break;
+  }
+  return outcome;
+}
+
+std::string ExecAttempt::StopWords() const {
+  std::string words = fmt::format("stopped by {}", stopped_by_);
+  if (killed_after_) {
+    words +=
+        fmt::format(", then killed after {}", DurationText(*killed_after_));
+  }
+  return words;
+}
+
+void ExecAttempt::Note(std::string_view line) {
+  host_->sink().Printed(offer_.lease, v1::LOG_STREAM_WORKER,
+                        fmt::format("{}\n", line));
+}
+
+}  // namespace w2t::worker

@@ -1,0 +1,108 @@
+// ExecAttempt: one attempt that runs a program, from its start to its report.
+// Of the loop's thread.
+//
+//   Start -> running -> [stopping: signal or command, grace, kill]
+//         -> the child has ended: what is left of its group is killed, or, when
+//            it is being stopped, has the rest of the grace to end
+//         -> the pipes are drained -> reported, and Host::OnAttemptEnded
+#ifndef W2T_CLIENT_WORKER_EXEC_EXEC_ATTEMPT_H_
+#define W2T_CLIENT_WORKER_EXEC_EXEC_ATTEMPT_H_
+
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/worker/exec/output_pipe.h"
+#include "client/worker/exec/reaper.h"
+#include "client/worker/exec/spawn.h"
+#include "client/worker/loop/loop.h"
+#include "client/worker/probe/prober.h"
+#include "client/worker/session/lease.h"
+
+namespace w2t::worker {
+
+// How long the pipes of a child that has ended may stay open: a process that
+// left its group may hold them for ever.
+inline constexpr absl::Duration kDrainTimeout = absl::Milliseconds(100);
+inline constexpr absl::Duration kDefaultGrace = absl::Seconds(10);
+// How often it is looked whether a group that is being stopped is empty.
+inline constexpr absl::Duration kGroupPoll = absl::Milliseconds(10);
+
+class ExecAttempt {
+ public:
+  class Host {
+   public:
+    virtual ~Host() = default;
+    virtual AttemptSink& sink() = 0;
+    virtual Loop& loop() = 0;
+    virtual Reaper& reaper() = 0;
+    virtual Resolver& resolver() = 0;
+    // The attempt has reported its outcome and may be destroyed.
+    virtual void OnAttemptEnded(uint64_t fence) = 0;
+  };
+
+  // `command` is the offer's, without descriptors.
+  ExecAttempt(Host* host, Offer offer, SpawnSpec command);
+  ~ExecAttempt();
+  ExecAttempt(const ExecAttempt&) = delete;
+  ExecAttempt& operator=(const ExecAttempt&) = delete;
+
+  // False when it could not be started; that has been reported then, without
+  // Host::OnAttemptEnded.
+  bool Start();
+  // Stops it as its action says, though with a grace of `longest_grace` at
+  // most; the outcome is CANCELLED. No effect when it is being stopped already.
+  void Cancel(absl::Duration longest_grace = absl::InfiniteDuration());
+  // There is room for output again.
+  void ResumeOutput();
+
+ private:
+  enum class Ending { kByItself, kCancelled, kTimedOut, kNotReady };
+
+  absl::Status TryStart();
+  absl::Status StartProbe();
+  bool OnOutput(v1::LogStream stream, std::string_view data);
+  void OnPipeClosed();
+  void OnReady();
+  void Stop(Ending ending, std::string why, absl::Duration longest_grace);
+  bool RunStopCommand();
+  void OnGraceOver(absl::Duration grace);
+  void OnChildEnded();
+  void AwaitGroup();
+  void DrainPipes();
+  void Finish();
+  Outcome MakeOutcome() const;
+  std::string StopWords() const;
+  void Note(std::string_view line);
+
+  Host* const host_;
+  const Offer offer_;
+  SpawnSpec command_;
+
+  Child child_;      // pid 0: none, or ended
+  pid_t group_ = 0;  // of the child, even after its end
+  WatchId child_watch_ = 0;
+  std::optional<Exit> exit_;
+  bool drained_ = false;
+  OutputPipe stdout_;
+  OutputPipe stderr_;
+  std::unique_ptr<Prober> prober_;
+  TimerId timeout_timer_ = 0;
+  TimerId group_timer_ = 0;
+  TimerId drain_timer_ = 0;
+
+  Ending ending_ = Ending::kByItself;
+  std::string why_;
+  TimerId grace_timer_ = 0;
+  std::string stopped_by_;
+  std::optional<absl::Duration> killed_after_;
+  Child stopper_;  // the stop command; pid 0: none
+  WatchId stopper_watch_ = 0;
+};
+
+}  // namespace w2t::worker
+
+#endif  // W2T_CLIENT_WORKER_EXEC_EXEC_ATTEMPT_H_

@@ -1,0 +1,70 @@
+// ExecRunner: runs programs. All of them are served by the loop's thread; every
+// member is of that thread.
+#ifndef W2T_CLIENT_WORKER_EXEC_EXEC_RUNNER_H_
+#define W2T_CLIENT_WORKER_EXEC_EXEC_RUNNER_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "client/worker/exec/exec_attempt.h"
+#include "client/worker/exec/reaper.h"
+#include "client/worker/loop/loop.h"
+#include "client/worker/probe/resolver.h"
+#include "client/worker/session/lease.h"
+
+namespace w2t::worker {
+
+struct ExecOptions {
+  std::string worker;                    // its name
+  std::vector<std::string> environment;  // "NAME=VALUE"; tasks add to it
+  // The children's bound on descriptors. Default: the worker's.
+  std::optional<rlimit> open_files;
+};
+
+class ExecRunner final : private ExecAttempt::Host {
+ public:
+  ExecRunner(Loop* loop, AttemptSink* sink, ExecOptions options);
+  ~ExecRunner() override;
+
+  // Each one ends with a report to the sink. Their actions are ExecActions.
+  void Start(std::vector<Offer> offers);
+  // Attempts that have ended, or never were, are left alone.
+  void Cancel(absl::Span<const Lease> leases);
+  // Stops all; those that have not been started are dropped without a report.
+  void CancelAll(absl::Duration longest_grace);
+  // There is room for output again.
+  void ResumeOutput();
+
+  // Attempts that have not ended.
+  size_t running() const { return attempts_.size() + queue_.size(); }
+
+ private:
+  using Host = ExecAttempt::Host;
+
+  AttemptSink& sink() override { return *sink_; }
+  Loop& loop() override { return *loop_; }
+  Reaper& reaper() override { return reaper_; }
+  Resolver& resolver() override { return resolver_; }
+  void OnAttemptEnded(uint64_t fence) override;
+  void StartSome();
+
+  Loop* const loop_;
+  AttemptSink* const sink_;
+  const ExecOptions options_;
+  Reaper reaper_;
+  Resolver resolver_;
+  std::deque<Offer> queue_;
+  bool starting_ = false;  // StartSome is posted
+  absl::flat_hash_map<uint64_t, std::unique_ptr<ExecAttempt>> attempts_;
+};
+
+}  // namespace w2t::worker
+
+#endif  // W2T_CLIENT_WORKER_EXEC_EXEC_RUNNER_H_

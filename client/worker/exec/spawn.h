@@ -1,0 +1,77 @@
+// Starting programs, fast and from a process with many threads: the child
+// shares the parent's memory until it has turned into the program (vfork), so
+// nothing is copied, however large the parent is.
+#ifndef W2T_CLIENT_WORKER_EXEC_SPAWN_H_
+#define W2T_CLIENT_WORKER_EXEC_SPAWN_H_
+
+#include <sys/resource.h>
+#include <sys/types.h>
+
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
+#include "client/worker/loop/unique_fd.h"
+
+namespace w2t::worker {
+
+// What to start, and how.
+struct SpawnSpec {
+  // The program and its arguments. A program without a slash is looked for in
+  // PATH as `env` has it.
+  std::vector<std::string> argv;
+  std::vector<std::string> env;  // "NAME=VALUE"
+  std::string dir;               // empty: the worker's own
+  // The child's standard descriptors; it gets no others. -1: /dev/null.
+  int stdout_fd = -1;
+  int stderr_fd = -1;
+  // The child's bound on descriptors, where it is not the worker's.
+  std::optional<rlimit> open_files;
+};
+
+// A child in a session and process group of its own, whose number is `pid`. It
+// is killed when the thread that started it ends.
+struct Child {
+  pid_t pid = 0;
+  // Readable once the child has ended. The child is then reaped by Reap.
+  UniqueFd pidfd;
+};
+
+// Errors name the stage: "chdir to /x: No such file or directory". NOT_FOUND
+// when the program was not found, INVALID_ARGUMENT for an argv that cannot be
+// run, INTERNAL for the rest. Blocks until the child has become the program.
+absl::StatusOr<Child> Spawn(const SpawnSpec& spec);
+
+// How a child ended.
+struct Exit {
+  int exit_code = 0;    // 128 + signal, when a signal ended it
+  uint32_t signal = 0;  // 0: none
+  uint64_t cpu_us = 0;  // user and system, with the children it waited for
+  uint64_t max_rss_bytes = 0;
+};
+
+// Takes the child off the process table. Only once its pidfd is readable.
+Exit Reap(const Child& child);
+
+// Sends `signal` to the child's process group. The group's number stays its own
+// until the child is reaped, and while it has any other member. False when it
+// has none.
+bool SignalGroup(pid_t group, int signal);
+
+// "TERM" for 15; "signal 40" for a number without a name.
+std::string SignalName(int signal);
+
+// A pipe whose ends are closed on exec. The read end does not block.
+struct Pipe {
+  UniqueFd read_end;
+  UniqueFd write_end;
+};
+absl::StatusOr<Pipe> MakePipe();
+
+}  // namespace w2t::worker
+
+#endif  // W2T_CLIENT_WORKER_EXEC_SPAWN_H_

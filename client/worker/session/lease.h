@@ -1,0 +1,73 @@
+// What a worker is given and what it says of it.
+#ifndef W2T_CLIENT_WORKER_SESSION_LEASE_H_
+#define W2T_CLIENT_WORKER_SESSION_LEASE_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/types/span.h"
+#include "w2t/v1/graph.pb.h"
+#include "w2t/v1/run.pb.h"
+#include "w2t/v1/run_service.pb.h"
+
+namespace w2t::worker {
+
+// The right to one attempt of one task. The fence alone tells it from every
+// other one.
+struct Lease {
+  uint64_t run = 0;
+  uint32_t task = 0;
+  uint32_t attempt = 0;
+  uint64_t fence = 0;
+
+  bool operator==(const Lease&) const = default;
+};
+
+// An attempt to run.
+struct Offer {
+  Lease lease;
+  std::string name;  // of the task
+  std::shared_ptr<const v1::Action> action;
+  std::shared_ptr<const std::string> run_id;
+};
+
+// How an attempt ended. `state` is SUCCEEDED, FAILED, TIMED_OUT or CANCELLED.
+struct Outcome {
+  v1::TaskState state = v1::TASK_STATE_FAILED;
+  int32_t exit_code = 0;
+  std::string message;
+  uint32_t signal = 0;
+  uint64_t cpu_us = 0;
+  uint64_t max_rss_bytes = 0;
+  std::string output;
+};
+
+// Where executors say what became of attempts. Thread-safe. What is said of an
+// attempt that has ended, or that nobody waits for any more, is ignored.
+class AttemptSink {
+ public:
+  virtual ~AttemptSink() = default;
+
+  // It runs. May be held back for a moment, so that an end that follows at once
+  // is all that is reported.
+  virtual void Started(absl::Span<const Lease> leases) = 0;
+  // Its probe has passed.
+  virtual void Up(const Lease& lease) = 0;
+  virtual void Ended(const Lease& lease, Outcome outcome) = 0;
+  // It printed `data`, which is always taken. False: read no more until there
+  // is room again.
+  virtual bool Printed(const Lease& lease, v1::LogStream stream,
+                       std::string_view data) = 0;
+  // The same for printers that cannot wait: false when there is no room, and
+  // then `data` was not taken. `dropped_bytes` is what was refused since the
+  // last that was taken.
+  virtual bool TryPrint(const Lease& lease, v1::LogStream stream,
+                        std::string_view data, uint64_t dropped_bytes) = 0;
+};
+
+}  // namespace w2t::worker
+
+#endif  // W2T_CLIENT_WORKER_SESSION_LEASE_H_

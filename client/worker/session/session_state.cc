@@ -1,0 +1,292 @@
+#include "client/worker/session/session_state.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "client/worker/session/text.h"
+
+namespace w2t::worker {
+
+namespace {
+
+bool SameLength(const v1::LeaseColumns& leases) {
+  const int size = leases.run_size();
+  return leases.task_size() == size && leases.attempt_size() == size &&
+         leases.fence_size() == size;
+}
+
+Lease At(const v1::LeaseColumns& leases, int i) {
+  return {leases.run(i), leases.task(i), leases.attempt(i), leases.fence(i)};
+}
+
+Outcome Refused(std::string message) {
+  return {.state = v1::TASK_STATE_FAILED,
+          .exit_code = 1,
+          .message = std::move(message)};
+}
+
+}  // namespace
+
+SessionState::SessionState(v1::Hello identity)
+    : identity_(std::move(identity)) {}
+
+void SessionState::StreamOpened() {
+  hello_due_ = true;
+  welcomed_ = false;
+  leave_sent_ = false;
+  output_first_ = true;
+  hello_held_.clear();
+  pong_.reset();
+  actions_.clear();
+  runs_.clear();
+  reports_.Rewind();
+  logs_.Rewind();
+}
+
+absl::Status SessionState::OnMessage(v1::SessionResponse& message, Todo& todo) {
+  if (message.has_welcome()) return OnWelcome(message.welcome(), todo);
+  if (!welcomed_) {
+    return absl::FailedPreconditionError(
+        "the daemon's first message was not a welcome");
+  }
+  switch (message.message_case()) {
+    case v1::SessionResponse::kOffers:
+      return OnOffers(*message.mutable_offers(), todo);
+    case v1::SessionResponse::kCancels:
+      if (!SameLength(message.cancels().leases())) {
+        return absl::InvalidArgumentError(
+            "a cancel has columns of two lengths");
+      }
+      OnCancels(message.cancels(), todo);
+      break;
+    case v1::SessionResponse::kAck:
+      OnAck(message.ack());
+      todo.acknowledged = true;
+      break;
+    case v1::SessionResponse::kPing:
+      pong_ = message.ping().nonce();
+      break;
+    case v1::SessionResponse::kDrain:
+      todo.drained = message.drain().reason();
+      break;
+    default:
+      break;  // from a later version
+  }
+  return absl::OkStatus();
+}
+
+absl::Status SessionState::OnWelcome(const v1::Welcome& welcome, Todo& todo) {
+  if (welcomed_ || hello_due_) {
+    return absl::FailedPreconditionError("a welcome that answers no hello");
+  }
+  if (static_cast<size_t>(welcome.verdicts_size()) != hello_held_.size()) {
+    return absl::InvalidArgumentError(
+        fmt::format("the welcome has {} verdicts on {} held attempts",
+                    welcome.verdicts_size(), hello_held_.size()));
+  }
+  welcomed_ = true;
+  todo.welcomed = true;
+  const absl::Duration ping = FromProto(welcome.ping_interval());
+  if (ping > absl::ZeroDuration()) ping_interval_ = ping;
+  const absl::Duration window = FromProto(welcome.reattach_window());
+  if (window > absl::ZeroDuration()) reattach_window_ = window;
+  for (size_t i = 0; i < hello_held_.size(); ++i) {
+    if (welcome.verdicts(static_cast<int>(i)) != v1::HELD_VERDICT_DISCARD) {
+      continue;
+    }
+    const auto it = held_.find(hello_held_[i].fence);
+    if (it == held_.end()) continue;
+    if (!it->second.ended) {
+      todo.discard.push_back(it->second.lease);
+      --running_;
+    }
+    reports_.Withdraw(it->second.running_report);
+    held_.erase(it);
+  }
+  hello_held_.clear();
+  return absl::OkStatus();
+}
+
+absl::Status SessionState::OnOffers(v1::OfferBatch& batch, Todo& todo) {
+  const v1::LeaseColumns& leases = batch.leases();
+  const int size = leases.run_size();
+  if (!SameLength(leases) || batch.action_size() != size ||
+      batch.name_size() != size) {
+    return absl::InvalidArgumentError("an offer has columns of two lengths");
+  }
+  for (v1::OfferedAction& offered : *batch.mutable_new_actions()) {
+    actions_[offered.id()] = std::make_shared<const v1::Action>(
+        std::move(*offered.mutable_action()));
+  }
+  for (v1::OfferedRun& run : *batch.mutable_new_runs()) {
+    runs_[run.run()] =
+        std::make_shared<const std::string>(std::move(*run.mutable_run_id()));
+  }
+  todo.start.reserve(todo.start.size() + static_cast<size_t>(size));
+  for (int i = 0; i < size; ++i) {
+    const Lease lease = At(leases, i);
+    if (!held_.try_emplace(lease.fence, Held{.lease = lease}).second) continue;
+    ++running_;
+    const auto action = actions_.find(batch.action(i));
+    const auto run = runs_.find(lease.run);
+    if (action == actions_.end() || run == runs_.end()) {
+      Ended(lease,
+            Refused(fmt::format(
+                "the daemon offered {} {} without sending it",
+                action == actions_.end() ? "action" : "run",
+                action == actions_.end() ? batch.action(i) : lease.run)));
+      continue;
+    }
+    todo.start.push_back({lease, std::move(*batch.mutable_name(i)),
+                          action->second, run->second});
+  }
+  return absl::OkStatus();
+}
+
+void SessionState::OnCancels(const v1::CancelBatch& batch, Todo& todo) {
+  for (int i = 0; i < batch.leases().run_size(); ++i) {
+    const Lease lease = At(batch.leases(), i);
+    const Held* held = Find(lease);
+    if (held != nullptr && !held->ended) todo.stop.push_back(lease);
+  }
+}
+
+void SessionState::OnAck(const v1::DurableAck& ack) {
+  reports_.Ack(ack.through_seq(), [this](uint64_t fence) {
+    const auto it = held_.find(fence);
+    if (it != held_.end() && it->second.ended) held_.erase(it);
+  });
+  logs_.Ack(ack.logs_through_seq());
+}
+
+SessionState::Held* SessionState::Find(const Lease& lease) {
+  const auto it = held_.find(lease.fence);
+  return it == held_.end() ? nullptr : &it->second;
+}
+
+void SessionState::Started(const Lease& lease) {
+  Held* held = Find(lease);
+  if (held == nullptr || held->ended || held->started) return;
+  held->started = true;
+  held->running_report = reports_.Add(lease, v1::TASK_STATE_RUNNING);
+}
+
+void SessionState::Up(const Lease& lease) {
+  Held* held = Find(lease);
+  if (held == nullptr || held->ended) return;
+  // That it came up is news for its dependents, so its start is told too.
+  held->running_report = {};
+  reports_.Add(lease, v1::TASK_STATE_UP);
+}
+
+void SessionState::Ended(const Lease& lease, Outcome outcome) {
+  Held* held = Find(lease);
+  if (held == nullptr || held->ended) return;
+  held->ended = true;
+  --running_;
+  reports_.Withdraw(held->running_report);
+  held->running_report = {};
+  if (held->last_output > logs_.sent_through()) {
+    after_output_.push_back({held->last_output, lease, std::move(outcome)});
+    return;
+  }
+  reports_.AddOutcome(lease, std::move(outcome));
+}
+
+bool SessionState::Printed(const Lease& lease, v1::LogStream stream,
+                           int64_t time_us, std::string_view data,
+                           uint64_t dropped_bytes) {
+  Held* held = Find(lease);
+  if (held != nullptr && !held->ended && !data.empty()) {
+    held->last_output =
+        logs_.Append(lease, stream, time_us, data, dropped_bytes);
+  }
+  return !logs_.full();
+}
+
+void SessionState::Leave(std::string reason) {
+  if (!leave_) leave_ = std::move(reason);
+}
+
+void SessionState::Abandon() {
+  held_.clear();
+  running_ = 0;
+  after_output_.clear();
+  reports_ = ReportQueue();
+}
+
+void SessionState::ReleaseAfterOutput() {
+  while (!after_output_.empty() &&
+         after_output_.front().output <= logs_.sent_through()) {
+    AfterOutput& front = after_output_.front();
+    if (held_.contains(front.lease.fence)) {
+      reports_.AddOutcome(front.lease, std::move(front.outcome));
+    }
+    after_output_.pop_front();
+  }
+}
+
+std::shared_ptr<const v1::SessionRequest> SessionState::Hello() {
+  auto message = std::make_shared<v1::SessionRequest>();
+  v1::Hello& hello = *message->mutable_hello();
+  hello = identity_;
+  hello_held_.clear();
+  hello_held_.reserve(held_.size());
+  for (const auto& [fence, held] : held_) hello_held_.push_back(held.lease);
+  std::sort(hello_held_.begin(), hello_held_.end(),
+            [](const Lease& a, const Lease& b) { return a.fence < b.fence; });
+  v1::LeaseColumns& columns = *hello.mutable_held();
+  for (const Lease& lease : hello_held_) {
+    columns.add_run(lease.run);
+    columns.add_task(lease.task);
+    columns.add_attempt(lease.attempt);
+    columns.add_fence(lease.fence);
+  }
+  return message;
+}
+
+std::shared_ptr<const v1::SessionRequest> SessionState::NextMessage(
+    bool* more) {
+  *more = false;
+  if (hello_due_) {
+    hello_due_ = false;
+    return Hello();
+  }
+  if (!welcomed_) return nullptr;
+  std::shared_ptr<const v1::SessionRequest> next;
+  if (pong_) {
+    auto message = std::make_shared<v1::SessionRequest>();
+    message->mutable_pong()->set_nonce(*pong_);
+    pong_.reset();
+    next = std::move(message);
+  } else if (leave_ && !leave_sent_) {
+    auto message = std::make_shared<v1::SessionRequest>();
+    message->mutable_leave()->set_reason(*leave_);
+    leave_sent_ = true;
+    next = std::move(message);
+  } else {
+    next = NextBatch();
+  }
+  *more = next != nullptr && HasCertainNext();
+  return next;
+}
+
+std::shared_ptr<const v1::SessionRequest> SessionState::NextBatch() {
+  // An outcome follows its output on each stream, so that whoever sees the end
+  // has seen the output.
+  if (logs_.resending()) return logs_.Next();
+  const bool output = logs_.HasNext() && (output_first_ || !reports_.HasNext());
+  output_first_ = !output;
+  if (!output) return reports_.Next();
+  std::shared_ptr<const v1::SessionRequest> batch = logs_.Next();
+  ReleaseAfterOutput();
+  return batch;
+}
+
+bool SessionState::HasCertainNext() const {
+  return pong_ || logs_.HasNext() || reports_.HasCertainNext();
+}
+
+}  // namespace w2t::worker

@@ -1,0 +1,137 @@
+// SessionState: everything that a worker knows of its session with the daemon,
+// without the stream that carries it. Messages from the daemon go in and say
+// what to start and stop; reports and output go in and come out as messages to
+// write. It reads no clock and knows no thread, so tests drive it with messages
+// alone. Not thread-safe.
+//
+//   StreamOpened -> NextMessage: Hello -> OnMessage(Welcome) -> NextMessage:
+//   ...
+//
+// An attempt is *held* from its offer until a DurableAck covers its outcome, or
+// the daemon discards it. Streams come and go meanwhile.
+#ifndef W2T_CLIENT_WORKER_SESSION_SESSION_STATE_H_
+#define W2T_CLIENT_WORKER_SESSION_SESSION_STATE_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <deque>
+#include <memory>
+#include <optional>
+#include <string>
+#include <string_view>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/worker/session/lease.h"
+#include "client/worker/session/log_queue.h"
+#include "client/worker/session/report_queue.h"
+#include "w2t/v1/worker_service.pb.h"
+
+namespace w2t::worker {
+
+// What a message of the daemon asks for.
+struct Todo {
+  std::vector<Offer> start;
+  std::vector<Lease> stop;     // in the way that their actions say; report it
+  std::vector<Lease> discard;  // likewise; nobody waits for the report
+  bool welcomed = false;
+  bool acknowledged = false;
+  std::optional<std::string> drained;  // the reason
+};
+
+class SessionState {
+ public:
+  // `identity` is the Hello to open streams with, `held` apart.
+  explicit SessionState(v1::Hello identity);
+
+  // A stream was dialled: Hello is next, and what is not acknowledged goes
+  // again after the Welcome.
+  void StreamOpened();
+
+  // FAILED_PRECONDITION when the daemon may not send this now and
+  // INVALID_ARGUMENT when it makes no sense: end the stream. `message` is
+  // emptied; what `todo` holds is added to.
+  absl::Status OnMessage(v1::SessionResponse& message, Todo& todo);
+
+  // See AttemptSink.
+  void Started(const Lease& lease);
+  void Up(const Lease& lease);
+  void Ended(const Lease& lease, Outcome outcome);
+  // False when there is no room for more; what was given is taken nevertheless.
+  bool Printed(const Lease& lease, v1::LogStream stream, int64_t time_us,
+               std::string_view data, uint64_t dropped_bytes = 0);
+  bool log_full() const { return logs_.full(); }
+  bool log_has_room() const { return logs_.has_room(); }
+
+  // The worker wants to go: says so on this stream and on each further one.
+  void Leave(std::string reason);
+  // Nobody waits for what it holds any more: it is forgotten, with all reports.
+  void Abandon();
+
+  // The next message for this stream. Null when there is none now. `more` says
+  // that another one will be there right after it, whatever happens meanwhile.
+  std::shared_ptr<const v1::SessionRequest> NextMessage(bool* more);
+
+  bool welcomed() const { return welcomed_; }
+  bool leaving() const { return leave_.has_value(); }
+  // True once Leave has been handed out on this stream.
+  bool leave_sent() const { return leave_sent_; }
+  // Attempts given, and their end not acknowledged.
+  size_t held() const { return held_.size(); }
+  // Held attempts that have not ended.
+  size_t running() const { return running_; }
+  absl::Duration ping_interval() const { return ping_interval_; }
+  absl::Duration reattach_window() const { return reattach_window_; }
+
+ private:
+  struct Held {
+    Lease lease;
+    bool started = false;
+    bool ended = false;
+    ReportQueue::Place running_report;  // may still be withdrawn
+    LogQueue::Serial last_output = 0;   // batch that holds it; 0: no output
+  };
+  struct AfterOutput {
+    LogQueue::Serial output;
+    Lease lease;
+    Outcome outcome;
+  };
+
+  std::shared_ptr<const v1::SessionRequest> Hello();
+  absl::Status OnWelcome(const v1::Welcome& welcome, Todo& todo);
+  absl::Status OnOffers(v1::OfferBatch& batch, Todo& todo);
+  void OnCancels(const v1::CancelBatch& batch, Todo& todo);
+  void OnAck(const v1::DurableAck& ack);
+  Held* Find(const Lease& lease);
+  void ReleaseAfterOutput();
+  std::shared_ptr<const v1::SessionRequest> NextBatch();
+  bool HasCertainNext() const;
+
+  const v1::Hello identity_;
+  absl::flat_hash_map<uint64_t, Held> held_;  // by fence
+  size_t running_ = 0;
+  ReportQueue reports_;
+  LogQueue logs_;
+  // Outcomes whose output is not on its way yet.
+  std::deque<AfterOutput> after_output_;
+
+  // Of this stream.
+  bool hello_due_ = false;
+  bool welcomed_ = false;
+  bool leave_sent_ = false;
+  bool output_first_ = true;  // else reports; they take turns
+  std::vector<Lease> hello_held_;
+  std::optional<uint64_t> pong_;
+  absl::flat_hash_map<uint32_t, std::shared_ptr<const v1::Action>> actions_;
+  absl::flat_hash_map<uint64_t, std::shared_ptr<const std::string>> runs_;
+
+  std::optional<std::string> leave_;
+  absl::Duration ping_interval_ = absl::Seconds(2);
+  absl::Duration reattach_window_ = absl::Seconds(10);
+};
+
+}  // namespace w2t::worker
+
+#endif  // W2T_CLIENT_WORKER_SESSION_SESSION_STATE_H_

@@ -1,0 +1,292 @@
+#include "w2t/worker.h"
+
+#include <fmt/format.h>
+#include <sys/resource.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cmath>
+#include <cstdlib>
+#include <optional>
+#include <random>
+#include <thread>
+
+#include "client/lib/address.h"
+#include "client/worker/exec/command.h"
+#include "client/worker/exec/exec_runner.h"
+#include "client/worker/handler/handler_pool.h"
+#include "client/worker/log.h"
+#include "client/worker/loop/loop.h"
+#include "client/worker/session/session.h"
+#include "w2t/limits.h"
+
+namespace w2t::worker {
+
+namespace {
+
+constexpr char kDefaultServer[] = "127.0.0.1:7420";
+constexpr uint32_t kProtocol = 1;
+// After Stop programs have this long to end by themselves.
+constexpr absl::Duration kStopGrace = absl::Seconds(2);
+constexpr absl::Duration kStopPoll = absl::Milliseconds(10);
+
+std::string DefaultServer() {
+  const char* const named = std::getenv("W2T_SERVER");
+  return named != nullptr && *named != '\0' ? named : kDefaultServer;
+}
+
+std::string DefaultName() {
+  char name[256] = {};
+  return gethostname(name, sizeof(name) - 1) == 0 && name[0] != '\0' ? name
+                                                                     : "worker";
+}
+
+std::string RandomInstance() {
+  std::random_device random;
+  return fmt::format("{:08x}{:08x}", random(), random());
+}
+
+// Returns the bound that children get.
+rlimit RaiseOpenFiles() {
+  rlimit before{};
+  getrlimit(RLIMIT_NOFILE, &before);
+  rlimit raised = before;
+  raised.rlim_cur = raised.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &raised);
+  return before;
+}
+
+void WithDefaults(WorkerOptions& options) {
+  if (options.server.empty()) options.server = DefaultServer();
+  if (options.name.empty()) options.name = DefaultName();
+  if (options.slots == 0) {
+    options.slots = std::max(1U, std::thread::hardware_concurrency());
+  }
+  if (options.threads == 0) options.threads = options.slots;
+}
+
+absl::Status CheckOptions(const WorkerOptions& options) {
+  if (absl::Status status = CheckAddress(options.server); !status.ok()) {
+    return status;
+  }
+  const Limits limits;
+  if (options.name.size() > limits.max_name_bytes) {
+    return absl::InvalidArgumentError(
+        fmt::format("the worker's name has {} bytes; limits.max_name_bytes is "
+                    "{}",
+                    options.name.size(), limits.max_name_bytes));
+  }
+  if (options.max_leases < 1 || options.max_leases > limits.max_leases) {
+    return absl::InvalidArgumentError(
+        fmt::format("max_leases is {}; limits.max_leases is {}",
+                    options.max_leases, limits.max_leases));
+  }
+  for (const auto& [name, units] : options.resources) {
+    if (name.empty() || !(units >= 0 && units <= 1'000'000)) {
+      return absl::InvalidArgumentError(fmt::format(
+          "resource \"{}\" is {}; it is 0 to 1,000,000", name, units));
+    }
+  }
+  return absl::OkStatus();
+}
+
+v1::Hello MakeHello(const WorkerOptions& options, const Handlers& handlers) {
+  v1::Hello hello;
+  hello.set_name(options.name);
+  hello.set_instance(RandomInstance());
+  for (const auto& [key, value] : options.labels) {
+    (*hello.mutable_labels())[key] = value;
+  }
+  v1::Resource& cpus = *hello.add_resources();
+  cpus.set_name("cpus");
+  cpus.set_milli(uint64_t{1'000} * options.slots);
+  for (const auto& [name, units] : options.resources) {
+    v1::Resource& resource = *hello.add_resources();
+    resource.set_name(name);
+    resource.set_milli(static_cast<uint64_t>(std::llround(units * 1'000)));
+  }
+  hello.set_max_leases(options.max_leases);
+  hello.set_version(W2T_VERSION);
+  hello.set_protocol(kProtocol);
+  for (const auto& [name, handler] : handlers) hello.add_handlers(name);
+  std::sort(hello.mutable_handlers()->begin(), hello.mutable_handlers()->end());
+  hello.set_exec(options.exec);
+  return hello;
+}
+
+}  // namespace
+
+class Worker::Impl final : private Session::Delegate {
+ public:
+  explicit Impl(WorkerOptions options) : options_(std::move(options)) {
+    WithDefaults(options_);
+    absl::StatusOr<std::unique_ptr<Loop>> loop = Loop::Create();
+    if (loop.ok()) {
+      loop_ = *std::move(loop);
+    } else {
+      Reject(loop.status());
+    }
+  }
+
+  void Handle(std::string name, Handler handler) {
+    const Limits limits;
+    if (name.empty() || name.size() > limits.max_name_bytes) {
+      Reject(absl::InvalidArgumentError(
+          fmt::format("the handler's name \"{}\" has {} bytes; it is 1 to "
+                      "limits.max_name_bytes ({})",
+                      name, name.size(), limits.max_name_bytes)));
+    } else if (handlers_.size() >= limits.max_handlers) {
+      Reject(absl::InvalidArgumentError(fmt::format(
+          "more handlers than limits.max_handlers ({})", limits.max_handlers)));
+    } else if (!handlers_.try_emplace(name, std::move(handler)).second) {
+      Reject(absl::InvalidArgumentError(
+          fmt::format("the handler \"{}\" is registered twice", name)));
+    }
+  }
+
+  absl::Status Run() {
+    if (result_.ok()) result_ = CheckOptions(options_);
+    if (!result_.ok()) return result_;
+    Session::Delegate* const delegate = this;
+    session_ = std::make_unique<Session>(
+        loop_.get(), options_.server, MakeHello(options_, handlers_), delegate);
+    if (options_.exec) {
+      exec_ = std::make_unique<ExecRunner>(
+          loop_.get(), session_.get(),
+          ExecOptions{options_.name, OwnEnvironment(), RaiseOpenFiles()});
+    }
+    if (!handlers_.empty()) {
+      pool_ = std::make_unique<HandlerPool>(loop_.get(), session_.get(),
+                                            &handlers_, options_.threads);
+    }
+    loop_->Post([this] { session_->Open(); });
+    loop_->Run();
+    pool_.reset();
+    exec_.reset();
+    session_.reset();
+    return result_;
+  }
+
+  void Drain() {
+    if (loop_ == nullptr) return;
+    loop_->Post([this] {
+      if (!stopping_) session_->Leave("the worker was told to leave");
+    });
+  }
+  void Stop() {
+    if (loop_ == nullptr) return;
+    loop_->Post([this] { BeginStop(); });
+  }
+
+ private:
+  // Session::Delegate.
+  void StartAttempts(std::vector<Offer> offers) override;
+  void StopAttempts(std::vector<Lease> leases) override;
+  void OnRoomForOutput() override {
+    loop_->Post([this] {
+      if (exec_ != nullptr) exec_->ResumeOutput();
+    });
+  }
+  void OnLeft() override { BeginStop(); }
+  void OnRefused(absl::Status status) override {
+    result_ = std::move(status);
+    BeginStop();
+  }
+  void OnSessionClosed() override { session_closed_ = true; }
+
+  void Reject(absl::Status status) {
+    if (result_.ok()) result_ = std::move(status);
+  }
+  void Refuse(const Offer& offer, std::string_view why) {
+    session_->Ended(offer.lease, {.state = v1::TASK_STATE_FAILED,
+                                  .exit_code = 1,
+                                  .message = std::string(why)});
+  }
+  void BeginStop();
+  void AwaitStopped();
+
+  WorkerOptions options_;
+  Handlers handlers_;
+  absl::Status result_;
+  std::unique_ptr<Loop> loop_;
+  std::unique_ptr<Session> session_;
+  std::unique_ptr<ExecRunner> exec_;
+  std::unique_ptr<HandlerPool> pool_;
+  // Of the loop's thread.
+  bool stopping_ = false;
+  bool session_closed_ = false;
+};
+
+void Worker::Impl::StartAttempts(std::vector<Offer> offers) {
+  std::vector<Offer> programs;
+  std::vector<Offer> calls;
+  for (Offer& offer : offers) {
+    switch (offer.action->kind_case()) {
+      case v1::Action::kExec:
+        if (exec_ != nullptr) {
+          programs.push_back(std::move(offer));
+        } else {
+          Refuse(offer, "this worker runs no programs");
+        }
+        break;
+      case v1::Action::kHandler:
+        if (pool_ != nullptr) {
+          calls.push_back(std::move(offer));
+        } else {
+          Refuse(offer, fmt::format("this worker has no handler named \"{}\"",
+                                    offer.action->handler().name()));
+        }
+        break;
+      default:
+        Refuse(offer, "this worker does not know how to do such an action");
+    }
+  }
+  if (!calls.empty()) pool_->Start(std::move(calls));
+  if (!programs.empty()) {
+    loop_->Post([this, programs = std::move(programs)]() mutable {
+      if (!stopping_) exec_->Start(std::move(programs));
+    });
+  }
+}
+
+void Worker::Impl::StopAttempts(std::vector<Lease> leases) {
+  if (pool_ != nullptr) pool_->Cancel(leases);
+  if (exec_ == nullptr) return;
+  loop_->Post([this, leases = std::move(leases)] { exec_->Cancel(leases); });
+}
+
+void Worker::Impl::BeginStop() {
+  if (stopping_) return;
+  stopping_ = true;
+  session_->Close();
+  if (pool_ != nullptr) pool_->Stop();
+  if (exec_ != nullptr) exec_->CancelAll(kStopGrace);
+  AwaitStopped();
+}
+
+void Worker::Impl::AwaitStopped() {
+  const bool running = (exec_ != nullptr && exec_->running() > 0) ||
+                       (pool_ != nullptr && pool_->running() > 0);
+  if (session_closed_ && !running) {
+    loop_->Stop();
+    return;
+  }
+  loop_->After(kStopPoll, [this] { AwaitStopped(); });
+}
+
+Worker::Worker(WorkerOptions options)
+    : impl_(std::make_unique<Impl>(std::move(options))) {}
+
+Worker::~Worker() = default;
+
+void Worker::Handle(std::string name, Handler handler) {
+  impl_->Handle(std::move(name), std::move(handler));
+}
+
+absl::Status Worker::Run() { return impl_->Run(); }
+
+void Worker::Drain() { impl_->Drain(); }
+
+void Worker::Stop() { impl_->Stop(); }
+
+}  // namespace w2t::worker
