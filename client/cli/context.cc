@@ -1,0 +1,85 @@
+#include "client/cli/context.h"
+
+#include <fmt/format.h>
+
+#include <cstdlib>
+#include <optional>
+
+#include "client/cli/exit_code.h"
+#include "proto/wire/status_codec.h"
+
+namespace w2t::cli {
+
+namespace {
+
+bool IsSet(const char* name) {
+  const char* value = std::getenv(name);
+  return value != nullptr && *value != '\0';
+}
+
+// What to do next, or nothing.
+std::string Hint(const absl::Status& status, bool named) {
+  if (IsUnreachable(status)) {
+    return named
+               ? "is it running, and is this its address? (--server, "
+                 "W2T_SERVER)"
+               : "start one with `w2td`, or name another one with --server or "
+                 "W2T_SERVER";
+  }
+  switch (status.code()) {
+    case absl::StatusCode::kResourceExhausted:
+      return "`w2t version` lists the daemon's limits; w2td --limit NAME=VALUE "
+             "changes one";
+    case absl::StatusCode::kInternal:
+    case absl::StatusCode::kDataLoss:
+      return "the daemon's log says more";
+    default:
+      return std::string();
+  }
+}
+
+}  // namespace
+
+Palette Context::palette() const {
+  if (color == "always") return Palette(true);
+  if (color == "never") return Palette(false);
+  return Palette(live && !IsSet("NO_COLOR"));
+}
+
+absl::StatusOr<std::unique_ptr<Client>> Context::Connect() const {
+  return Client::Connect(server.empty() ? std::string_view(kDefaultAddress)
+                                        : std::string_view(server));
+}
+
+int Context::Fail(const absl::Status& status) const {
+  out.flush();
+  const std::optional<v1::ErrorDetail> detail = wire::DetailOf(status);
+  const bool many = detail.has_value() && detail->diagnostics_size() > 1;
+  if (many) {
+    fmt::memory_buffer lines;
+    fmt::format_to(std::back_inserter(lines),
+                   "w2t: error: the daemon found {} faults:\n",
+                   detail->total());
+    for (const v1::Diagnostic& fault : detail->diagnostics()) {
+      fmt::format_to(std::back_inserter(lines), "  {}{}{}\n", fault.field(),
+                     fault.field().empty() ? "" : ": ", fault.message());
+    }
+    err << fmt::to_string(lines);
+  } else {
+    err << fmt::format("w2t: error: {}\n", std::string(status.message()));
+  }
+  if (const std::string hint = Hint(status, !server.empty()); !hint.empty()) {
+    err << fmt::format("  {}\n", hint);
+  }
+  err.flush();
+  return ExitCodeOf(status);
+}
+
+int Context::Fail(int exit_code, std::string_view message) const {
+  out.flush();
+  err << fmt::format("w2t: error: {}\n", message);
+  err.flush();
+  return exit_code;
+}
+
+}  // namespace w2t::cli

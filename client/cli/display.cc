@@ -1,0 +1,139 @@
+#include "client/cli/display.h"
+
+#include <fmt/format.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "client/cli/event_line.h"
+#include "client/cli/json.h"
+#include "client/cli/progress.h"
+
+namespace w2t::cli {
+
+namespace {
+
+// The block at the foot takes at most this much of the terminal.
+constexpr size_t kMaxBlock = 10;
+// In a larger graph what ended well does not scroll by on a terminal.
+constexpr size_t kManyTasks = 200;
+
+std::string LogJson(const LogPiece& piece) {
+  std::string item = ToJson(piece.item);
+  const std::string head = JsonObject()
+                               .Add("task", piece.name)
+                               .Add("task_attempt", uint64_t{piece.attempt})
+                               .ToString();
+  // One object out of two.
+  item = head.substr(0, head.size() - 1) + "," + item.substr(1);
+  return JsonObject().AddRaw("logs", item).ToString();
+}
+
+}  // namespace
+
+Display::Display(const Context& context, DisplayOptions options)
+    : context_(context),
+      options_(std::move(options)),
+      palette_(context.palette()),
+      screen_(context.out, context.live && talks()) {}
+
+std::vector<TaskChange> Display::OnItem(const v1::WatchRunResponse& item) {
+  const bool first = !view_.complete();
+  const v1::RunState before = view_.state();
+  std::vector<TaskChange> changes = view_.Apply(item);
+  if (context_.json()) {
+    screen_.Print(ToJson(item));
+    return changes;
+  }
+  if (item.has_events() && view_.latest() != absl::InfinitePast()) {
+    skew_ = std::max(skew_, view_.latest() - absl::Now());
+  }
+  if (!options_.quiet) ShowChanges(changes, first);
+  ShowState(before);
+  return changes;
+}
+
+void Display::ShowChanges(const std::vector<TaskChange>& changes, bool first) {
+  if (first && !options_.from_start) {
+    if (view_.complete()) {
+      screen_.Print(
+          fmt::format("{} is {}: {}", palette_.Bold(view_.run().run_id()),
+                      palette_.State(view_.state(), Word(view_.state())),
+                      CountsText(view_.run().counts())));
+    }
+    return;
+  }
+  const bool brief = screen_.live() && view_.tasks().size() > kManyTasks;
+  for (const TaskChange& change : changes) {
+    // On a terminal the block shows what has started.
+    if (screen_.live() && change.after == v1::TASK_STATE_RUNNING) continue;
+    if (brief && change.after == v1::TASK_STATE_SUCCEEDED) continue;
+    const std::string line =
+        EventLine(view_, change, options_.blueprint.get(), palette_);
+    if (!line.empty()) screen_.Print(line);
+  }
+}
+
+void Display::ShowState(v1::RunState before) {
+  const v1::RunState now = view_.state();
+  if (!view_.complete() || now == before) return;
+  if (now == v1::RUN_STATE_UP && !std::exchange(told_up_, true) &&
+      !options_.when_up.empty()) {
+    screen_.Print(fmt::format("{} {}  {}", palette_.Green("up    "),
+                              view_.run().run_id(), options_.when_up));
+  }
+}
+
+void Display::OnLog(const LogPiece& piece) {
+  if (context_.json()) {
+    if (!piece.last) screen_.Print(LogJson(piece));
+    return;
+  }
+  for (const std::string& line : log_lines_.Add(piece)) {
+    screen_.Print(fmt::format("{} {} {}", piece.name, palette_.Dim("|"),
+                              CleanLine(line, palette_.on())));
+  }
+  const bool expected = piece.status.ok() ||
+                        piece.status.code() == absl::StatusCode::kNotFound ||
+                        piece.status.code() == absl::StatusCode::kCancelled;
+  if (piece.last && !expected) {
+    OnNotice(fmt::format("the output of {} is incomplete: {}", piece.name,
+                         std::string(piece.status.message())));
+  }
+}
+
+void Display::OnNotice(std::string_view text) {
+  if (context_.json()) return;
+  screen_.Print(fmt::format("{} {}", palette_.Yellow("note  "), text));
+}
+
+void Display::SetHint(const std::string& hint) {
+  if (hint == hint_ || !talks()) return;
+  hint_ = hint;
+  if (!screen_.live() && !hint.empty()) {
+    screen_.Print(fmt::format("{} {}", palette_.Yellow("wait  "), hint));
+  }
+}
+
+void Display::ShowReport(const RunReport& report) {
+  if (context_.json()) return;
+  screen_.Erase();
+  std::string text = ReportText(report, palette_);
+  text.pop_back();
+  screen_.Print(text);
+}
+
+bool Display::Flush() {
+  if (screen_.live() && view_.complete() && !view_.ended()) {
+    const absl::Duration skew =
+        skew_ == -absl::InfiniteDuration() ? absl::ZeroDuration() : skew_;
+    const size_t height =
+        std::min(kMaxBlock, std::max<size_t>(screen_.height(), 4) - 2);
+    screen_.Draw(ProgressBlock(view_, absl::Now() + skew, screen_.width(),
+                               height, hint_, palette_));
+  }
+  return screen_.Flush();
+}
+
+}  // namespace w2t::cli

@@ -1,0 +1,191 @@
+#include "client/cli/follow.h"
+
+#include <fmt/format.h>
+
+#include <deque>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "client/cli/report.h"
+
+namespace w2t::cli {
+
+namespace {
+
+constexpr size_t kMailboxBound = 1'024;
+constexpr absl::Duration kRedraw = absl::Milliseconds(100);
+// With nothing running for this long, it is time to ask why; and to ask again.
+constexpr absl::Duration kStuckAfter = absl::Seconds(2);
+constexpr absl::Duration kLookAgain = absl::Seconds(5);
+// Output of a run that has ended is waited for as long as some comes.
+constexpr absl::Duration kLogPatience = absl::Seconds(5);
+
+bool HasOutput(const TaskChange& change) {
+  if (change.attempt == 0) return false;
+  switch (change.after) {
+    case v1::TASK_STATE_WAITING:
+    case v1::TASK_STATE_READY:
+    case v1::TASK_STATE_LEASED:
+    case v1::TASK_STATE_SKIPPED:
+      return false;
+    default:
+      return true;
+  }
+}
+
+}  // namespace
+
+Follower::Follower(const Context& context, Client& client,
+                   const Interrupts& interrupts, FollowOptions options)
+    : context_(context),
+      client_(client),
+      interrupts_(interrupts),
+      options_(std::move(options)),
+      display_(context, options_.display),
+      mailbox_(kMailboxBound),
+      last_activity_(absl::Now()) {}
+
+Follower::~Follower() {
+  mailbox_.Close();
+  stop_watch_.request_stop();
+  if (watcher_.joinable()) watcher_.join();
+}
+
+void Follower::Fail(const absl::Status& status) {
+  mailbox_.PushUrgent(Failed{status});
+}
+
+FollowResult Follower::Follow() {
+  if (options_.logs) {
+    log_streams_.emplace(client_, options_.run_id, [this](LogPiece piece) {
+      mailbox_.Push(std::move(piece));
+    });
+  }
+  watcher_ = std::thread([this] { Watch(); });
+  std::stop_callback on_interrupt(
+      interrupts_.token(), [this] { mailbox_.PushUrgent(Interrupted{}); });
+  while (!over_) {
+    std::deque<Item> items = mailbox_.PopAll(kRedraw);
+    for (Item& item : items) Handle(item);
+    if (!items.empty()) last_activity_ = absl::Now();
+    const bool drained =
+        log_streams_ == std::nullopt ||
+        (items.empty() &&
+         (log_streams_->idle() || absl::Now() - last_activity_ > kLogPatience));
+    if (result_.run.has_value() && drained) over_ = true;
+    if (!over_ && !result_.run.has_value()) LookForCause();
+    if (!display_.Flush()) {
+      // Nobody is there to see it; that counts as leaving.
+      HandleInterrupt();
+      over_ = true;
+    }
+  }
+  mailbox_.Close();
+  if (result_.run.has_value()) {
+    display_.ShowReport(context_.json() ? RunReport{.run = *result_.run}
+                                        : GatherReport(client_, *result_.run));
+  }
+  display_.Flush();
+  return result_;
+}
+
+void Follower::Watch() {
+  WatchOptions options;
+  options.on_interrupted = [this](const absl::Status& status) {
+    mailbox_.Push(Notice{
+        fmt::format("{}; dialling again", std::string(status.message()))});
+  };
+  const absl::Status status = client_.Watch(
+      options_.run_id, options,
+      [this](const v1::WatchRunResponse& item) { mailbox_.Push(item); },
+      stop_watch_.get_token());
+  mailbox_.Push(WatchEnded{status});
+}
+
+void Follower::Handle(Item& item) {
+  if (const auto* response = std::get_if<v1::WatchRunResponse>(&item)) {
+    HandleWatch(*response);
+  } else if (const auto* piece = std::get_if<LogPiece>(&item)) {
+    display_.OnLog(*piece);
+  } else if (std::holds_alternative<Interrupted>(item)) {
+    HandleInterrupt();
+  } else if (const auto* notice = std::get_if<Notice>(&item)) {
+    display_.OnNotice(notice->text);
+  } else if (const auto* ended = std::get_if<WatchEnded>(&item)) {
+    if (!result_.run.has_value()) End(ended->status);
+  } else if (const auto* failed = std::get_if<Failed>(&item)) {
+    if (!result_.run.has_value()) End(failed->status);
+  }
+}
+
+void Follower::HandleWatch(const v1::WatchRunResponse& item) {
+  const std::vector<TaskChange> changes = display_.OnItem(item);
+  if (log_streams_.has_value()) {
+    for (const TaskChange& change : changes) FollowLogs(change);
+  }
+  if (item.has_snapshot() && item.snapshot().last()) first_snapshot_ = false;
+  if (item.has_ended()) result_.run = item.ended();
+}
+
+void Follower::FollowLogs(const TaskChange& change) {
+  if (!HasOutput(change)) return;
+  const RunView::Task& task = display_.view().tasks()[change.task];
+  if (followed_.size() <= change.task) {
+    followed_.resize(display_.view().tasks().size());
+  }
+  uint32_t& followed = followed_[change.task];
+  // Who comes later does not want what is over.
+  const bool late = first_snapshot_ && !options_.display.from_start;
+  if (late) {
+    followed = IsOutcome(change.after) ? change.attempt : change.attempt - 1;
+  }
+  while (followed < change.attempt) {
+    log_streams_->Follow(change.task, task.name, ++followed);
+  }
+}
+
+void Follower::HandleInterrupt() {
+  if (std::exchange(result_.interrupted, true)) return;
+  if (!options_.cancel_on_interrupt) {
+    over_ = true;
+    return;
+  }
+  display_.OnNotice("interrupted: cancelling the run; ^C again leaves at once");
+  display_.Flush();
+  const auto run = client_.Cancel(options_.run_id, "interrupted by its user");
+  if (!run.ok()) End(run.status());
+}
+
+void Follower::LookForCause() {
+  const RunView& view = display_.view();
+  const absl::Time now = absl::Now();
+  const bool stuck = view.complete() && view.active().empty() &&
+                     view.count(v1::TASK_STATE_READY) > 0;
+  if (!stuck) {
+    display_.SetHint("");
+    last_look_ = absl::InfinitePast();
+    return;
+  }
+  if (now - last_activity_ < kStuckAfter || now - last_look_ < kLookAgain) {
+    return;
+  }
+  last_look_ = now;
+  std::string hint;
+  client_
+      .ForEachTask(options_.run_id, {v1::TASK_STATE_READY},
+                   [&hint](const v1::TaskStatus& task) {
+                     if (task.waiting_for().empty()) return true;
+                     hint = fmt::format("{}: {}", task.name(),
+                                        task.waiting_for(0));
+                     return false;
+                   })
+      .IgnoreError();
+  if (!hint.empty()) display_.SetHint(hint);
+}
+
+void Follower::End(const absl::Status& status) {
+  result_.status = status;
+  over_ = true;
+}
+
+}  // namespace w2t::cli

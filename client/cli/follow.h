@@ -1,0 +1,97 @@
+// Follower: watches a run to its end and shows it.
+#ifndef W2T_CLIENT_CLI_FOLLOW_H_
+#define W2T_CLIENT_CLI_FOLLOW_H_
+
+#include <memory>
+#include <optional>
+#include <stop_token>
+#include <string>
+#include <thread>
+#include <variant>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "absl/time/time.h"
+#include "client/cli/context.h"
+#include "client/cli/display.h"
+#include "client/cli/interrupts.h"
+#include "client/cli/log_streams.h"
+#include "client/cli/mailbox.h"
+#include "w2t/client.h"
+
+namespace w2t::cli {
+
+struct FollowOptions {
+  std::string run_id;
+  DisplayOptions display;
+  // Show what tasks print.
+  bool logs = false;
+  // ^C cancels the run and goes on until it has ended, rather than just
+  // leaving.
+  bool cancel_on_interrupt = false;
+};
+
+struct FollowResult {
+  absl::Status status;
+  bool interrupted = false;
+  // Set when it has ended.
+  std::optional<v1::Run> run;
+};
+
+// Follow is for one thread; Fail may be called on any.
+class Follower {
+ public:
+  Follower(const Context& context, Client& client, const Interrupts& interrupts,
+           FollowOptions options);
+  ~Follower();
+  Follower(const Follower&) = delete;
+  Follower& operator=(const Follower&) = delete;
+
+  // Blocks until the run has ended, or there is no more to be learnt of it.
+  FollowResult Follow();
+  // Ends Follow with `status`.
+  void Fail(const absl::Status& status);
+
+ private:
+  struct Interrupted {};
+  struct Notice {
+    std::string text;
+  };
+  struct WatchEnded {
+    absl::Status status;
+  };
+  struct Failed {
+    absl::Status status;
+  };
+  using Item = std::variant<v1::WatchRunResponse, LogPiece, Interrupted, Notice,
+                            WatchEnded, Failed>;
+
+  void Watch();
+  void Handle(Item& item);
+  void HandleWatch(const v1::WatchRunResponse& item);
+  void HandleInterrupt();
+  void FollowLogs(const TaskChange& change);
+  // What keeps a run from going on although something could.
+  void LookForCause();
+  void End(const absl::Status& status);
+
+  const Context& context_;
+  Client& client_;
+  const Interrupts& interrupts_;
+  const FollowOptions options_;
+  Display display_;
+  Mailbox<Item> mailbox_;
+  FollowResult result_;
+  bool over_ = false;
+  bool first_snapshot_ = true;
+  std::vector<uint32_t> followed_;  // by task: latest attempt being read
+  absl::Time last_activity_;
+  absl::Time last_look_ = absl::InfinitePast();
+  std::stop_source stop_watch_;
+  std::optional<LogStreams> log_streams_;
+  std::thread watcher_;
+};
+
+}  // namespace w2t::cli
+
+#endif  // W2T_CLIENT_CLI_FOLLOW_H_

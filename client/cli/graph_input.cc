@@ -1,0 +1,74 @@
+#include "client/cli/graph_input.h"
+
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "client/cli/context.h"
+#include "client/cli/options.h"
+#include "client/cli/text.h"
+
+namespace w2t::cli {
+
+namespace {
+
+graphfile::Format ToFormat(const std::string& name) {
+  if (name == "graph") return graphfile::Format::kGraph;
+  if (name == "process-compose") return graphfile::Format::kProcessCompose;
+  if (name == "wfformat") return graphfile::Format::kWfFormat;
+  return graphfile::Format::kDetect;
+}
+
+}  // namespace
+
+void AddGraphFlags(CLI::App& command, GraphFlags& flags) {
+  command.add_option("file", flags.file, "The graph; - is standard input")
+      ->type_name("FILE")
+      ->required();
+  AddChoice(command, "--format", flags.format,
+            {"auto", "graph", "process-compose", "wfformat"},
+            "What kind of file it is");
+  command
+      .add_option("--time-scale", flags.time_scale,
+                  "wfformat: how long tasks last, as a multiple of their "
+                  "recorded time")
+      ->type_name("X")
+      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
+      ->default_str("1");
+}
+
+graphfile::LoadResult ReadGraph(const GraphFlags& flags) {
+  graphfile::Options options;
+  options.format = ToFormat(flags.format);
+  options.time_scale = flags.time_scale;
+  return graphfile::LoadFile(flags.file, options);
+}
+
+void PrintFaults(const graphfile::LoadResult& loaded, const GraphFlags& flags,
+                 const Context& context) {
+  for (const graphfile::Fault& fault : loaded.faults) {
+    context.err << fault.ToString() << "\n";
+  }
+  context.err << fmt::format("w2t: error: {} in {}; nothing was started\n",
+                             Count(loaded.faults.size(), "fault"), flags.file);
+}
+
+std::optional<graphfile::LoadResult> LoadGraph(const GraphFlags& flags,
+                                               const Context& context) {
+  graphfile::LoadResult loaded = ReadGraph(flags);
+  for (const std::string& note : loaded.notes) {
+    context.err << fmt::format("w2t: note: {}\n", note);
+  }
+  if (loaded.faults.empty()) return loaded;
+  PrintFaults(loaded, flags, context);
+  return std::nullopt;
+}
+
+bool HoldsByItself(const Blueprint& blueprint) {
+  for (TaskIndex task = 0; task < blueprint.size(); ++task) {
+    if (blueprint.kind(task) != TaskKind::kService) return false;
+  }
+  return true;
+}
+
+}  // namespace w2t::cli

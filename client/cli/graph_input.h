@@ -1,0 +1,43 @@
+// The graph files that commands take.
+#ifndef W2T_CLIENT_CLI_GRAPH_INPUT_H_
+#define W2T_CLIENT_CLI_GRAPH_INPUT_H_
+
+#include <optional>
+#include <string>
+
+#include "client/graphfile/graph_file.h"
+
+namespace CLI {
+class App;
+}
+
+namespace w2t::cli {
+
+struct Context;
+
+struct GraphFlags {
+  std::string file;
+  std::string format = "auto";
+  double time_scale = 1.0;
+};
+
+// Declares FILE, --format and --time-scale. `flags` must outlive `command`.
+void AddGraphFlags(CLI::App& command, GraphFlags& flags);
+
+graphfile::LoadResult ReadGraph(const GraphFlags& flags);
+
+// Reads the file and tells the user what was noted and what is wrong with it,
+// every fault as file:line:column. Nothing when it is faulty.
+std::optional<graphfile::LoadResult> LoadGraph(const GraphFlags& flags,
+                                               const Context& context);
+
+// Says everything that is wrong with a file.
+void PrintFaults(const graphfile::LoadResult& loaded, const GraphFlags& flags,
+                 const Context& context);
+
+// A graph of nothing but services would end at once if its run were not held.
+bool HoldsByItself(const Blueprint& blueprint);
+
+}  // namespace w2t::cli
+
+#endif  // W2T_CLIENT_CLI_GRAPH_INPUT_H_

@@ -1,0 +1,162 @@
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <CLI/CLI.hpp>
+
+#include "client/cli/commands.h"
+#include "client/cli/context.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/graph_input.h"
+#include "client/cli/json.h"
+#include "client/cli/options.h"
+#include "core/engine/predict.h"
+
+namespace w2t::cli {
+
+namespace {
+
+struct PlanFlags {
+  GraphFlags graph;
+  uint32_t slots = Cores();
+};
+
+// A blueprint with what is expected of it.
+struct Plan {
+  std::shared_ptr<const Blueprint> blueprint;
+  Prediction prediction;
+  uint32_t slots;
+  std::vector<std::vector<TaskIndex>> steps;  // by start, then index
+  std::vector<TaskIndex> critical;
+  std::vector<bool> is_critical;
+};
+
+Plan MakePlan(std::shared_ptr<const Blueprint> blueprint, uint32_t slots) {
+  Plan plan;
+  plan.blueprint = std::move(blueprint);
+  plan.slots = slots;
+  plan.prediction = Predict(plan.blueprint, slots);
+  plan.critical = plan.blueprint->CriticalTasks();
+  plan.is_critical.resize(plan.blueprint->size());
+  for (const TaskIndex task : plan.critical) plan.is_critical[task] = true;
+  plan.steps.resize(plan.blueprint->steps());
+  for (TaskIndex task = 0; task < plan.blueprint->size(); ++task) {
+    plan.steps[plan.blueprint->step(task) - 1].push_back(task);
+  }
+  for (std::vector<TaskIndex>& step : plan.steps) {
+    std::stable_sort(
+        step.begin(), step.end(), [&plan](TaskIndex a, TaskIndex b) {
+          return plan.prediction.start[a] < plan.prediction.start[b];
+        });
+  }
+  return plan;
+}
+
+// The names of the critical path; of a long one the first and the last.
+std::string PathText(const Plan& plan) {
+  constexpr size_t kMost = 12;
+  std::string text;
+  for (size_t i = 0; i < plan.critical.size(); ++i) {
+    if (plan.critical.size() > kMost && i == kMost - 2) {
+      text +=
+          fmt::format(" -> ... {} more ...", plan.critical.size() - kMost + 1);
+      i = plan.critical.size() - 1;
+    }
+    if (i > 0) text += " -> ";
+    text += plan.blueprint->task_name(plan.critical[i]);
+  }
+  return text;
+}
+
+std::string PlanText(const Plan& plan, const Palette& palette) {
+  const Blueprint& blueprint = *plan.blueprint;
+  std::string text = fmt::format(
+      "{}: {} in {}\n"
+      "expected length  {} with {}\n"
+      "critical path    {}: {}\n\n",
+      palette.Bold(blueprint.name()), Count(blueprint.size(), "task"),
+      Count(blueprint.steps(), "step"),
+      palette.Bold(LengthText(plan.prediction.length)),
+      Count(plan.slots, "slot"), LengthText(blueprint.critical_path()),
+      PathText(plan));
+  Table table({"STEP", "TASK", "START", "LENGTH", ""});
+  for (size_t step = 0; step < plan.steps.size(); ++step) {
+    for (const TaskIndex task : plan.steps[step]) {
+      const bool service = blueprint.kind(task) == TaskKind::kService;
+      table.Add({fmt::to_string(step + 1),
+                 std::string(blueprint.task_name(task)),
+                 LengthText(plan.prediction.start[task]),
+                 LengthText(blueprint.estimate(task)),
+                 fmt::format("{}{}", plan.is_critical[task] ? "critical" : "",
+                             service ? " service" : "")});
+    }
+  }
+  return text + table.ToString();
+}
+
+std::string PlanJson(const Plan& plan) {
+  const Blueprint& blueprint = *plan.blueprint;
+  JsonArray steps;
+  for (size_t step = 0; step < plan.steps.size(); ++step) {
+    JsonArray tasks;
+    for (const TaskIndex task : plan.steps[step]) {
+      tasks.AddRaw(
+          JsonObject()
+              .Add("name", blueprint.task_name(task))
+              .Add("service", blueprint.kind(task) == TaskKind::kService)
+              .Add("estimate", blueprint.estimate(task))
+              .Add("start", plan.prediction.start[task])
+              .Add("end", plan.prediction.end[task])
+              .Add("critical", static_cast<bool>(plan.is_critical[task]))
+              .ToString());
+    }
+    steps.AddRaw(JsonObject()
+                     .Add("step", uint64_t{step + 1})
+                     .AddRaw("tasks", tasks.ToString())
+                     .ToString());
+  }
+  JsonArray path;
+  for (const TaskIndex task : plan.critical) {
+    path.Add(blueprint.task_name(task));
+  }
+  return JsonObject()
+      .Add("name", blueprint.name())
+      .Add("tasks", uint64_t{blueprint.size()})
+      .Add("dependencies", blueprint.edges())
+      .Add("slots", uint64_t{plan.slots})
+      .Add("step_count", uint64_t{blueprint.steps()})
+      .Add("expected_length", plan.prediction.length)
+      .Add("critical_path_length", blueprint.critical_path())
+      .AddRaw("critical_path", path.ToString())
+      .AddRaw("steps", steps.ToString())
+      .ToString();
+}
+
+int ShowPlan(const PlanFlags& flags, const Context& context) {
+  const auto loaded = LoadGraph(flags.graph, context);
+  if (!loaded.has_value()) return kBadUsage;
+  const Plan plan = MakePlan(loaded->blueprint, flags.slots);
+  if (context.json()) {
+    context.out << PlanJson(plan) << "\n";
+  } else {
+    context.out << PlanText(plan, context.palette());
+  }
+  return kSucceeded;
+}
+
+}  // namespace
+
+void AddPlan(CLI::App& app, Context& context) {
+  auto flags = std::make_shared<PlanFlags>();
+  CLI::App* command = app.add_subcommand(
+      "plan",
+      "Show the steps, the critical path and the expected length of a run, "
+      "without running it");
+  AddGraphFlags(*command, flags->graph);
+  AddNumber(*command, "--slots", flags->slots, 1, 1'000'000,
+            "Slots to plan for; by default as many as there are processors");
+  command->callback([flags, &context] {
+    context.action = [flags, &context] { return ShowPlan(*flags, context); };
+  });
+}
+
+}  // namespace w2t::cli

@@ -1,0 +1,123 @@
+#include <fmt/format.h>
+
+#include <CLI/CLI.hpp>
+
+#include "client/cli/commands.h"
+#include "client/cli/context.h"
+#include "client/cli/exit_code.h"
+#include "client/cli/follow.h"
+#include "client/cli/graph_input.h"
+#include "client/cli/interrupts.h"
+#include "client/cli/options.h"
+#include "client/cli/private_fleet.h"
+
+namespace w2t::cli {
+
+namespace {
+
+struct RunFlags {
+  GraphFlags graph;
+  uint32_t slots = Cores();
+  bool hold = false;
+  bool keep_dir = false;
+  bool quiet = false;
+  bool no_logs = false;
+};
+
+// Submits the graph to the daemon at `client` and follows the run. `fleet` is
+// null when the daemon is not ours.
+int SubmitAndFollow(const RunFlags& flags, graphfile::LoadResult loaded,
+                    Client& client, PrivateFleet* fleet,
+                    const Interrupts& interrupts, const Context& context) {
+  const bool hold = flags.hold || HoldsByItself(*loaded.blueprint);
+  const auto submitted = client.Submit(std::move(loaded.graph), {.hold = hold});
+  if (!submitted.ok()) return context.Fail(submitted.status());
+  FollowOptions options{.run_id = submitted->run_id(),
+                        .logs = !flags.no_logs && !flags.quiet,
+                        .cancel_on_interrupt = true};
+  options.display.blueprint = loaded.blueprint;
+  options.display.from_start = true;
+  options.display.quiet = flags.quiet;
+  options.display.when_up = "every service is ready; ^C stops them";
+  Follower follower(context, client, interrupts, std::move(options));
+  if (fleet != nullptr) {
+    fleet->OnDeath(
+        [&follower](const absl::Status& status) { follower.Fail(status); });
+  }
+  const FollowResult result = follower.Follow();
+  if (fleet != nullptr) fleet->OnDeath({});
+  if (!result.run.has_value() && !result.interrupted) {
+    return context.Fail(result.status);
+  }
+  if (!result.run.has_value() && !result.status.ok()) {
+    context.Fail(result.status);
+  }
+  return result.interrupted ? kInterrupted : ExitCodeOf(*result.run);
+}
+
+int RunPrivately(const RunFlags& flags, graphfile::LoadResult loaded,
+                 Interrupts& interrupts, const Context& context) {
+  auto fleet = PrivateFleet::Start(
+      {.slots = flags.slots, .keep_dir = flags.keep_dir}, interrupts.token());
+  if (!fleet.ok()) return context.Fail(fleet.status());
+  interrupts.SetLastResort([&fleet] { (*fleet)->Abandon(); });
+  int exit_code = kFailed;
+  const auto client = Client::Connect((*fleet)->address());
+  if (client.ok()) {
+    exit_code = SubmitAndFollow(flags, std::move(loaded), **client,
+                                fleet->get(), interrupts, context);
+  } else {
+    exit_code = context.Fail(client.status());
+  }
+  context.out.flush();
+  (*fleet)->Stop();
+  interrupts.SetLastResort({});
+  if (flags.keep_dir) {
+    context.err << fmt::format(
+        "kept {}: the journal, the logs and what the "
+        "programs said\n",
+        (*fleet)->dir());
+  }
+  return exit_code;
+}
+
+int Run(const RunFlags& flags, const Context& context) {
+  Interrupts interrupts;
+  std::optional<graphfile::LoadResult> loaded = LoadGraph(flags.graph, context);
+  if (!loaded.has_value()) return kBadUsage;
+  if (context.server.empty()) {
+    return RunPrivately(flags, *std::move(loaded), interrupts, context);
+  }
+  const auto client = context.Connect();
+  if (!client.ok()) return context.Fail(client.status());
+  return SubmitAndFollow(flags, *std::move(loaded), **client, nullptr,
+                         interrupts, context);
+}
+
+}  // namespace
+
+void AddRun(CLI::App& app, Context& context) {
+  auto flags = std::make_shared<RunFlags>();
+  CLI::App* command = app.add_subcommand(
+      "run",
+      "Run a graph and show it until it has ended. Without a server it starts "
+      "a daemon and a worker of its own. ^C cancels the run and stops what "
+      "runs in reverse order; a second ^C leaves at once");
+  AddGraphFlags(*command, flags->graph);
+  AddNumber(*command, "--slots", flags->slots, 1, 1'000'000,
+            "Slots of the worker that is started; by default as many as there "
+            "are processors");
+  command->add_flag("--hold", flags->hold,
+                    "Keep services up after the last task has ended, until ^C; "
+                    "a graph of nothing but services is held anyway");
+  command->add_flag("--keep-dir", flags->keep_dir,
+                    "Leave the directory of the daemon that is started");
+  command->add_flag("--quiet,-q", flags->quiet, "Only the summary at the end");
+  command->add_flag("--no-logs", flags->no_logs,
+                    "Do not show what tasks print");
+  command->callback([flags, &context] {
+    context.action = [flags, &context] { return Run(*flags, context); };
+  });
+}
+
+}  // namespace w2t::cli
