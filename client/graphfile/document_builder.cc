@@ -8,6 +8,7 @@
 #include <algorithm>
 #include <exception>
 #include <istream>
+#include <optional>
 #include <streambuf>
 #include <utility>
 
@@ -26,6 +27,22 @@ Position PositionOf(const YAML::Mark& mark) {
   if (mark.is_null()) return {};
   return {static_cast<uint32_t>(mark.line) + 1,
           static_cast<uint32_t>(mark.column) + 1};
+}
+
+// Where the first byte stands that no text has. The parser takes one of them
+// for the end of the file.
+std::optional<Position> FindControlCharacter(std::string_view text) {
+  Position at{1, 1};
+  for (const char c : text) {
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < ' ' && c != '\t' && c != '\n' && c != '\r') return at;
+    if (c == '\n') {
+      at = {at.line + 1, 1};
+    } else if ((byte & 0xC0) != 0x80) {
+      ++at.column;
+    }
+  }
+  return std::nullopt;
 }
 
 // Reads a string_view without copying it.
@@ -183,6 +200,11 @@ class DocumentBuilder : public YAML::EventHandler {
 std::unique_ptr<Document> Document::Parse(std::string_view text,
                                           const DocumentLimits& limits,
                                           Faults& faults) {
+  const std::optional<Position> control = FindControlCharacter(text);
+  if (control) {
+    faults.Add(*control, "a control character; a graph file is text");
+    return nullptr;
+  }
   std::unique_ptr<Document> document(new Document());
   try {
     ViewBuffer buffer(text);

@@ -82,6 +82,13 @@ Entry Follow(const Value& map, std::string_view field) {
   return {};
 }
 
+// Faults of fields start with the field's path in v1.Graph; here, with the key.
+std::string InFileWords(const Diagnostic& fault, std::string_view key) {
+  const std::string prefix = fault.field + ": ";
+  if (key.empty() || !fault.message.starts_with(prefix)) return fault.message;
+  return fmt::format("\"{}\": {}", key, fault.message.substr(prefix.size()));
+}
+
 }  // namespace
 
 void Draft::Add(TaskDraft draft, const Field& body, const Value& defaults) {
@@ -121,18 +128,21 @@ uint32_t Draft::AddAction(const v1::Action& action) {
 }
 
 std::shared_ptr<const Blueprint> Draft::Check() {
+  if (graph_.tasks().empty() && !context_.faults.empty()) return nullptr;
   const wire::DecodedGraph decoded =
       wire::DecodeGraph(graph_, context_.options.limits);
   for (const Diagnostic& fault : decoded.faults.listed()) {
-    context_.faults.Add(Locate(fault), fault.message);
+    const Place place = Locate(fault);
+    context_.faults.Add(place.at, InFileWords(fault, place.key));
   }
   return context_.faults.empty() ? decoded.blueprint : nullptr;
 }
 
-Position Draft::Locate(const Diagnostic& fault) const {
+Draft::Place Draft::Locate(const Diagnostic& fault) const {
   std::string_view field = fault.field;
   if (field.starts_with("graph.")) field.remove_prefix(6);
-  Step step = TakeStep(field);
+  std::string_view path = field;
+  const Step step = TakeStep(path);
   uint32_t task = fault.task;
   if (step.name == "actions" && step.index &&
       *step.index < action_task_.size()) {
@@ -140,7 +150,7 @@ Position Draft::Locate(const Diagnostic& fault) const {
   } else if (step.name == "tasks" && step.index) {
     task = *step.index;
   } else {
-    field = {};
+    return LocateField({{}, root_, {}, 0}, field);
   }
   if (task >= origins_.size()) return {};
   const Origin& origin = origins_[task];
@@ -149,26 +159,26 @@ Position Draft::Locate(const Diagnostic& fault) const {
                                  : edges_.size();
   if (fault.dependency != Diagnostic::kNone &&
       origin.first_edge + fault.dependency < edges_end) {
-    return edges_[origin.first_edge + fault.dependency];
+    return {edges_[origin.first_edge + fault.dependency], {}};
   }
-  return LocateField(origin, field);
+  return LocateField(origin, path);
 }
 
-Position Draft::LocateField(const Origin& origin,
-                            std::string_view field) const {
+Draft::Place Draft::LocateField(const Origin& origin, std::string_view field) {
   for (const Value& start : {origin.body, origin.defaults}) {
-    Position at;
+    Place place;
     Value here = start;
     std::string_view path = field;
     while (!path.empty()) {
       const Entry entry = Follow(here, TakeStep(path).name);
       if (!entry.key.is_scalar()) continue;
-      at = entry.value.is_null() ? entry.key.at() : entry.value.at();
+      place.at = entry.value.is_null() ? entry.key.at() : entry.value.at();
+      place.key = entry.key.text();
       here = entry.value;
     }
-    if (at.line != 0) return at;
+    if (place.at.line != 0) return place;
   }
-  return origin.name_at;
+  return {origin.name_at, {}};
 }
 
 }  // namespace w2t::graphfile

@@ -50,7 +50,8 @@ class Draft {
   // a daemon ends at 2 GiB.
   static constexpr uint64_t kMaxActionBytes = 1ull << 30;
 
-  explicit Draft(Context& context) : context_(context) {}
+  // `root` is the whole document.
+  Draft(Context& context, const Value& root) : context_(context), root_(root) {}
 
   v1::Graph& graph() { return graph_; }
 
@@ -59,7 +60,8 @@ class Draft {
   void Add(TaskDraft draft, const Field& body, const Value& defaults);
 
   // Checks the whole graph and notes each fault where the file gives rise to
-  // it. Null when there are faults.
+  // it. Null when there are faults, also those of reading. A graph that is
+  // empty because of those is not blamed for that too.
   std::shared_ptr<const Blueprint> Check();
 
   v1::Graph TakeGraph() { return std::move(graph_); }
@@ -73,10 +75,17 @@ class Draft {
   };
 
   uint32_t AddAction(const v1::Action& action);
-  Position Locate(const Diagnostic& fault) const;
-  Position LocateField(const Origin& origin, std::string_view field) const;
+  // A place in the file, and the key that stands there, if it is one.
+  struct Place {
+    Position at;
+    std::string_view key;
+  };
+
+  Place Locate(const Diagnostic& fault) const;
+  static Place LocateField(const Origin& origin, std::string_view field);
 
   Context& context_;
+  const Value root_;
   v1::Graph graph_;
   std::vector<Origin> origins_;        // of each task
   std::vector<Position> edges_;        // of all tasks, one after the other

@@ -59,7 +59,7 @@ void Load(std::string_view text, Context& context, LoadResult& result) {
     return;
   }
   if (result.format == Format::kDetect) result.format = Detect(root);
-  Draft draft(context);
+  Draft draft(context, root);
   ReadFormat(context, result.format, root, draft);
   result.blueprint = draft.Check();
   if (result.blueprint != nullptr) result.graph = draft.TakeGraph();
