@@ -125,6 +125,10 @@ class EngineEnv {
   void Finish();
   // One step with `events`, as they are.
   StepResult Step(std::vector<Event> events);
+  // Between the two, verbs are gathered; then all of them are one step. Only
+  // for Report, Cancel and Disconnect, which then see no answer.
+  void BeginTogether() { together_.emplace(); }
+  void EndTogether();
 
   // What can be seen.
   const Engine& engine() const { return *engine_; }
@@ -141,6 +145,7 @@ class EngineEnv {
   std::string WorkerOf(std::string_view task) const;
   std::string Why(std::string_view task) const;
   FakeWorker& worker(const std::string& name) { return workers_.at(name); }
+  std::map<std::string, FakeWorker>& workers() { return workers_; }
   // Names of the present run's tasks, in the order in which they were offered,
   // since the last call.
   std::vector<std::string> TakeOffered();
@@ -182,6 +187,7 @@ class EngineEnv {
   uint64_t next_token_ = 1;
   std::string run_id_;
   uint64_t steps_ = 0;
+  std::optional<std::vector<Event>> together_;
   std::map<uint64_t, SubmitReply> submit_replies_;
   std::map<uint64_t, absl::Status> status_replies_;
   std::vector<LeaseRef> offered_;

@@ -1,6 +1,5 @@
 // Workers that come, go, come back, and lie.
 #include <string>
-#include <variant>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -14,7 +13,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-using ::testing::UnorderedElementsAre;
 
 constexpr absl::Duration kMoment = absl::Milliseconds(1);
 
@@ -336,7 +334,7 @@ TEST_F(EngineWorkerTest, LostAttemptsDoNotUseUpRetries) {
   EXPECT_EQ(env_.State("a"), TaskState::kFailed);
 }
 
-TEST_F(EngineWorkerTest, WorkersAreBounded) {
+TEST(EngineWorkerLimitTest, WorkersAreBounded) {
   EngineOptions options;
   options.limits.max_workers = 2;
   EngineEnv env(options);
@@ -352,9 +350,7 @@ TEST_F(EngineWorkerTest, AttemptsOfALostWorkerAreSaidToHaveEnded) {
   env_.Submit(One());
   const LeaseRef lease = env_.LeaseOf("a");
   env_.Kill("w1");
-  StepResult result;
-  const absl::Time wakeup = env_.engine().NextWakeup();
-  EXPECT_LE(wakeup, env_.now() + window());
+  EXPECT_LE(env_.engine().NextWakeup(), env_.now() + window());
   env_.Advance(window());  // the referee checks AttemptsEnded in each step
   EXPECT_FALSE(env_.run().Holds(lease, {1}));
   EXPECT_TRUE(env_.engine().idle());

@@ -1,0 +1,318 @@
+// Random graphs, random workers and random faults. The environment checks every
+// promise after every step; here only the end is checked: once the faults have
+// stopped, every run ends.
+//
+// A failure names its seed; W2T_SEED=<seed> repeats it alone, and
+// W2T_SEEDS=<count> plays more of them.
+#include <cstdint>
+#include <cstdlib>
+#include <random>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "gtest/gtest.h"
+#include "tests/support/engine_env.h"
+#include "tests/support/graph_builder.h"
+
+namespace w2t::testing {
+namespace {
+
+constexpr uint64_t kSeeds = 60;
+constexpr int kMoves = 250;
+constexpr size_t kMaxRuns = 5;
+
+uint64_t NumberFrom(const char* variable, uint64_t otherwise) {
+  const char* text = std::getenv(variable);
+  return text == nullptr ? otherwise : std::strtoull(text, nullptr, 10);
+}
+
+class RandomWorld {
+ public:
+  explicit RandomWorld(uint64_t seed) : random_(seed), env_(Options()) {}
+
+  void Play() {
+    for (int move = 0; move < kMoves; ++move) {
+      Move();
+      if (::testing::Test::HasFailure()) return;
+    }
+    StopFaults();
+    env_.Finish();
+    for (const std::string& run : runs_) {
+      if (env_.FindRun(run) == nullptr) continue;
+      if (env_.FindRun(run)->state() == RunState::kUp) {
+        EXPECT_TRUE(env_.Cancel(run).ok());
+      }
+    }
+    env_.Finish();
+    for (const auto& [number, run] : env_.engine().runs()) {
+      EXPECT_TRUE(IsEnded(run->state()))
+          << run->spec().run_id << " is " << Name(run->state());
+    }
+    EXPECT_TRUE(env_.engine().idle());
+  }
+
+ private:
+  static EngineOptions Options() {
+    EngineOptions options;
+    options.limits.max_runs = kMaxRuns;
+    options.limits.max_run_events = 200;
+    return options;
+  }
+
+  // 0 to n - 1.
+  uint64_t Below(uint64_t n) { return random_() % n; }
+  bool Chance(int percent) {
+    return Below(100) < static_cast<uint64_t>(percent);
+  }
+  template <typename T>
+  const T& OneOf(const std::vector<T>& choices) {
+    return choices[Below(choices.size())];
+  }
+
+  void Move() {
+    const uint64_t dice = Below(100);
+    if (dice < 6) {
+      Submit();
+    } else if (dice < 14) {
+      Dial();
+    } else if (dice < 17) {
+      BreakStream();
+    } else if (dice < 19) {
+      env_.Restart();
+    } else if (dice < 21) {
+      Disturb();
+    } else if (dice < 23 && !runs_.empty()) {
+      static_cast<void>(env_.Cancel(OneOf(runs_)));  // it may be forgotten
+    } else if (dice < 33) {
+      env_.Advance(
+          OneOf<absl::Duration>({absl::ZeroDuration(), absl::Milliseconds(100),
+                                 absl::Seconds(2), absl::Seconds(11)}));
+    } else if (dice < 38) {
+      RepeatAReport();
+    } else if (dice < 42) {
+      ManyAtOnce();
+    } else {
+      Work();
+    }
+  }
+
+  void Submit() {
+    const SubmitReply reply = env_.TrySubmit(MakeGraph(), {.hold = Chance(20)});
+    if (reply.status.ok()) {
+      runs_.push_back(reply.run_id);
+    } else {
+      EXPECT_TRUE(absl::IsResourceExhausted(reply.status)) << reply.status;
+    }
+  }
+
+  Graph MakeGraph() {
+    GraphBuilder builder("g");
+    std::vector<std::pair<bool, bool>> made;  // service, has a probe
+    const uint64_t size = 1 + Below(20);
+    for (uint64_t i = 0; i < size; ++i) {
+      std::vector<Dep> deps;
+      for (uint64_t j = 0; j < i && deps.size() < 3; ++j) {
+        if (Below(i) < 2) deps.push_back(MakeDep(j, made[j]));
+      }
+      const auto count = static_cast<uint32_t>(deps.size());
+      const std::string name = "t" + std::to_string(i);
+      made.emplace_back(Chance(25), Chance(40));
+      if (made.back().first) {
+        builder.Service(name, std::move(deps));
+      } else {
+        builder.Task(name, std::move(deps)).Demands(MakeDemand());
+      }
+      if (made.back().second) builder.Probe();
+      if (count > 0 && Chance(30)) builder.Trigger(1 + Below(count));
+      if (Chance(40)) builder.Retry(MakeRetry());
+      if (Chance(20)) builder.AllowFailure();
+      if (Chance(4)) builder.FailRun();
+      builder.Priority(static_cast<int32_t>(Below(3)));
+    }
+    return builder;
+  }
+
+  // A service ends only when it is stopped, so nothing may wait for its end.
+  Dep MakeDep(uint64_t to, std::pair<bool, bool> made) {
+    std::vector<Condition> choices = {Condition::kDefault, Condition::kStarted};
+    if (made.second) choices.push_back(Condition::kReady);
+    if (!made.first) {
+      choices.insert(choices.end(),
+                     {Condition::kSucceeded, Condition::kSucceeded,
+                      Condition::kFinished, Condition::kFailed});
+    }
+    return Dep("t" + std::to_string(to), OneOf(choices));
+  }
+
+  Demand MakeDemand() {
+    return OneOf<Demand>({{},
+                          {},
+                          {.resources = {}},
+                          {.resources = {{"cpus", 2000}}},
+                          {.resources = {{"cpus", 500}, {"gpus", 1000}}},
+                          {.labels = {{"role", "db"}}}});
+  }
+
+  RetryPolicy MakeRetry() {
+    return {.attempts = static_cast<uint32_t>(1 + Below(4)),
+            .initial_backoff = absl::Seconds(Below(3)),
+            .max_backoff = absl::Seconds(4),
+            .exit_codes =
+                Chance(20) ? std::vector<int32_t>{1} : std::vector<int32_t>{},
+            .on_success = Chance(10)};
+  }
+
+  WorkerOptions MakeWorker() {
+    WorkerOptions options{.slots = static_cast<uint32_t>(1 + Below(4)),
+                          .instance = std::to_string(++instances_)};
+    if (Chance(50)) options.labels = {{"role", "db"}};
+    if (Chance(50)) options.resources = {{"gpus", 1000}};
+    if (Chance(20)) options.max_leases = 2;
+    return options;
+  }
+
+  // A process dials: a new one, or one that has lost its stream.
+  void Dial() {
+    const std::string name = "w" + std::to_string(Below(4));
+    const auto it = env_.workers().find(name);
+    if (it == env_.workers().end() || Chance(10)) {
+      env_.Hello(name, MakeWorker());
+    } else if (!it->second.session || Chance(10)) {
+      env_.Reattach(name);
+    }
+  }
+
+  std::string AnyWorker() {
+    if (env_.workers().empty()) return "";
+    auto it = env_.workers().begin();
+    std::advance(it, Below(env_.workers().size()));
+    return it->first;
+  }
+
+  void BreakStream() {
+    const std::string name = AnyWorker();
+    if (name.empty()) return;
+    if (Chance(40)) {
+      env_.Kill(name);
+    } else {
+      env_.Disconnect(name);
+    }
+  }
+
+  void Disturb() {
+    const std::string name = AnyWorker();
+    if (name.empty()) return;
+    FakeWorker& worker = env_.worker(name);
+    switch (Below(4)) {
+      case 0:
+        worker.receives_offers = false;
+        break;
+      case 1:
+        worker.answers_pings = false;
+        break;
+      case 2:
+        static_cast<void>(env_.DrainWorker(name, Chance(50)));
+        break;
+      default:
+        if (worker.session) env_.Leave(name);
+    }
+  }
+
+  // What a worker may truthfully say of `lease` next.
+  TaskState NextState(const FakeWorker& worker, const LeaseRef& lease) {
+    for (const LeaseRef& told : worker.to_stop) {
+      if (told == lease && Chance(80)) return TaskState::kCancelled;
+    }
+    return OneOf<TaskState>(
+        {TaskState::kRunning, TaskState::kRunning, TaskState::kUp,
+         TaskState::kUp, TaskState::kSucceeded, TaskState::kSucceeded,
+         TaskState::kSucceeded, TaskState::kSucceeded, TaskState::kFailed,
+         TaskState::kTimedOut,
+         Chance(5) ? TaskState::kCancelled : TaskState::kRunning});
+  }
+
+  void Work() {
+    const std::string name = AnyWorker();
+    if (name.empty()) return;
+    const FakeWorker& worker = env_.worker(name);
+    ReportColumns reports;
+    for (const LeaseRef& lease : worker.held) {
+      if (Chance(50)) continue;
+      const TaskState state = NextState(worker, lease);
+      reports.leases.Add(lease);
+      reports.state.push_back(state);
+      reports.exit_code.push_back(
+          state == TaskState::kFailed ? static_cast<int32_t>(1 + Below(2)) : 0);
+      if (IsOutcome(state) || Chance(70)) continue;
+      reports.leases.Add(lease);  // its end, in the same batch
+      reports.state.push_back(TaskState::kSucceeded);
+      reports.exit_code.push_back(0);
+    }
+    if (reports.leases.empty()) return;
+    said_.push_back(reports);
+    env_.Report(name, reports);
+  }
+
+  // Something old, perhaps by somebody else, perhaps not even true.
+  void RepeatAReport() {
+    const std::string name = AnyWorker();
+    if (name.empty() || said_.empty()) return;
+    ReportColumns reports = OneOf(said_);
+    if (Chance(30)) ++reports.leases.fence[0];
+    if (Chance(30)) ++reports.leases.attempt[0];
+    if (Chance(10)) reports.leases.task[0] = 1'000;
+    env_.Report(name, reports);
+  }
+
+  void ManyAtOnce() {
+    env_.BeginTogether();
+    const uint64_t moves = 2 + Below(4);
+    for (uint64_t i = 0; i < moves; ++i) {
+      if (Chance(80)) {
+        Work();
+      } else if (Chance(50)) {
+        if (!runs_.empty()) static_cast<void>(env_.Cancel(OneOf(runs_)));
+      } else if (const std::string name = AnyWorker(); !name.empty()) {
+        env_.Disconnect(name);
+      }
+    }
+    env_.EndTogether();
+  }
+
+  void StopFaults() {
+    std::vector<std::string> names;
+    for (auto& [name, worker] : env_.workers()) names.push_back(name);
+    for (const std::string& name : names) {
+      FakeWorker& worker = env_.worker(name);
+      worker.receives_offers = worker.answers_pings = true;
+      env_.Reattach(name);
+      static_cast<void>(env_.DrainWorker(name, /*undo=*/true));
+    }
+    EXPECT_TRUE(env_.Hello("rescue", {.slots = 2,
+                                      .labels = {{"role", "db"}},
+                                      .resources = {{"gpus", 1000}}}));
+  }
+
+  std::mt19937_64 random_;
+  EngineEnv env_;
+  std::vector<std::string> runs_;
+  std::vector<ReportColumns> said_;
+  int instances_ = 0;
+};
+
+TEST(EngineRandomTest, EveryPromiseIsKeptAndEveryRunEnds) {
+  uint64_t first = 1;
+  uint64_t last = NumberFrom("W2T_SEEDS", kSeeds);
+  if (const uint64_t seed = NumberFrom("W2T_SEED", 0); seed != 0) {
+    first = last = seed;
+  }
+  for (uint64_t seed = first; seed <= last; ++seed) {
+    SCOPED_TRACE("W2T_SEED=" + std::to_string(seed));
+    RandomWorld(seed).Play();
+    if (HasFailure()) return;
+  }
+}
+
+}  // namespace
+}  // namespace w2t::testing
