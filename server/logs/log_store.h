@@ -134,8 +134,8 @@ class LogStore {
   // that is larger; nothing when there is nothing new. An attempt without any
   // output is no error. `ended` tells that the caller knows the attempt to have
   // ended; a subscriber is also told by the store. DATA_LOSS when the file is
-  // damaged, UNAVAILABLE when it cannot be read. Reads the disk: not for the
-  // daemon's loop.
+  // no log, UNAVAILABLE when it cannot be read; where a crash has cut it off,
+  // it ends. Reads the disk: not for the daemon's loop.
   absl::StatusOr<LogRead> Read(const LogName& name, LogCursor* cursor,
                                uint64_t max_bytes, bool ended) const;
   // Calls `changed` in the writer's thread whenever there is more to read, and

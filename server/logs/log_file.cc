@@ -1,1 +1,0 @@
-#include "server/logs/log_store.h"

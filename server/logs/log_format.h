@@ -1,0 +1,50 @@
+// The bytes of the file of one attempt:
+//
+//   file   := "w2tl" version:u32 dropped:u64 frame*
+//   frame  := length:u32 stream:u8 zero:u8 zero:u16 time_us:i64 dropped:u64
+//   data
+//
+// All numbers little-endian. A frame's `dropped` counts bytes that were left
+// out just before it; the file's counts those behind its last frame. Where a
+// frame is incomplete or makes no sense, a crash has cut the file off.
+#ifndef W2T_SERVER_LOGS_LOG_FORMAT_H_
+#define W2T_SERVER_LOGS_LOG_FORMAT_H_
+
+#include <cstddef>
+#include <cstdint>
+#include <optional>
+#include <string>
+#include <string_view>
+
+#include "w2t/v1/run_service.pb.h"
+
+namespace w2t {
+
+inline constexpr size_t kLogHeaderBytes = 16;
+inline constexpr size_t kLogDroppedAt = 8;
+inline constexpr size_t kLogFrameBytes = 24;  // without its data
+inline constexpr uint32_t kMaxLogDataBytes = 16 * 1024 * 1024;
+
+struct LogFrame {
+  uint32_t length = 0;
+  v1::LogStream stream = v1::LOG_STREAM_UNSPECIFIED;
+  int64_t time_us = 0;
+  uint64_t dropped = 0;
+};
+
+std::string EncodeLogHeader(uint64_t dropped);
+// What was left out at the end; nothing when the bytes are no header.
+std::optional<uint64_t> DecodeLogHeader(std::string_view bytes);
+
+void AppendLogFrame(const v1::LogChunk& chunk, uint64_t dropped,
+                    std::string* out);
+// Nothing when the bytes are no frame.
+std::optional<LogFrame> DecodeLogFrame(std::string_view bytes);
+
+// The name of a run's folder: the run's id, with whatever is no letter, digit,
+// '_', '-' or inner '.' written as %XX, and cut to what file systems take.
+std::string LogFolderName(std::string_view run_id);
+
+}  // namespace w2t
+
+#endif  // W2T_SERVER_LOGS_LOG_FORMAT_H_
