@@ -17,7 +17,7 @@
 #include "server/rpc/dispatcher.h"
 #include "server/rpc/server.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 // How long calls have at the end to be answered.
@@ -181,4 +181,4 @@ void Daemon::BeginDrain() {
   parts_->inbox.Post(DrainServerEvent());
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

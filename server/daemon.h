@@ -17,7 +17,7 @@
 #include "absl/status/statusor.h"
 #include "server/config/config.h"
 
-namespace w2t {
+namespace w2t::server {
 
 class Daemon {
  public:
@@ -49,6 +49,6 @@ class Daemon {
   std::unique_ptr<Parts> parts_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_DAEMON_H_

@@ -4,7 +4,7 @@
 
 #include "fmt/format.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 // Counts of things that have 32-bit indices, and sizes in bytes.
@@ -93,4 +93,4 @@ absl::Status SetLimit(std::string_view name, std::string_view value,
   return UnknownLimit(name);
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

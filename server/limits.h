@@ -9,7 +9,7 @@
 #include "absl/types/span.h"
 #include "w2t/limits.h"
 
-namespace w2t {
+namespace w2t::server {
 
 struct ServerLimits : Limits {
   uint64_t max_request_bytes = 64 << 20;  // one message from a peer
@@ -43,6 +43,6 @@ absl::Span<const LimitEntry> AllLimits();
 absl::Status SetLimit(std::string_view name, std::string_view value,
                       ServerLimits* limits);
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_LIMITS_H_

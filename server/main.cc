@@ -37,7 +37,7 @@ int MillisecondsUntil(absl::Time deadline) {
 }
 
 int Complain(const absl::Status& status) {
-  w2t::StopLogging();
+  w2t::server::StopLogging();
   fmt::print(stderr, "w2td: {}\n", std::string(status.message()));
   return kCannotRun;
 }
@@ -104,7 +104,7 @@ class Wakeups {
   absl::Status failure_;
 };
 
-int Serve(const w2t::Config& config) {
+int Serve(const w2t::server::Config& config) {
   Wakeups wakeups;
   if (config.stop_with_parent) {
     const pid_t parent = getppid();
@@ -112,19 +112,21 @@ int Serve(const w2t::Config& config) {
     // The parent may have ended before that.
     if (getppid() != parent) return 0;
   }
-  w2t::StartLogging(config.log_level);
-  absl::StatusOr<std::unique_ptr<w2t::Daemon>> daemon = w2t::Daemon::Start(
-      config, {.on_failure = [&](const absl::Status& s) { wakeups.Fail(s); },
-               .on_idle = [&] { wakeups.Tell(); }});
+  w2t::server::StartLogging(config.log_level);
+  absl::StatusOr<std::unique_ptr<w2t::server::Daemon>> daemon =
+      w2t::server::Daemon::Start(
+          config,
+          {.on_failure = [&](const absl::Status& s) { wakeups.Fail(s); },
+           .on_idle = [&] { wakeups.Tell(); }});
   if (!daemon.ok()) return Complain(daemon.status());
   if (!config.address_file.empty()) {
-    const absl::Status written =
-        w2t::WriteAddressFile(config.address_file, (*daemon)->addresses());
+    const absl::Status written = w2t::server::WriteAddressFile(
+        config.address_file, (*daemon)->addresses());
     if (!written.ok()) return Complain(written);
   }
   wakeups.Await(absl::InfiniteDuration());
   if (wakeups.failure().ok()) {
-    w2t::Log(w2t::log_event::kServerStopping, {});
+    w2t::server::Log(w2t::server::log_event::kServerStopping, {});
     (*daemon)->BeginDrain();
     // Until no worker holds anything, or somebody is impatient.
     wakeups.Await(config.shutdown_grace);
@@ -132,15 +134,16 @@ int Serve(const w2t::Config& config) {
   daemon->reset();
   const absl::Status failure = wakeups.failure();
   if (!failure.ok()) return Complain(failure);
-  w2t::Log(w2t::log_event::kServerStopped, {});
-  w2t::StopLogging();
+  w2t::server::Log(w2t::server::log_event::kServerStopped, {});
+  w2t::server::StopLogging();
   return 0;
 }
 
 }  // namespace
 
 int main(int argc, char** argv) {
-  const w2t::CommandLine line = w2t::ParseCommandLine(argc, argv);
+  const w2t::server::CommandLine line =
+      w2t::server::ParseCommandLine(argc, argv);
   if (line.exit_code.has_value()) {
     fmt::print(*line.exit_code == 0 ? stdout : stderr, "{}", line.text);
     return *line.exit_code;

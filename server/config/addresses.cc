@@ -14,7 +14,7 @@
 
 #include "fmt/format.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 constexpr std::string_view kUnixPrefix = "unix:";
@@ -166,4 +166,4 @@ absl::Status WriteAddressFile(const std::string& path,
   return absl::OkStatus();
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

@@ -8,7 +8,7 @@
 
 #include "absl/status/status.h"
 
-namespace w2t {
+namespace w2t::server {
 
 // INVALID_ARGUMENT unless `address` has one of the two forms. Port 0 means any.
 absl::Status CheckAddress(std::string_view address);
@@ -28,6 +28,6 @@ absl::Status ClearStaleSocket(std::string_view address);
 absl::Status WriteAddressFile(const std::string& path,
                               const std::vector<std::string>& addresses);
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_CONFIG_ADDRESSES_H_

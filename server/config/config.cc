@@ -8,7 +8,7 @@
 #include "fmt/format.h"
 #include "server/config/addresses.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 constexpr absl::Duration kLongest = absl::Hours(24);
@@ -206,4 +206,4 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   return line;
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

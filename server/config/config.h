@@ -14,7 +14,7 @@
 #include "server/limits.h"
 #include "server/observe/log.h"
 
-namespace w2t {
+namespace w2t::server {
 
 struct Config {
   std::vector<std::string> listen = {"127.0.0.1:7420"};
@@ -56,6 +56,6 @@ absl::Status ApplyConfigFile(const std::string& path, Config* config);
 // $XDG_STATE_HOME/w2t, or ~/.local/state/w2t.
 std::string DefaultDataDirectory();
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_CONFIG_CONFIG_H_

@@ -7,7 +7,7 @@
 #include "server/config/config.h"
 #include "yaml-cpp/yaml.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 // One configuration file, with the places of its faults.
@@ -114,4 +114,4 @@ absl::Status ApplyConfigFile(const std::string& path, Config* config) {
   }
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

@@ -3,7 +3,7 @@
 #include "fmt/format.h"
 #include "proto/wire/status_codec.h"
 
-namespace w2t {
+namespace w2t::server {
 
 absl::Status StoppingStatus() {
   return absl::UnavailableError("the daemon is stopping");
@@ -102,4 +102,4 @@ void Inbox::Close() {
   Wake();
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

@@ -20,7 +20,7 @@
 #include "core/engine/engine.h"
 #include "server/loop/worker_names.h"
 
-namespace w2t {
+namespace w2t::server {
 
 // What the loop owns, for those that run on it.
 struct View {
@@ -93,6 +93,6 @@ class Inbox {
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_LOOP_INBOX_H_

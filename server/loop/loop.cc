@@ -8,8 +8,9 @@
 #include "absl/time/clock.h"
 #include "fmt/format.h"
 #include "proto/wire/journal_codec.h"
+#include "proto/wire/status_codec.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 // Those events that clients wait on have a token, which the loop chooses.
@@ -40,9 +41,16 @@ absl::Status AtBatch(const absl::Status& status, uint64_t batch) {
                                   std::string(status.message())));
 }
 
+// The engine's error with its faults as the typed detail.
+absl::Status Detailed(const absl::Status& status, const Diagnostics& faults) {
+  if (status.ok() || faults.empty()) return status;
+  return wire::ToStatus(faults, status.code());
+}
+
 }  // namespace
 
-Loop::Loop(Options options, Journal* journal, Inbox* inbox, Effects* effects)
+Loop::Loop(Options options, Journal* journal, Inbox* inbox,
+           LoopEffects* effects)
     : options_(std::move(options)),
       journal_(journal),
       inbox_(inbox),
@@ -139,11 +147,11 @@ void Loop::Perform(Action& action) {
   Answer answer;
   if (auto* submit = std::get_if<SubmitReply>(&action)) {
     token = submit->token;
-    answer = {std::move(submit->status), std::move(submit->run_id),
-              submit->existing};
+    answer = {Detailed(submit->status, submit->faults),
+              std::move(submit->run_id), submit->existing};
   } else if (auto* status = std::get_if<StatusReply>(&action)) {
     token = status->token;
-    answer.status = std::move(status->status);
+    answer.status = Detailed(status->status, status->faults);
   } else {
     effects_->Perform(view(), action);
     return;
@@ -181,4 +189,4 @@ void Loop::Stop() {
   if (thread_.joinable()) thread_.join();
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

@@ -21,12 +21,12 @@
 #include "server/loop/inbox.h"
 #include "w2t/limits.h"
 
-namespace w2t {
+namespace w2t::server {
 
 // What the loop does to the rest of the daemon. Called on the loop's thread.
-class Effects {
+class LoopEffects {
  public:
-  virtual ~Effects() = default;
+  virtual ~LoopEffects() = default;
   // These facts are durable.
   virtual void Committed(const View& view, const FactBatch& facts) = 0;
   // Any action but SubmitReply and StatusReply.
@@ -49,7 +49,7 @@ class Loop {
   };
 
   // All must outlive the loop.
-  Loop(Options options, Journal* journal, Inbox* inbox, Effects* effects);
+  Loop(Options options, Journal* journal, Inbox* inbox, LoopEffects* effects);
   // Stops it.
   ~Loop();
   Loop(const Loop&) = delete;
@@ -78,7 +78,7 @@ class Loop {
   Options options_;
   Journal* const journal_;
   Inbox* const inbox_;
-  Effects* const effects_;
+  LoopEffects* const effects_;
 
   Engine engine_;
   WorkerNames workers_;
@@ -89,6 +89,6 @@ class Loop {
   std::thread thread_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_LOOP_LOOP_H_

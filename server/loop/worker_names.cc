@@ -2,7 +2,7 @@
 
 #include <variant>
 
-namespace w2t {
+namespace w2t::server {
 
 void WorkerNames::Learn(const FactBatch& batch) {
   for (const Fact& fact : batch.facts) {
@@ -18,4 +18,4 @@ std::string_view WorkerNames::Find(WorkerNumber worker) const {
   return it == names_.end() ? std::string_view() : std::string_view(it->second);
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

@@ -12,7 +12,7 @@
 #include "core/base/ids.h"
 #include "core/engine/fact.h"
 
-namespace w2t {
+namespace w2t::server {
 
 class WorkerNames {
  public:
@@ -27,6 +27,6 @@ class WorkerNames {
   absl::btree_map<WorkerNumber, std::string> names_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_LOOP_WORKER_NAMES_H_

@@ -12,7 +12,7 @@
 #include "spdlog/sinks/stdout_sinks.h"
 #include "spdlog/spdlog.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 constexpr size_t kQueueLines = 8'192;
@@ -130,4 +130,4 @@ void Log(const LogEvent& event, std::initializer_list<LogField> fields) {
                      spdlog::string_view_t(line.data(), line.size()));
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

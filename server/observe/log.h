@@ -18,7 +18,7 @@
 
 #include "absl/status/status.h"
 
-namespace w2t {
+namespace w2t::server {
 
 enum class LogLevel : uint8_t { kDebug, kInfo, kWarn, kError, kOff };
 
@@ -51,6 +51,7 @@ inline constexpr LogEvent kWorkerLost{"worker.lost", LogLevel::kWarn};
 inline constexpr LogEvent kWorkerDrained{"worker.drained", LogLevel::kInfo};
 inline constexpr LogEvent kSessionOpened{"session.opened", LogLevel::kDebug};
 inline constexpr LogEvent kSessionClosed{"session.closed", LogLevel::kInfo};
+inline constexpr LogEvent kGrpcSaid{"grpc.said", LogLevel::kDebug};
 }  // namespace log_event
 
 // A named value. Strings are only looked at during the call.
@@ -79,6 +80,6 @@ void StopLogging();
 bool LogsAt(LogLevel level);
 void Log(const LogEvent& event, std::initializer_list<LogField> fields);
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_OBSERVE_LOG_H_

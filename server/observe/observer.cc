@@ -5,7 +5,7 @@
 
 #include "server/observe/log.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 std::string_view RunId(const View& view, RunNumber number) {
@@ -106,4 +106,4 @@ void Observer::RunChanged(const View& view, RunNumber number) {
        {"dur_ms", (run->end_us() - run->create_us()) / 1'000}});
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

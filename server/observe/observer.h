@@ -8,7 +8,7 @@
 #include "core/engine/fact.h"
 #include "server/loop/inbox.h"
 
-namespace w2t {
+namespace w2t::server {
 
 class Observer {
  public:
@@ -21,6 +21,6 @@ class Observer {
   absl::flat_hash_set<RunNumber> open_runs_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_OBSERVE_OBSERVER_H_

@@ -5,7 +5,7 @@
 #include "fmt/format.h"
 #include "proto/wire/status_codec.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 constexpr size_t kSnapshotTaskBytes = sizeof(TaskState) + sizeof(uint32_t);
@@ -124,4 +124,4 @@ bool WatchFeed::over() const {
   return end_.has_value() || abandoned_;
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

@@ -20,7 +20,7 @@
 #include "proto/wire/view_codec.h"
 #include "w2t/v1/run_service.pb.h"
 
-namespace w2t {
+namespace w2t::server {
 
 // A serialized v1.WatchRunResponse.
 using SharedBytes = std::shared_ptr<const std::string>;
@@ -79,6 +79,6 @@ class WatchFeed {
   bool abandoned_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_OBSERVE_WATCH_FEED_H_

@@ -8,7 +8,7 @@
 #include "proto/wire/status_codec.h"
 #include "proto/wire/view_codec.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 // Events in one message.
@@ -203,4 +203,4 @@ void WatchHub::EndAll(const absl::Status& status) {
   changed_.clear();
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

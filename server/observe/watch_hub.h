@@ -19,7 +19,7 @@
 #include "server/loop/inbox.h"
 #include "server/observe/watch_feed.h"
 
-namespace w2t {
+namespace w2t::server {
 
 // Told when a run has ended, on the loop's thread.
 class RunEndListener {
@@ -67,6 +67,6 @@ class WatchHub {
   std::vector<RunNumber> changed_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_OBSERVE_WATCH_HUB_H_

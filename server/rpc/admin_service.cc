@@ -10,7 +10,7 @@
 #include "server/rpc/checks.h"
 #include "server/rpc/unary.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 constexpr uint32_t kProtocolMin = 1;
@@ -127,4 +127,4 @@ grpc::ServerUnaryReactor* AdminService::GetServerInfo(
   });
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

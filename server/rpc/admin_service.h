@@ -6,7 +6,7 @@
 #include "server/rpc/context.h"
 #include "w2t/v1/admin_service.grpc.pb.h"
 
-namespace w2t {
+namespace w2t::server {
 
 class AdminService final : public v1::AdminService::CallbackService {
  public:
@@ -27,6 +27,6 @@ class AdminService final : public v1::AdminService::CallbackService {
   const CallContext* const context_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_ADMIN_SERVICE_H_

@@ -6,7 +6,7 @@
 #include "fmt/format.h"
 #include "proto/wire/status_codec.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 absl::Status Fault(DiagnosticCode code, std::string_view field,
@@ -87,4 +87,4 @@ absl::StatusOr<uint64_t> PageStart(std::string_view token, uint64_t first,
   return start;
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

@@ -9,7 +9,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 
-namespace w2t {
+namespace w2t::server {
 
 absl::Status MissingField(std::string_view field, std::string message);
 absl::Status InvalidField(
@@ -34,6 +34,6 @@ absl::StatusOr<uint32_t> PageSize(uint32_t wanted, uint32_t standard,
 absl::StatusOr<uint64_t> PageStart(std::string_view token, uint64_t first,
                                    uint64_t most);
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_CHECKS_H_

@@ -6,7 +6,7 @@
 #include "fmt/format.h"
 #include "server/rpc/checks.h"
 
-namespace w2t {
+namespace w2t::server {
 
 absl::Status OpenCalls::Add(std::shared_ptr<OpenCall> call) {
   absl::MutexLock lock(&mutex_);
@@ -53,4 +53,4 @@ void SweepLater(const CallContext* context, std::string run_id) {
       });
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

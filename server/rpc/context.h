@@ -15,7 +15,7 @@
 #include "server/loop/inbox.h"
 #include "server/observe/watch_hub.h"
 
-namespace w2t {
+namespace w2t::server {
 
 // A call that can be ended from outside.
 class OpenCall {
@@ -59,6 +59,6 @@ absl::StatusOr<const Run*> FindRun(const View& view, std::string_view run_id);
 // Lets the hub let go of watchers of a run that are gone.
 void SweepLater(const CallContext* context, std::string run_id);
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_CONTEXT_H_

@@ -3,7 +3,7 @@
 #include <utility>
 #include <variant>
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 void SetDuration(absl::Duration duration, google::protobuf::Duration* out) {
@@ -116,4 +116,4 @@ void Dispatcher::Do(const View&, RunForgotten& action) {
   }
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

@@ -13,9 +13,9 @@
 #include "server/observe/watch_hub.h"
 #include "server/rpc/session_set.h"
 
-namespace w2t {
+namespace w2t::server {
 
-class Dispatcher : public Effects {
+class Dispatcher : public LoopEffects {
  public:
   // All must outlive it.
   Dispatcher(const ServerLimits* limits, SessionSet* sessions, WatchHub* hub,
@@ -56,6 +56,6 @@ class Dispatcher : public Effects {
   std::vector<std::shared_ptr<Session>> touched_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_DISPATCHER_H_

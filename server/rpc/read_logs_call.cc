@@ -10,7 +10,7 @@
 #include "proto/wire/status_codec.h"
 #include "server/rpc/checks.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 // Output in one message.
@@ -192,4 +192,4 @@ void ReadLogsCall::OnDone() {
   SweepLater(context, std::move(run_id));
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

@@ -13,7 +13,7 @@
 #include "server/rpc/context.h"
 #include "w2t/v1/run_service.pb.h"
 
-namespace w2t {
+namespace w2t::server {
 
 class ReadLogsCall final
     : public grpc::ServerWriteReactor<v1::ReadLogsResponse>,
@@ -62,6 +62,6 @@ class ReadLogsCall final
   std::shared_ptr<ReadLogsCall> self_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_READ_LOGS_CALL_H_

@@ -13,7 +13,7 @@
 #include "server/rpc/unary.h"
 #include "server/rpc/watch_call.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 constexpr uint32_t kRunsPage = 100;
@@ -253,4 +253,4 @@ grpc::ServerWriteReactor<v1::ReadLogsResponse>* RunService::ReadLogs(
   return ReadLogsCall::Start(context_, *request);
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

@@ -7,7 +7,7 @@
 #include "server/rpc/context.h"
 #include "w2t/v1/run_service.grpc.pb.h"
 
-namespace w2t {
+namespace w2t::server {
 
 // WatchRun sends bytes that were encoded once for all watchers.
 template <typename Base>
@@ -57,6 +57,6 @@ class RunService final : public RunServiceBase {
   const CallContext* const context_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_RUN_SERVICE_H_

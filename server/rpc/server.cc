@@ -4,20 +4,28 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "grpc/support/log.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
 #include "grpcpp/health_check_service_interface.h"
 #include "server/config/addresses.h"
+#include "server/observe/log.h"
 #include "server/rpc/admin_service.h"
 #include "server/rpc/run_service.h"
 #include "server/rpc/worker_service.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
+
+// gRPC's own words are of use only to who looks into it.
+void LogGrpc(gpr_log_func_args* args) {
+  Log(log_event::kGrpcSaid, {{"message", args->message}});
+}
 
 // gRPC wants these before the first server of a process.
 void UsePlugins() {
   static const bool once = [] {
+    gpr_set_log_function(LogGrpc);
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     return true;
@@ -113,4 +121,4 @@ void RpcServer::SetServing(bool serving) { impl_->SetServing(serving); }
 
 void RpcServer::Shutdown(absl::Duration timeout) { impl_->Shutdown(timeout); }
 
-}  // namespace w2t
+}  // namespace w2t::server

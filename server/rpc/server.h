@@ -12,7 +12,7 @@
 #include "server/rpc/context.h"
 #include "server/rpc/session_set.h"
 
-namespace w2t {
+namespace w2t::server {
 
 class RpcServer {
  public:
@@ -38,6 +38,6 @@ class RpcServer {
   std::unique_ptr<Impl> impl_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_SERVER_H_

@@ -8,7 +8,7 @@
 #include "server/observe/log.h"
 #include "server/rpc/checks.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 constexpr uint32_t kProtocol = 1;
@@ -277,4 +277,4 @@ void Session::OnDone() {
   const std::shared_ptr<Session> self = std::move(self_);
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

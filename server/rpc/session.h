@@ -28,7 +28,7 @@
 #include "server/rpc/session_outbox.h"
 #include "w2t/v1/worker_service.pb.h"
 
-namespace w2t {
+namespace w2t::server {
 
 class Session final
     : public grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse> {
@@ -99,6 +99,6 @@ class Session final
   std::shared_ptr<Session> self_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_SESSION_H_

@@ -6,7 +6,7 @@
 #include "proto/wire/graph_codec.h"
 #include "proto/wire/session_codec.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 // The numbers of one lease in columns, with their names' overhead.
@@ -155,4 +155,4 @@ const v1::SessionResponse* SessionOutbox::Next(bool* more) {
   return next;
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

@@ -19,7 +19,7 @@
 #include "core/run/lease.h"
 #include "w2t/v1/worker_service.pb.h"
 
-namespace w2t {
+namespace w2t::server {
 
 class SessionOutbox {
  public:
@@ -82,6 +82,6 @@ class SessionOutbox {
   v1::SessionResponse message_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_SESSION_OUTBOX_H_

@@ -4,7 +4,7 @@
 
 #include "server/rpc/checks.h"
 
-namespace w2t {
+namespace w2t::server {
 
 absl::StatusOr<std::shared_ptr<Session>> SessionSet::Open(std::string peer) {
   absl::MutexLock lock(&mutex_);
@@ -50,4 +50,4 @@ void SessionSet::CloseAll(const absl::Status& status) {
   for (const std::shared_ptr<Session>& session : All()) session->Close(status);
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

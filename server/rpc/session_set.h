@@ -15,7 +15,7 @@
 #include "server/limits.h"
 #include "server/rpc/session.h"
 
-namespace w2t {
+namespace w2t::server {
 
 class SessionSet {
  public:
@@ -44,6 +44,6 @@ class SessionSet {
   absl::Status closed_ ABSL_GUARDED_BY(mutex_);
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_SESSION_SET_H_

@@ -9,7 +9,7 @@
 #include "proto/wire/status_codec.h"
 #include "server/loop/inbox.h"
 
-namespace w2t {
+namespace w2t::server {
 
 inline grpc::ServerUnaryReactor* Answered(grpc::ServerUnaryReactor* reactor,
                                           const absl::Status& status) {
@@ -43,6 +43,6 @@ grpc::ServerUnaryReactor* Call(Inbox* inbox, grpc::ServerUnaryReactor* reactor,
   return called.ok() ? reactor : Answered(reactor, called);
 }
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_UNARY_H_

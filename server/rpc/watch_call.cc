@@ -8,7 +8,7 @@
 #include "proto/wire/status_codec.h"
 #include "server/rpc/checks.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 // A slice that keeps a share of `bytes` as long as it lives.
@@ -124,4 +124,4 @@ void WatchCall::OnDone() {
   SweepLater(context, std::move(run_id));
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

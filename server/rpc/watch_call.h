@@ -12,7 +12,7 @@
 #include "server/rpc/context.h"
 #include "w2t/v1/run_service.pb.h"
 
-namespace w2t {
+namespace w2t::server {
 
 class WatchCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
                         public OpenCall,
@@ -48,6 +48,6 @@ class WatchCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
   std::shared_ptr<WatchCall> self_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_WATCH_CALL_H_

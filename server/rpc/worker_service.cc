@@ -4,7 +4,7 @@
 
 #include "proto/wire/status_codec.h"
 
-namespace w2t {
+namespace w2t::server {
 namespace {
 
 // A stream that is refused.
@@ -19,10 +19,10 @@ class Refused final
 
 grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>*
 WorkerService::Session(grpc::CallbackServerContext* call) {
-  absl::StatusOr<std::shared_ptr<w2t::Session>> session =
+  absl::StatusOr<std::shared_ptr<server::Session>> session =
       sessions_->Open(call->peer());
   if (!session.ok()) return new Refused(session.status());
   return session->get();
 }
 
-}  // namespace w2t
+}  // namespace w2t::server

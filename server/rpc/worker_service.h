@@ -6,7 +6,7 @@
 #include "server/rpc/session_set.h"
 #include "w2t/v1/worker_service.grpc.pb.h"
 
-namespace w2t {
+namespace w2t::server {
 
 class WorkerService final : public v1::WorkerService::CallbackService {
  public:
@@ -19,6 +19,6 @@ class WorkerService final : public v1::WorkerService::CallbackService {
   SessionSet* const sessions_;
 };
 
-}  // namespace w2t
+}  // namespace w2t::server
 
 #endif  // W2T_SERVER_RPC_WORKER_SERVICE_H_
