@@ -230,7 +230,7 @@ TEST_F(CliTest, WatchGoesOnWhenTheDaemonIsStartedAnew) {
   ASSERT_TRUE(watch->WaitForLine("gate"));
   ASSERT_TRUE(client_->WaitForTask("gated-1", "gate", v1::TASK_STATE_RUNNING));
   daemon_->Kill();
-  daemon_->Start();
+  RestartDaemon();
   dir_.Write("go", "");
   EXPECT_EQ(watch->WaitForExit().code, 0) << watch->out() << watch->err();
 }

@@ -84,7 +84,7 @@ TEST_F(CrashTest, DaemonKilledThriceLosesNothingAndRepeatsNothing) {
       EXPECT_TRUE(DoneIn(watch).contains(name)) << name << " was forgotten";
     }
     done = DoneIn(watch);
-    daemon_->Start();
+    RestartDaemon();
   }
   // What had been seen last is still there to go on from.
   Watch resumed(daemon_->address(), run_id, last_seq, names);
@@ -118,7 +118,7 @@ TEST_F(CrashTest, RunningTaskIsFoundAgainAfterTheDaemonWasKilled) {
   ASSERT_TRUE(WaitForStart());
   ASSERT_TRUE(client_->WaitForTask(run_id, "gate", v1::TASK_STATE_RUNNING));
   daemon_->Kill();
-  daemon_->Start();
+  RestartDaemon();
   ASSERT_TRUE(client_->WaitForWorkers(1));
   EXPECT_EQ(FindTask(client_->ListTasks(run_id), "gate")->state(),
             v1::TASK_STATE_RUNNING);
@@ -136,7 +136,7 @@ TEST_F(CrashTest, OutcomeOfATaskThatEndedWithoutADaemonIsNotLost) {
   dir_.Write("go", "");
   ASSERT_TRUE(
       Eventually([this] { return std::filesystem::exists(dir_ / "ended"); }));
-  daemon_->Start();
+  RestartDaemon();
   EXPECT_EQ(client_->WaitForEnd(run_id).state(), v1::RUN_STATE_SUCCEEDED);
   EXPECT_THAT(ReadLines(ran()), ::testing::ElementsAre("gate 1", "after 1"));
 }
@@ -194,7 +194,7 @@ TEST_F(CrashTest, TerminatedDaemonGoesOnAfterItsRestart) {
   ASSERT_TRUE(client_->WaitForTask(run_id, "gate", v1::TASK_STATE_RUNNING));
   const ExitStatus status = daemon_->Stop();
   EXPECT_EQ(status.code, 0) << status.ToString() << daemon_->process().err();
-  daemon_->Start();
+  RestartDaemon();
   ASSERT_TRUE(client_->WaitForWorkers(1));
   dir_.Write("go", "");
   EXPECT_EQ(client_->WaitForEnd(run_id).state(), v1::RUN_STATE_SUCCEEDED);

@@ -202,7 +202,7 @@ TEST_F(MainPathTest, RepeatedSubmitWithTheSameRequestIdIsTheSameRun) {
   client_->WaitForEnd(first.run_id());
   // Also by a daemon that was started anew.
   daemon_->Kill();
-  daemon_->Start();
+  RestartDaemon();
   grpc::ClientContext context;
   SetDeadline(context);
   ASSERT_TRUE(client_->runs().SubmitRun(&context, request, &second).ok());

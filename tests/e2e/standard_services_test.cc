@@ -4,9 +4,9 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "health.grpc.pb.h"
+#include "reflection.grpc.pb.h"
 #include "tests/support/fixture.h"
-#include "tests/support/health.grpc.pb.h"
-#include "tests/support/reflection.grpc.pb.h"
 
 namespace w2t::test {
 namespace {

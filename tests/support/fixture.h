@@ -29,6 +29,12 @@ class FleetTest : public ProgramTest {
     daemon_ = std::make_unique<Daemon>(dir_, std::move(flags), tcp);
     client_ = std::make_unique<RpcClient>(daemon_->address());
   }
+  // After daemon_->Kill or Stop: on the same data and address, with a client
+  // that does not wait for its old connection to break.
+  void RestartDaemon() {
+    daemon_->Start();
+    client_ = std::make_unique<RpcClient>(daemon_->address());
+  }
   Process& AddWorker(WorkerOptions options) {
     workers_.push_back(StartWorker(daemon_->address(), std::move(options)));
     return *workers_.back();
