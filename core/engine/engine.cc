@@ -51,6 +51,7 @@ bool Engine::draining() const { return impl_->draining(); }
 bool Engine::idle() const { return fleet().leases() == 0; }
 
 std::string Engine::WhyReady(const Run& run, TaskIndex task) const {
+  if (draining()) return "the daemon is stopping";
   const Blueprint& blueprint = run.blueprint();
   return Shapes::WhyNot(blueprint.demands()[blueprint.demand(task)], fleet());
 }

@@ -181,6 +181,7 @@ void Steps::CollectEffects() {
   std::sort(effects.changed.begin(), effects.changed.end());
   const auto end = std::unique(effects.changed.begin(), effects.changed.end());
   for (auto it = effects.changed.begin(); it != end; ++it) {
+    if (state_.FindRun(*it) == nullptr) continue;  // forgotten meanwhile
     result_.actions.push_back(RunChanged{*it});
   }
   for (RunForgotten& run : effects.forgotten) {
