@@ -356,6 +356,7 @@ void EngineEnv::Perform(const Action& action) {
       worker->told_to_drain = true;
     }
   } else if (const auto* a = std::get_if<CloseSession>(&action)) {
+    closed_[a->session] = a->status;
     FakeWorker* worker = BySession(a->session);
     if (worker == nullptr) return;
     worker->session = SessionId();
@@ -505,6 +506,11 @@ LeaseRef EngineEnv::LeaseOf(std::string_view task) const {
 std::string EngineEnv::WorkerOf(std::string_view task) const {
   const Worker* worker = engine_->fleet().Find(Record(task).worker);
   return worker == nullptr ? "" : worker->spec.name;
+}
+
+absl::Status EngineEnv::closed(SessionId session) const {
+  const auto it = closed_.find(session);
+  return it == closed_.end() ? absl::OkStatus() : it->second;
 }
 
 std::string EngineEnv::Why(std::string_view task) const {

@@ -154,6 +154,8 @@ class EngineEnv {
   absl::Time now() const { return now_; }
   const std::vector<FactBatch>& journal() const { return journal_; }
   const std::vector<RunForgotten>& forgotten() const { return forgotten_; }
+  // Why the daemon ended a stream; OK when it did not.
+  absl::Status closed(SessionId session) const;
   // Why the daemon refused the last Hello that it refused.
   const absl::Status& refused() const { return refused_; }
 
@@ -183,6 +185,7 @@ class EngineEnv {
   std::map<std::string, FakeWorker> workers_;
   std::optional<FakeWorker> dialling_;  // a new process, not welcomed yet
   absl::Status refused_;
+  std::map<SessionId, absl::Status> closed_;
   uint64_t next_session_ = 1;
   uint64_t next_token_ = 1;
   std::string run_id_;

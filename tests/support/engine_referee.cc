@@ -521,7 +521,8 @@ void EngineReferee::CheckActions(const StepResult& result) {
     } else if (const auto* a = std::get_if<AttemptsEnded>(&action)) {
       ended.insert(a->leases.fence.begin(), a->leases.fence.end());
     } else if (const auto* a = std::get_if<RunChanged>(&action)) {
-      changed.insert(a->run.value);
+      if (!changed.insert(a->run.value).second) Fault("a change told twice");
+      if (!runs_.contains(a->run.value)) Fault("a change of an unknown run");
     }
   }
   std::set<uint64_t> granted;

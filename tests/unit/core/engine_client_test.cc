@@ -125,6 +125,23 @@ TEST(EngineClientTest, TheRequestOfAForgottenRunMayComeAgain) {
   EXPECT_FALSE(env.TrySubmit(One("three"), {.request_id = "r1"}).existing);
 }
 
+TEST(EngineClientTest, ARunMayEndAndBeForgottenInOneStep) {
+  EngineOptions options;
+  options.limits.max_runs = 1;
+  EngineEnv env(options);
+  env.Hello("w1");
+  const std::string first = env.Submit(One());
+  const Graph graph = One();
+  env.BeginTogether();
+  env.Succeed("a");
+  env.Step(
+      {SubmitEvent{.token = {1'000},
+                   .blueprint = Blueprint::Build(graph, Limits()).blueprint}});
+  env.EndTogether();
+  EXPECT_EQ(env.FindRun(first), nullptr);
+  EXPECT_NE(env.FindRun("one-2"), nullptr);
+}
+
 TEST(EngineClientTest, LiveRunsAreNeverEvicted) {
   EngineOptions options;
   options.limits.max_runs = 1;
@@ -164,6 +181,7 @@ TEST(EngineClientTest, ADrainingDaemonAcceptsNoRunAndLeasesNothing) {
   EXPECT_FALSE(env.engine().idle());
   env.Succeed("a");
   EXPECT_EQ(env.State("b"), TaskState::kReady);
+  EXPECT_EQ(env.Why("b"), "the daemon is stopping");
   EXPECT_TRUE(env.engine().idle());
 }
 
@@ -192,6 +210,14 @@ TEST(EngineClientTest, AStepWithoutNewsHasNoFacts) {
   EXPECT_TRUE(env.Step({}).facts.facts.empty());
   EXPECT_TRUE(
       env.Step({AliveEvent{env.worker("w1").session}}).facts.facts.empty());
+}
+
+TEST(EngineClientTest, AnEngineWithoutWorkersNeedsNoWakeup) {
+  EngineEnv env;
+  env.Submit(One());
+  env.Step({});
+  env.Advance(absl::Hours(1));
+  EXPECT_EQ(env.engine().NextWakeup(), absl::InfiniteFuture());
 }
 
 TEST(EngineClientTest, OneStepTakesManyEvents) {

@@ -225,6 +225,7 @@ TEST_F(EngineWorkerTest, ASecondStreamOfOneProcessReplacesTheFirst) {
   env_.Submit(One());
   const SessionId old = env_.worker("w1").session;
   EXPECT_TRUE(env_.Reattach("w1"));
+  EXPECT_TRUE(absl::IsAborted(env_.closed(old))) << env_.closed(old);
   EXPECT_NE(env_.worker("w1").session, old);
   // What still comes from the old stream is not listened to.
   const size_t batches = env_.journal().size();

@@ -202,6 +202,17 @@ TEST(PlacementTest, PartsOfASlotAddUp) {
   EXPECT_THAT(env.TakeOffered(), ElementsAre("a", "b", "c"));
 }
 
+TEST(PlacementTest, AThousandthTooMuchDoesNotFit) {
+  EngineEnv env;
+  env.Hello("w1", {.slots = 1});
+  env.Submit(GraphBuilder()
+                 .Task("a")
+                 .Demands({.resources = {{"cpus", 500}}})
+                 .Task("b")
+                 .Demands({.resources = {{"cpus", 501}}}));
+  EXPECT_THAT(env.TakeOffered(), ElementsAre("a"));
+}
+
 TEST(PlacementTest, AResourceThatNobodyHasIsNamed) {
   EngineEnv env;
   env.Hello("w1", {.slots = 8});
