@@ -86,7 +86,7 @@ uint64_t RegexCost(std::string_view expression) {
       ++at;
     }
   }
-  uint64_t cost = 0;
+  uint64_t cost = groups.size() - 1;
   for (const Group& group : groups) cost += group.cost + group.atom;
   return cost;
 }

@@ -110,7 +110,7 @@ void DecodeDetails(const v1::ReportBatch& batch, const FieldPath& path,
                    FieldChecker* check, ReportColumns* out) {
   out->details.reserve(batch.details_size());
   for (int i = 0; i < batch.details_size(); ++i) {
-    DecodeDetail(batch.details(i), path.Entry("details", i), out->state.size(),
+    DecodeDetail(batch.details(i), path.Entry("details", i), out->leases.size(),
                  check, out);
   }
   const auto before = [](const ReportDetail& a, const ReportDetail& b) {
