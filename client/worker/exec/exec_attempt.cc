@@ -8,6 +8,7 @@
 #include <utility>
 
 #include "client/worker/exec/command.h"
+#include "client/worker/exec/process_group.h"
 #include "client/worker/session/text.h"
 
 namespace w2t::worker {
@@ -207,8 +208,9 @@ void ExecAttempt::OnChildEnded() {
 void ExecAttempt::AwaitGroup() {
   Loop& loop = host_->loop();
   const bool waits = ending_ != Ending::kByItself && !killed_after_;
-  if (waits && SignalGroup(group_, 0)) {
-    group_timer_ = loop.After(kGroupPoll, [this] { AwaitGroup(); });
+  if (waits && GroupLives(group_)) {
+    group_timer_ = loop.After(group_poll_, [this] { AwaitGroup(); });
+    group_poll_ = std::min(2 * group_poll_, kLongestGroupPoll);
     return;
   }
   loop.Cancel(grace_timer_);

@@ -28,8 +28,9 @@ namespace w2t::worker {
 // left its group may hold them for ever.
 inline constexpr absl::Duration kDrainTimeout = absl::Milliseconds(100);
 inline constexpr absl::Duration kDefaultGrace = absl::Seconds(10);
-// How often it is looked whether a group that is being stopped is empty.
-inline constexpr absl::Duration kGroupPoll = absl::Milliseconds(10);
+// Gaps between looks whether a group that is being stopped still lives.
+inline constexpr absl::Duration kFirstGroupPoll = absl::Milliseconds(5);
+inline constexpr absl::Duration kLongestGroupPoll = absl::Milliseconds(80);
 
 class ExecAttempt {
  public:
@@ -92,6 +93,7 @@ class ExecAttempt {
   std::unique_ptr<Prober> prober_;
   TimerId timeout_timer_ = 0;
   TimerId group_timer_ = 0;
+  absl::Duration group_poll_ = kFirstGroupPoll;
   TimerId drain_timer_ = 0;
 
   Ending ending_ = Ending::kByItself;

@@ -5,6 +5,8 @@
 
 #include <utility>
 
+#include "client/worker/exec/process_group.h"
+
 namespace w2t::worker {
 
 Reaper::~Reaper() {

@@ -10,7 +10,10 @@
 
 #include <cerrno>
 #include <cstring>
+#include <string_view>
 #include <utility>
+
+#include "client/worker/exec/process_group.h"
 
 namespace w2t::worker {
 
@@ -248,13 +251,6 @@ Exit Reap(const Child& child) {
   ended.cpu_us = micros(usage.ru_utime) + micros(usage.ru_stime);
   ended.max_rss_bytes = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
   return ended;
-}
-
-bool SignalGroup(pid_t group, int signal) { return kill(-group, signal) == 0; }
-
-std::string SignalName(int signal) {
-  const char* const name = sigabbrev_np(signal);
-  return name != nullptr ? name : fmt::format("signal {}", signal);
 }
 
 absl::StatusOr<Pipe> MakePipe() {

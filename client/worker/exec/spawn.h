@@ -10,7 +10,6 @@
 #include <cstdint>
 #include <optional>
 #include <string>
-#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
@@ -56,14 +55,6 @@ struct Exit {
 
 // Takes the child off the process table. Only once its pidfd is readable.
 Exit Reap(const Child& child);
-
-// Sends `signal` to the child's process group. The group's number stays its own
-// until the child is reaped, and while it has any other member. False when it
-// has none.
-bool SignalGroup(pid_t group, int signal);
-
-// "TERM" for 15; "signal 40" for a number without a name.
-std::string SignalName(int signal);
 
 // A pipe whose ends are closed on exec. The read end does not block.
 struct Pipe {

@@ -4,6 +4,7 @@
 
 #include <utility>
 
+#include "client/worker/exec/process_group.h"
 #include "client/worker/probe/check.h"
 
 namespace w2t::worker {

@@ -161,8 +161,10 @@ void Session::HandleClosed(const absl::Status& status) {
   }
   if (welcomed || !unreachable_logged_) {
     Log(LogLevel::kWarn, "session.{} server={} code={} error=\"{}\"",
-        welcomed ? "lost" : "unreachable", server_,
-        absl::StatusCodeToString(status.code()), words);
+        welcomed                      ? "lost"
+        : absl::IsUnavailable(status) ? "unreachable"
+                                      : "refused",
+        server_, absl::StatusCodeToString(status.code()), words);
     unreachable_logged_ = true;
   }
   const double jitter =

@@ -1,0 +1,426 @@
+// Messages of the daemon in, messages of the worker out: no stream, no thread.
+#include "client/worker/session/session_state.h"
+
+#include <fmt/format.h>
+#include <gmock/gmock.h>
+#include <gtest/gtest.h>
+
+#include <string>
+#include <vector>
+
+namespace w2t::worker {
+namespace {
+
+using ::testing::ElementsAre;
+using ::testing::IsEmpty;
+using ::testing::UnorderedElementsAre;
+
+class SessionStateTest : public ::testing::Test {
+ protected:
+  SessionStateTest() : state_(Identity()) { Attach(); }
+
+  static v1::Hello Identity() {
+    v1::Hello hello;
+    hello.set_name("w1");
+    return hello;
+  }
+
+  // A new stream, up to the Welcome. Returns what the Hello said is held.
+  std::vector<uint64_t> Attach(std::vector<v1::HeldVerdict> verdicts = {},
+                               Todo* todo = nullptr) {
+    state_.StreamOpened();
+    std::shared_ptr<const v1::SessionRequest> hello = Next();
+    EXPECT_TRUE(hello != nullptr && hello->has_hello());
+    EXPECT_EQ(hello->hello().name(), "w1");
+    EXPECT_EQ(Next(), nullptr) << "nothing may be sent before the welcome";
+    std::vector<uint64_t> held(hello->hello().held().fence().begin(),
+                               hello->hello().held().fence().end());
+    v1::SessionResponse welcome;
+    welcome.mutable_welcome()->mutable_ping_interval()->set_seconds(1);
+    verdicts.resize(held.size(), v1::HELD_VERDICT_KEEP);
+    for (v1::HeldVerdict verdict : verdicts) {
+      welcome.mutable_welcome()->add_verdicts(verdict);
+    }
+    Todo ignored;
+    EXPECT_TRUE(
+        state_.OnMessage(welcome, todo == nullptr ? ignored : *todo).ok());
+    return held;
+  }
+
+  static Lease LeaseOf(uint64_t fence) {
+    return {1, static_cast<uint32_t>(fence - 1), 1, fence};
+  }
+  static void Add(const Lease& lease, v1::LeaseColumns* columns) {
+    columns->add_run(lease.run);
+    columns->add_task(lease.task);
+    columns->add_attempt(lease.attempt);
+    columns->add_fence(lease.fence);
+  }
+
+  v1::SessionResponse OfferOf(const std::vector<uint64_t>& fences) {
+    v1::SessionResponse message;
+    v1::OfferBatch& offers = *message.mutable_offers();
+    for (uint64_t fence : fences) {
+      Add(LeaseOf(fence), offers.mutable_leases());
+      offers.add_action(5);
+      offers.add_name(fmt::format("task-{}", fence));
+    }
+    v1::OfferedAction& action = *offers.add_new_actions();
+    action.set_id(5);
+    action.mutable_action()->mutable_handler()->set_name("noop");
+    v1::OfferedRun& run = *offers.add_new_runs();
+    run.set_run(1);
+    run.set_run_id("shop-1");
+    return message;
+  }
+
+  Todo Receive(v1::SessionResponse message) {
+    Todo todo;
+    const absl::Status status = state_.OnMessage(message, todo);
+    EXPECT_TRUE(status.ok()) << status;
+    return todo;
+  }
+  Todo Give(const std::vector<uint64_t>& fences) {
+    return Receive(OfferOf(fences));
+  }
+  void Acknowledge(uint64_t through_seq, uint64_t logs_through_seq = 0) {
+    v1::SessionResponse message;
+    message.mutable_ack()->set_through_seq(through_seq);
+    message.mutable_ack()->set_logs_through_seq(logs_through_seq);
+    Receive(message);
+  }
+  void Succeed(uint64_t fence) {
+    state_.Ended(LeaseOf(fence), {.state = v1::TASK_STATE_SUCCEEDED});
+  }
+
+  std::shared_ptr<const v1::SessionRequest> Next() {
+    bool more = false;
+    return state_.NextMessage(&more);
+  }
+  // The messages that are due, one word each: "reports 1: 7 RUNNING, 8 FAILED",
+  // "logs 1: 7 hello", "pong 3", "leave".
+  std::vector<std::string> Sent() {
+    std::vector<std::string> sent;
+    while (auto message = Next()) sent.push_back(Words(*message));
+    return sent;
+  }
+  static std::string Words(const v1::SessionRequest& message) {
+    if (message.has_pong()) {
+      return fmt::format("pong {}", message.pong().nonce());
+    }
+    if (message.has_leave()) return "leave";
+    std::string words;
+    if (message.has_logs()) {
+      words = fmt::format("logs {}:", message.logs().seq());
+      for (const v1::TaskLogChunk& chunk : message.logs().chunks()) {
+        words += fmt::format(" {} {}", chunk.fence(), chunk.chunk().data());
+      }
+      return words;
+    }
+    const v1::ReportBatch& batch = message.reports();
+    words = fmt::format("reports {}:", batch.seq());
+    for (int i = 0; i < batch.state_size(); ++i) {
+      const std::string state =
+          v1::TaskState_Name(batch.state(i)).substr(sizeof("TASK_STATE"));
+      words += fmt::format("{} {} {}", i == 0 ? "" : ",",
+                           batch.leases().fence(i), state);
+    }
+    return words;
+  }
+
+  SessionState state_;
+};
+
+TEST_F(SessionStateTest, AnOfferIsStartedWithItsActionNameAndRun) {
+  const Todo todo = Give({7});
+  ASSERT_EQ(todo.start.size(), 1u);
+  EXPECT_EQ(todo.start[0].lease, LeaseOf(7));
+  EXPECT_EQ(todo.start[0].name, "task-7");
+  EXPECT_EQ(todo.start[0].action->handler().name(), "noop");
+  EXPECT_EQ(*todo.start[0].run_id, "shop-1");
+  EXPECT_EQ(state_.held(), 1u);
+}
+
+TEST_F(SessionStateTest, AnActionThatTheStreamHasCarriedIsReferredTo) {
+  Give({7});
+  v1::SessionResponse again = OfferOf({8});
+  again.mutable_offers()->clear_new_actions();
+  again.mutable_offers()->clear_new_runs();
+  const Todo todo = Receive(again);
+  ASSERT_EQ(todo.start.size(), 1u);
+  EXPECT_EQ(todo.start[0].action->handler().name(), "noop");
+}
+
+TEST_F(SessionStateTest, AnOfferOfAnActionNeverSentIsReportedAsFailed) {
+  v1::SessionResponse offer = OfferOf({7});
+  offer.mutable_offers()->clear_new_actions();
+  EXPECT_THAT(Receive(offer).start, IsEmpty());
+  EXPECT_THAT(Sent(), ElementsAre("reports 1: 7 FAILED"));
+}
+
+TEST_F(SessionStateTest, AnOfferWithUnevenColumnsEndsTheStream) {
+  v1::SessionResponse offer = OfferOf({7});
+  offer.mutable_offers()->add_action(5);
+  Todo todo;
+  EXPECT_TRUE(absl::IsInvalidArgument(state_.OnMessage(offer, todo)));
+  EXPECT_EQ(state_.held(), 0u);
+}
+
+TEST_F(SessionStateTest, ReportsGatherInOneBatch) {
+  Give({7, 8});
+  state_.Started(LeaseOf(7));
+  Succeed(8);
+  EXPECT_THAT(Sent(), ElementsAre("reports 1: 7 RUNNING, 8 SUCCEEDED"));
+}
+
+TEST_F(SessionStateTest, AnEndBeforeItsStartWasSentIsAllThatIsReported) {
+  Give({7, 8, 9});
+  state_.Started(LeaseOf(7));
+  state_.Started(LeaseOf(8));
+  state_.Ended(LeaseOf(7), {.state = v1::TASK_STATE_FAILED,
+                            .exit_code = 3,
+                            .message = "exit code 3"});
+  const auto message = Next();
+  ASSERT_EQ(Words(*message), "reports 1: 8 RUNNING, 7 FAILED");
+  ASSERT_EQ(message->reports().details_size(), 1);
+  EXPECT_EQ(message->reports().details(0).position(), 1u);
+  EXPECT_EQ(message->reports().details(0).message(), "exit code 3");
+  EXPECT_EQ(message->reports().exit_code(1), 3);
+}
+
+TEST_F(SessionStateTest, AStartThatWasSentStaysSent) {
+  Give({7});
+  state_.Started(LeaseOf(7));
+  EXPECT_THAT(Sent(), ElementsAre("reports 1: 7 RUNNING"));
+  Succeed(7);
+  EXPECT_THAT(Sent(), ElementsAre("reports 2: 7 SUCCEEDED"));
+}
+
+TEST_F(SessionStateTest, ThatItCameUpIsToldEvenIfItEndsAtOnce) {
+  Give({7});
+  state_.Started(LeaseOf(7));
+  state_.Up(LeaseOf(7));
+  Succeed(7);
+  EXPECT_THAT(Sent(), ElementsAre("reports 1: 7 RUNNING, 7 UP, 7 SUCCEEDED"));
+}
+
+TEST_F(SessionStateTest, AnOutcomeIsReportedOnce) {
+  Give({7});
+  Succeed(7);
+  state_.Ended(LeaseOf(7), {.state = v1::TASK_STATE_FAILED});
+  state_.Up(LeaseOf(7));
+  EXPECT_THAT(Sent(), ElementsAre("reports 1: 7 SUCCEEDED"));
+}
+
+TEST_F(SessionStateTest, WhatWasNeverGivenIsNotReported) {
+  Succeed(99);
+  state_.Started(LeaseOf(98));
+  EXPECT_THAT(Sent(), IsEmpty());
+}
+
+TEST_F(SessionStateTest, ItHoldsAnAttemptUntilItsOutcomeIsDurable) {
+  Give({7});
+  state_.Started(LeaseOf(7));
+  Sent();
+  Acknowledge(1);
+  EXPECT_EQ(state_.held(), 1u) << "its start is durable, not its end";
+  Succeed(7);
+  Sent();
+  EXPECT_EQ(state_.held(), 1u);
+  EXPECT_EQ(state_.running(), 0u);
+  Acknowledge(2);
+  EXPECT_EQ(state_.held(), 0u);
+}
+
+TEST_F(SessionStateTest, UnacknowledgedBatchesAreResentAsTheyWere) {
+  Give({7, 8});
+  Succeed(7);
+  EXPECT_THAT(Sent(), ElementsAre("reports 1: 7 SUCCEEDED"));
+  Succeed(8);
+  EXPECT_THAT(Sent(), ElementsAre("reports 2: 8 SUCCEEDED"));
+  Acknowledge(1);
+  EXPECT_THAT(Attach(), ElementsAre(8));
+  EXPECT_THAT(Sent(), ElementsAre("reports 2: 8 SUCCEEDED"));
+}
+
+TEST_F(SessionStateTest, WhatEndsWhileDetachedIsReportedOnTheNextStream) {
+  Give({7, 8});
+  state_.Started(LeaseOf(7));
+  Sent();
+  state_.StreamOpened();
+  Succeed(7);
+  EXPECT_THAT(Attach(), ElementsAre(7, 8));
+  EXPECT_THAT(Sent(),
+              ElementsAre("reports 1: 7 RUNNING", "reports 2: 7 SUCCEEDED"));
+}
+
+TEST_F(SessionStateTest, ADiscardedAttemptIsStoppedAndForgotten) {
+  Give({7, 8});
+  Todo todo;
+  EXPECT_THAT(Attach({v1::HELD_VERDICT_DISCARD, v1::HELD_VERDICT_KEEP}, &todo),
+              ElementsAre(7, 8));
+  EXPECT_THAT(todo.discard, ElementsAre(LeaseOf(7)));
+  EXPECT_EQ(state_.held(), 1u);
+  Succeed(7);
+  EXPECT_THAT(Sent(), IsEmpty());
+}
+
+TEST_F(SessionStateTest, ADiscardedAttemptThatHasEndedNeedsNoStop) {
+  Give({7});
+  Succeed(7);
+  Todo todo;
+  Attach({v1::HELD_VERDICT_DISCARD}, &todo);
+  EXPECT_THAT(todo.discard, IsEmpty());
+  EXPECT_EQ(state_.held(), 0u);
+  EXPECT_EQ(state_.running(), 0u);
+}
+
+TEST_F(SessionStateTest, AWelcomeMustJudgeAllThatIsHeld) {
+  Give({7});
+  state_.StreamOpened();
+  Next();
+  v1::SessionResponse welcome;
+  welcome.mutable_welcome();
+  Todo todo;
+  EXPECT_TRUE(absl::IsInvalidArgument(state_.OnMessage(welcome, todo)));
+}
+
+TEST_F(SessionStateTest, NothingButAWelcomeMayComeFirst) {
+  state_.StreamOpened();
+  Next();
+  v1::SessionResponse offer = OfferOf({7});
+  Todo todo;
+  EXPECT_TRUE(absl::IsFailedPrecondition(state_.OnMessage(offer, todo)));
+}
+
+TEST_F(SessionStateTest, AnOfferThatIsHeldAlreadyIsNotStartedAgain) {
+  Give({7});
+  EXPECT_THAT(Give({7}).start, IsEmpty());
+  EXPECT_EQ(state_.running(), 1u);
+}
+
+TEST_F(SessionStateTest, OnlyWhatRunsIsCancelled) {
+  Give({7, 8});
+  Succeed(8);
+  v1::SessionResponse message;
+  for (uint64_t fence : {7, 8, 9}) {
+    Add(LeaseOf(fence), message.mutable_cancels()->mutable_leases());
+  }
+  EXPECT_THAT(Receive(message).stop, ElementsAre(LeaseOf(7)));
+}
+
+TEST_F(SessionStateTest, APingIsAnsweredBeforeAnythingElse) {
+  Give({7});
+  Succeed(7);
+  v1::SessionResponse ping;
+  ping.mutable_ping()->set_nonce(42);
+  Receive(ping);
+  EXPECT_THAT(Sent(), ElementsAre("pong 42", "reports 1: 7 SUCCEEDED"));
+}
+
+TEST_F(SessionStateTest, LeaveIsSaidOnEachStream) {
+  state_.Leave("going");
+  EXPECT_THAT(Sent(), ElementsAre("leave"));
+  EXPECT_THAT(Sent(), IsEmpty());
+  Attach();
+  EXPECT_THAT(Sent(), ElementsAre("leave"));
+}
+
+TEST_F(SessionStateTest, OutputGathersAndPrecedesTheOutcome) {
+  Give({7});
+  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "hel");
+  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 2, "lo");
+  Succeed(7);
+  EXPECT_THAT(Sent(), ElementsAre("logs 1: 7 hello", "reports 1: 7 SUCCEEDED"));
+}
+
+TEST_F(SessionStateTest, OutputOfEachStreamAndAttemptIsKeptApart) {
+  Give({7, 8});
+  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "a");
+  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDERR, 1, "b");
+  state_.Printed(LeaseOf(8), v1::LOG_STREAM_STDERR, 1, "c");
+  const auto message = Next();
+  ASSERT_EQ(message->logs().chunks_size(), 3);
+  EXPECT_EQ(message->logs().chunks(1).chunk().stream(), v1::LOG_STREAM_STDERR);
+}
+
+TEST_F(SessionStateTest, AtMostSixtyFourLogBatchesAreUnacknowledged) {
+  Give({7});
+  for (int i = 0; i < 70; ++i) {
+    state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "x");
+    Sent();
+  }
+  Succeed(7);
+  EXPECT_THAT(Sent(), IsEmpty()) << "the outcome waits for its output";
+  Acknowledge(0, 1);
+  EXPECT_THAT(Sent(),
+              ElementsAre("logs 65: 7 xxxxxx", "reports 1: 7 SUCCEEDED"));
+}
+
+TEST_F(SessionStateTest, WithoutRoomForOutputReadingStops) {
+  Give({7});
+  const std::string megabyte(1024 * 1024, 'x');
+  state_.StreamOpened();  // detached: nothing leaves
+  int taken = 1;
+  while (state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, megabyte)) {
+    ASSERT_LT(++taken, 100);
+  }
+  EXPECT_EQ(taken, 4);
+  EXPECT_FALSE(state_.log_has_room());
+  Attach();
+  for (uint64_t seq = 1; !state_.log_has_room(); ++seq) {
+    ASSERT_NE(Next(), nullptr);
+    Acknowledge(0, seq);
+  }
+}
+
+TEST_F(SessionStateTest, UnacknowledgedOutputIsResentUnderNewNumbers) {
+  Give({7});
+  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "one");
+  Sent();
+  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "two");
+  Sent();
+  Acknowledge(0, 1);
+  Succeed(7);
+  Sent();
+  Attach();
+  EXPECT_THAT(Sent(), ElementsAre("logs 1: 7 two", "reports 1: 7 SUCCEEDED"));
+}
+
+TEST_F(SessionStateTest, OutputAndReportsTakeTurns) {
+  Give({7, 8});
+  const std::string batch(LogQueue::kBatchBytes, 'x');
+  for (int i = 0; i < 3; ++i) {
+    state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, batch);
+  }
+  Succeed(8);
+  EXPECT_TRUE(Next()->has_logs());
+  EXPECT_EQ(Words(*Next()), "reports 1: 8 SUCCEEDED");
+}
+
+TEST_F(SessionStateTest, AbandonForgetsAll) {
+  Give({7, 8});
+  Succeed(7);
+  state_.Abandon();
+  EXPECT_EQ(state_.held(), 0u);
+  Succeed(8);
+  EXPECT_THAT(Sent(), IsEmpty());
+}
+
+TEST_F(SessionStateTest, MoreIsAnnouncedOnlyWhenItIsCertain) {
+  Give({7, 8});
+  state_.Started(LeaseOf(7));
+  v1::SessionResponse ping;
+  ping.mutable_ping()->set_nonce(1);
+  Receive(ping);
+  bool more = true;
+  ASSERT_TRUE(state_.NextMessage(&more)->has_pong());
+  EXPECT_FALSE(more) << "the start may still be withdrawn";
+  Receive(ping);
+  Succeed(8);
+  ASSERT_TRUE(state_.NextMessage(&more)->has_pong());
+  EXPECT_TRUE(more);
+}
+
+}  // namespace
+}  // namespace w2t::worker
