@@ -9,6 +9,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/options.h"
+#include "core/graph/suggest.h"
 
 namespace w2t::cli {
 
@@ -26,14 +27,32 @@ void AddGlobalOptions(CLI::App& app, Context& context) {
             "Colours; NO_COLOR in the environment turns them off too");
 }
 
+std::string UnknownCommand(const CLI::App& app, const std::string& word) {
+  const auto commands =
+      app.get_subcommands([](const CLI::App*) { return true; });
+  const std::string_view meant =
+      Suggest(word, commands.size(), [&commands](size_t i) {
+        return std::string_view(commands[i]->get_name());
+      });
+  return fmt::format("there is no command \"{}\"{}", word,
+                     meant.empty()
+                         ? std::string()
+                         : fmt::format("; did you mean `{}`?", meant));
+}
+
 // One line that says what is wrong and where to look.
 int UsageError(const CLI::App& app, const CLI::ParseError& error,
                const Context& context) {
   const auto chosen = app.get_subcommands();
   const std::string command =
       chosen.empty() ? "w2t" : fmt::format("w2t {}", chosen[0]->get_name());
-  context.err << fmt::format("w2t: error: {}\n  see `{} --help`\n",
-                             error.what(), command);
+  const std::vector<std::string> rest = app.remaining();
+  std::string message = error.what();
+  if (chosen.empty()) {
+    message = rest.empty() ? "name a command" : UnknownCommand(app, rest[0]);
+  }
+  context.err << fmt::format("w2t: error: {}\n  see `{} --help`\n", message,
+                             command);
   return kBadUsage;
 }
 

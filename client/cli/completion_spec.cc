@@ -157,6 +157,7 @@ CompletionSpec ReadSpec(const CLI::App& app) {
     entry.name = command->get_name();
     entry.description = command->get_description();
     for (const CLI::Option* option : command->get_options()) {
+      if (option == command->get_help_ptr()) continue;  // a global one
       (option->get_positional() ? entry.positionals : entry.options)
           .push_back(ReadOption(*option));
     }
@@ -178,14 +179,13 @@ std::string BashScript(const CompletionSpec& spec) {
     for (const OptionSpec& option : command.options) {
       values += BashValueArm(command.name, option);
     }
-    std::string arm = fmt::format("words='{}'", FlagWords(command.options));
+    std::string arm = fmt::format("flags+=' {}'", FlagWords(command.options));
     for (const OptionSpec& positional : command.positionals) {
       if (!positional.choices.empty()) {
-        arm +=
-            fmt::format("; words+=' {}'", fmt::join(positional.choices, " "));
+        arm += fmt::format("; words='{}'", fmt::join(positional.choices, " "));
       }
       if (const auto lister = Lister(positional.value); !lister.empty()) {
-        arm += fmt::format("; [[ $cur == -* ]] || words+=\" $({})\"", lister);
+        arm += fmt::format("; [[ $cur == -* ]] || words=$({})", lister);
       }
     }
     if (TakesFile(command)) arm += "; files=1";
@@ -195,7 +195,7 @@ std::string BashScript(const CompletionSpec& spec) {
       R"(# bash completion for w2t; load it with: source <(w2t completion bash)
 _w2t() {{
   local cur=${{COMP_WORDS[COMP_CWORD]}} prev=${{COMP_WORDS[COMP_CWORD-1]}}
-  local command= words= value= files= i
+  local command= words= flags='{}' value= files= i
   for ((i = 1; i < COMP_CWORD; i++)); do
     case ${{COMP_WORDS[i]}} in
       {}) command=${{COMP_WORDS[i]}}; break ;;
@@ -207,7 +207,7 @@ _w2t() {{
     case $command in
 {}      *) words='{}' ;;
     esac
-    words+=' {}'
+    [[ $cur == -* || -z $words$files ]] && words=$flags
   fi
   COMPREPLY=($(compgen -W "$words" -- "$cur"))
   if [[ -n $files && $cur != -* ]]; then
@@ -217,8 +217,8 @@ _w2t() {{
 }}
 complete -F _w2t w2t
 )",
-      fmt::join(names, " | "), values, words, fmt::join(names, " "),
-      FlagWords(spec.global));
+      FlagWords(spec.global), fmt::join(names, " | "), values, words,
+      fmt::join(names, " "));
 }
 
 std::string ZshScript(const CompletionSpec& spec) {

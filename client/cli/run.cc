@@ -100,9 +100,14 @@ void AddRun(CLI::App& app, Context& context) {
   auto flags = std::make_shared<RunFlags>();
   CLI::App* command = app.add_subcommand(
       "run",
-      "Run a graph and show it until it has ended. Without a server it starts "
-      "a daemon and a worker of its own. ^C cancels the run and stops what "
-      "runs in reverse order; a second ^C leaves at once");
+      "Run a graph and show it until it has ended, on its own daemon if no "
+      "server is named");
+  command->footer(fmt::format(
+      "Without --server or W2T_SERVER it starts a daemon and a worker, which "
+      "only this run\nsees, and takes them down again. ^C cancels the run, "
+      "stops what runs in reverse order\nand ends with 130; a second ^C leaves "
+      "at once.\n\n{}",
+      kExitCodesHelp));
   AddGraphFlags(*command, flags->graph);
   AddNumber(*command, "--slots", flags->slots, 1, 1'000'000,
             "Slots of the worker that is started; by default as many as there "

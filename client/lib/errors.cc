@@ -45,14 +45,8 @@ bool ContainsOneOf(std::string_view text, const auto& words) {
 // The innermost cause of "failed to connect to all addresses; last error:
 // UNKNOWN: unix:/x: Failed to connect to remote host: Connection refused".
 std::string Cause(std::string_view message) {
-  constexpr std::string_view kMarker = "Failed to connect to remote host: ";
-  const size_t marker = message.rfind(kMarker);
-  if (marker != std::string_view::npos) {
-    message.remove_prefix(marker + kMarker.size());
-  } else if (const size_t colon = message.find("last error: ");
-             colon != std::string_view::npos) {
-    message.remove_prefix(colon + std::string_view("last error: ").size());
-  }
+  const size_t colon = message.rfind(": ");
+  if (colon != std::string_view::npos) message.remove_prefix(colon + 2);
   std::string cause(message);
   if (cause.size() > 1 && std::islower(static_cast<unsigned char>(cause[1]))) {
     cause[0] =

@@ -1,0 +1,214 @@
+// Watch and ReadLogs over a connection that breaks.
+#include <thread>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/client_cli/fake_daemon.h"
+#include "w2t/client.h"
+
+namespace w2t {
+namespace {
+
+using ::testing::ElementsAre;
+using Writer = grpc::ServerWriter<v1::WatchRunResponse>;
+using LogWriter = grpc::ServerWriter<v1::ReadLogsResponse>;
+
+const grpc::Status kCutOff(grpc::StatusCode::UNAVAILABLE, "shutting down");
+
+v1::WatchRunResponse Snapshot(uint64_t seq) {
+  v1::WatchRunResponse item;
+  item.mutable_snapshot()->set_seq(seq);
+  item.mutable_snapshot()->set_last(true);
+  return item;
+}
+v1::WatchRunResponse Events(uint64_t first, int count) {
+  v1::WatchRunResponse item;
+  item.mutable_events()->set_first_seq(first);
+  for (int i = 0; i < count; ++i) item.mutable_events()->add_task(0);
+  return item;
+}
+v1::WatchRunResponse Ended() {
+  v1::WatchRunResponse item;
+  item.mutable_ended()->set_state(v1::RUN_STATE_SUCCEEDED);
+  return item;
+}
+
+class StreamsTest : public ::testing::Test {
+ protected:
+  // What Watch told: "snapshot 3", "events 4", "ended".
+  absl::Status Watch(std::stop_token stop = {}) {
+    WatchOptions options;
+    options.on_interrupted = [this](const absl::Status&) { ++interrupted_; };
+    return client_->Watch(
+        "shop-1", options,
+        [this](const v1::WatchRunResponse& item) {
+          if (item.has_snapshot()) {
+            told_.push_back("snapshot " +
+                            std::to_string(item.snapshot().seq()));
+          } else if (item.has_events()) {
+            told_.push_back("events " +
+                            std::to_string(item.events().first_seq()));
+          } else {
+            told_.push_back("ended");
+          }
+        },
+        stop);
+  }
+
+  FakeDaemon daemon_;
+  std::unique_ptr<Client> client_ = daemon_.Connect();
+  std::vector<std::string> told_;
+  int interrupted_ = 0;
+};
+
+TEST_F(StreamsTest, WatchEndsWithTheRun) {
+  daemon_.watches.push_back([](const v1::WatchRunRequest&, Writer* writer) {
+    writer->Write(Snapshot(3));
+    writer->Write(Events(4, 2));
+    writer->Write(Ended());
+    return grpc::Status::OK;
+  });
+  EXPECT_TRUE(Watch().ok());
+  EXPECT_THAT(told_, ElementsAre("snapshot 3", "events 4", "ended"));
+  EXPECT_EQ(interrupted_, 0);
+}
+
+TEST_F(StreamsTest, WatchGoesOnAfterTheLastEvent) {
+  daemon_.watches.push_back([](const v1::WatchRunRequest&, Writer* writer) {
+    writer->Write(Snapshot(3));
+    writer->Write(Events(4, 2));
+    return kCutOff;
+  });
+  uint64_t resumed_after = 0;
+  daemon_.watches.push_back(
+      [&resumed_after](const v1::WatchRunRequest& request, Writer* writer) {
+        resumed_after = request.after_seq();
+        writer->Write(Events(6, 1));
+        writer->Write(Ended());
+        return grpc::Status::OK;
+      });
+  EXPECT_TRUE(Watch().ok());
+  EXPECT_EQ(resumed_after, 5u);
+  EXPECT_THAT(told_,
+              ElementsAre("snapshot 3", "events 4", "events 6", "ended"));
+  EXPECT_EQ(interrupted_, 1);
+}
+
+TEST_F(StreamsTest, WatchStartsAnewWhenItsPlaceIsNoLongerKept) {
+  daemon_.watches.push_back([](const v1::WatchRunRequest&, Writer* writer) {
+    writer->Write(Snapshot(3));
+    return kCutOff;
+  });
+  daemon_.watches.push_back([](const v1::WatchRunRequest&, Writer*) {
+    return grpc::Status(grpc::StatusCode::OUT_OF_RANGE, "compacted");
+  });
+  daemon_.watches.push_back(
+      [](const v1::WatchRunRequest& request, Writer* writer) {
+        EXPECT_EQ(request.after_seq(), 0u);
+        writer->Write(Snapshot(90));
+        writer->Write(Ended());
+        return grpc::Status::OK;
+      });
+  EXPECT_TRUE(Watch().ok());
+  EXPECT_THAT(told_, ElementsAre("snapshot 3", "snapshot 90", "ended"));
+}
+
+TEST_F(StreamsTest, WatchThatEndsTooEarlyIsTakenUpAgain) {
+  daemon_.watches.push_back([](const v1::WatchRunRequest&, Writer* writer) {
+    writer->Write(Snapshot(1));
+    return grpc::Status::OK;
+  });
+  daemon_.watches.push_back([](const v1::WatchRunRequest&, Writer* writer) {
+    writer->Write(Ended());
+    return grpc::Status::OK;
+  });
+  EXPECT_TRUE(Watch().ok());
+  EXPECT_THAT(told_, ElementsAre("snapshot 1", "ended"));
+}
+
+TEST_F(StreamsTest, WatchRefusesAGap) {
+  daemon_.watches.push_back([](const v1::WatchRunRequest&, Writer* writer) {
+    writer->Write(Snapshot(3));
+    writer->Write(Events(7, 1));
+    return grpc::Status::OK;
+  });
+  EXPECT_EQ(Watch().code(), absl::StatusCode::kInternal);
+  EXPECT_THAT(told_, ElementsAre("snapshot 3"));
+}
+
+TEST_F(StreamsTest, WatchOfNoRunIsAnError) {
+  daemon_.watches.push_back([](const v1::WatchRunRequest&, Writer*) {
+    return grpc::Status(grpc::StatusCode::NOT_FOUND, "no run shop-1");
+  });
+  EXPECT_EQ(Watch().code(), absl::StatusCode::kNotFound);
+}
+
+TEST_F(StreamsTest, WatchIsStoppedFromOutside) {
+  const auto stop = std::make_unique<std::stop_source>();
+  daemon_.watches.push_back(
+      [&stop](const v1::WatchRunRequest&, Writer* writer) {
+        writer->Write(Snapshot(1));
+        stop->request_stop();
+        return kCutOff;
+      });
+  EXPECT_EQ(Watch(stop->get_token()).code(), absl::StatusCode::kCancelled);
+}
+
+TEST_F(StreamsTest, WatchGivesUpInTheEnd) {
+  client_ = daemon_.Connect({.resume_for = absl::Milliseconds(200)});
+  daemon_.watches.push_back([](const v1::WatchRunRequest&, Writer* writer) {
+    writer->Write(Snapshot(1));
+    return kCutOff;
+  });
+  for (int i = 0; i < 20; ++i) {
+    daemon_.watches.push_back(
+        [](const v1::WatchRunRequest&, Writer*) { return kCutOff; });
+  }
+  EXPECT_EQ(Watch().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(interrupted_, 1);
+}
+
+TEST_F(StreamsTest, WaitReturnsTheRunAsItEnded) {
+  daemon_.watches.push_back(
+      [](const v1::WatchRunRequest& request, Writer* writer) {
+        EXPECT_TRUE(request.end_only());
+        writer->Write(Ended());
+        return grpc::Status::OK;
+      });
+  const auto run = client_->Wait("shop-1");
+  ASSERT_TRUE(run.ok());
+  EXPECT_EQ(run->state(), v1::RUN_STATE_SUCCEEDED);
+}
+
+TEST_F(StreamsTest, LogsGoOnAtTheSameByteOfTheSameAttempt) {
+  daemon_.logs.push_back([](const v1::ReadLogsRequest&, LogWriter* writer) {
+    v1::ReadLogsResponse item;
+    item.add_chunks()->set_data("one");
+    item.set_next_offset(3);
+    item.set_attempt(2);
+    writer->Write(item);
+    return kCutOff;
+  });
+  v1::ReadLogsRequest resumed;
+  daemon_.logs.push_back(
+      [&resumed](const v1::ReadLogsRequest& request, LogWriter* writer) {
+        resumed = request;
+        v1::ReadLogsResponse item;
+        item.add_chunks()->set_data("two");
+        writer->Write(item);
+        return grpc::Status::OK;
+      });
+  std::string text;
+  const absl::Status status =
+      client_->ReadLogs("shop-1", "api", {.follow = true},
+                        [&text](const v1::ReadLogsResponse& item) {
+                          text += item.chunks(0).data();
+                        });
+  EXPECT_TRUE(status.ok());
+  EXPECT_EQ(text, "onetwo");
+  EXPECT_EQ(resumed.offset(), 3u);
+  EXPECT_EQ(resumed.attempt(), 2u);
+}
+
+}  // namespace
+}  // namespace w2t
