@@ -13,6 +13,7 @@
 #include <utility>
 
 #include "client/graphfile/document.h"
+#include "client/graphfile/json_text.h"
 
 namespace w2t::graphfile {
 namespace {
@@ -205,6 +206,8 @@ std::unique_ptr<Document> Document::Parse(std::string_view text,
     faults.Add(*control, "a control character; a graph file is text");
     return nullptr;
   }
+  const std::optional<std::string> joined = JoinSurrogates(text);
+  if (joined) text = *joined;
   std::unique_ptr<Document> document(new Document());
   try {
     ViewBuffer buffer(text);

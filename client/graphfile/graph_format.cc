@@ -77,6 +77,19 @@ void ReadServiceDefaults(Context& context, const Field& field,
   ReadDefaultsBody(context, field, reader.service.draft);
 }
 
+// The first key by which a service asks for a container image, or an absent
+// one.
+Entry FindImage(const Value& root) {
+  for (const Entry& service : root.Get("services").Entries()) {
+    for (const Entry& entry : service.value.Entries()) {
+      if (entry.key.text() == "image" || entry.key.text() == "build") {
+        return entry;
+      }
+    }
+  }
+  return {};
+}
+
 constexpr KeyReader<GraphReader> kDefaultsKeys[] = {
     {"tasks", ReadTaskDefaults},
     {"services", ReadServiceDefaults},
@@ -85,6 +98,16 @@ constexpr KeyReader<GraphReader> kDefaultsKeys[] = {
 }  // namespace
 
 void ReadGraphFormat(Context& context, const Value& root, Draft& draft) {
+  const Entry image = FindImage(root);
+  if (image.key.is_scalar()) {
+    // One fault says more than one for each of its keys.
+    context.faults.Add(
+        image.key.at(),
+        fmt::format("key \"{}\" is not served yet; this looks like a "
+                    "docker-compose file",
+                    image.key.text()));
+    return;
+  }
   GraphReader reader{draft, {}, {}};
   for (const Entry& entry : root.Entries()) {
     if (entry.key.text() != "defaults") continue;

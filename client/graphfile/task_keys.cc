@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <iterator>
+#include "core/graph/suggest.h"
 
 namespace w2t::graphfile {
 namespace {
@@ -77,10 +77,12 @@ void ReadDefaultsBody(Context& context, const Field& body, TaskDraft& draft) {
 
 void FinishTask(Context& context, const Field& body, TaskDraft& draft) {
   if (!draft.has_command && !draft.has_handler) {
-    // A command that is there and wrong has been noted already.
+    // A command that is there and wrong has been noted already, and so has a
+    // slip in the key.
     bool tried = !body.value.is_map() && !body.value.is_null();
     for (const Entry& entry : body.value.Entries()) {
-      tried |= entry.key.text() == "command" || entry.key.text() == "handler";
+      tried |= EditDistance(entry.key.text(), "command", 2) <= 2 ||
+               EditDistance(entry.key.text(), "handler", 2) <= 2;
     }
     if (!tried) {
       context.faults.Add(body.key_at,

@@ -207,7 +207,9 @@ TEST(ComposeCaseTest, ComposeFilesAreRefusedByKey) {
   for (const auto& file : std::filesystem::directory_iterator(folder)) {
     const LoadResult result = Load(file.path());
     EXPECT_THAT(Strings(result.faults),
-                testing::Contains(testing::HasSubstr("is not served yet")))
+                ElementsAre(testing::HasSubstr(
+                    "is not served yet; this looks like a docker-compose "
+                    "file")))
         << file.path();
   }
 }

@@ -144,6 +144,17 @@ TEST(DocumentTest, ControlCharactersAreRefused) {
   EXPECT_EQ(WrongWith("a:\r\n  b:\t1\r\n"), "");
 }
 
+TEST(DocumentTest, JsonMayWriteACharacterAsTwoEscapes) {
+  EXPECT_EQ(ActionOf(R"({"tasks": {"a": "\\ud83d \ud83d\ude00\u00e9"}})")
+                .exec()
+                .shell(),
+            "\\ud83d \U0001F600\u00e9");
+  EXPECT_EQ(ActionOf(R"(tasks: {a: 'x \ud83d\ude00'})").exec().shell(),
+            R"(x \ud83d\ude00)");
+  EXPECT_THAT(FaultsOf(R"({"tasks": {"a": "\ud83d"}})"),
+              ElementsAre(StartsWith("1:24: not well-formed")));
+}
+
 TEST(DocumentTest, BytesThatAreNoTextAreFaults) {
   EXPECT_FALSE(FaultsOf("tasks: {\"\xff\xfe\": x}").empty());
 }
