@@ -121,4 +121,28 @@ Findings CheckBuildLists(const std::vector<File>& files) {
   return findings;
 }
 
+Findings CheckLimitsTable(const std::vector<File>& files) {
+  std::string_view readme;
+  for (const File& file : files) {
+    if (file.path == "README.md") readme = file.text;
+  }
+  Findings findings;
+  for (const File& file : files) {
+    if (!file.path.ends_with("/limits.h")) continue;
+    for (size_t at : FindWord(file.code, "uint64_t")) {
+      const size_t begin = file.code.find_first_not_of(' ', at + 8);
+      if (!HasPrefix(std::string_view(file.code).substr(begin), "max_")) {
+        continue;
+      }
+      const size_t end = file.code.find(' ', begin);
+      const std::string name = file.code.substr(begin, end - begin);
+      if (readme.find(fmt::format("`{}`", name)) == std::string_view::npos) {
+        findings.push_back({file.path, LineOf(file.code, begin),
+                            fmt::format("README.md lacks {}", name)});
+      }
+    }
+  }
+  return findings;
+}
+
 }  // namespace w2t::tidy

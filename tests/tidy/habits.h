@@ -20,6 +20,9 @@ Findings CheckProtoComments(const std::vector<File>& files);
 // that none is silently left out.
 Findings CheckBuildLists(const std::vector<File>& files);
 
+// Every limit stands in README.md.
+Findings CheckLimitsTable(const std::vector<File>& files);
+
 }  // namespace w2t::tidy
 
 #endif  // W2T_TESTS_TIDY_HABITS_H_

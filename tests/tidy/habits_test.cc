@@ -58,5 +58,17 @@ TEST(TidyBuildLists, MissAForgottenSource) {
               ElementsAre(IsAt("core/run/b.cc", 0)));
 }
 
+TEST(TidyLimits, AreInTheReadme) {
+  EXPECT_THAT(CheckLimitsTable(Repository()), IsEmpty());
+}
+
+TEST(TidyLimits, AreMissedInTheReadme) {
+  EXPECT_THAT(
+      CheckLimitsTable(Made({{"README.md", "| `max_a` | 1 |"},
+                             {"core/include/w2t/limits.h",
+                              "uint64_t max_a = 1;\nuint64_t max_b = 1;\n"}})),
+      ElementsAre(IsAt("core/include/w2t/limits.h", 2)));
+}
+
 }  // namespace
 }  // namespace w2t::tidy
