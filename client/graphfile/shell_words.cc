@@ -18,7 +18,7 @@ std::string ShellQuoted(std::string_view text) {
 
 std::string RunBy(std::string_view shell, std::string_view line,
                   std::string_view dir) {
-  const std::string run =
+  std::string run =
       fmt::format("exec {} -c {}", ShellQuoted(shell), ShellQuoted(line));
   if (dir.empty()) return run;
   return fmt::format("cd {} && {}", ShellQuoted(dir), run);
