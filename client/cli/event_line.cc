@@ -112,17 +112,17 @@ std::string EventLine(const RunView& view, const TaskChange& change,
                               change.message.empty()
                           ? std::string("is over")
                           : fmt::format("failed: {}", FailedText(change))));
+    case v1::TASK_STATE_WAITING:
     case v1::TASK_STATE_READY:
-      // Back from a worker: its attempt was lost.
-      if (change.attempt == 0 || change.before < v1::TASK_STATE_LEASED ||
-          change.from_snapshot) {
+      // Back from a worker: failed, or lost with it.
+      if (change.attempt == 0 || change.before < v1::TASK_STATE_LEASED) {
         return std::string();
       }
-      return Line(palette.Yellow("again "), task.name,
-                  change.message.empty()
-                      ? fmt::format("attempt {} was lost with its worker",
-                                    change.attempt)
-                      : change.message);
+      return Line(
+          palette.Yellow("retry "), task.name,
+          change.message.empty()
+              ? fmt::format("attempt {} did not end well", change.attempt)
+              : change.message);
     default:
       return std::string();
   }

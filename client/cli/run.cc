@@ -62,12 +62,13 @@ int RunPrivately(const RunFlags& flags, graphfile::LoadResult loaded,
   if (!fleet.ok()) return context.Fail(fleet.status());
   interrupts.SetLastResort([&fleet] { (*fleet)->Abandon(); });
   int exit_code = kFailed;
-  const auto client = Client::Connect((*fleet)->address());
-  if (client.ok()) {
-    exit_code = SubmitAndFollow(flags, std::move(loaded), **client,
-                                fleet->get(), interrupts, context);
-  } else {
-    exit_code = context.Fail(client.status());
+  {
+    // Gone before the daemon is stopped, which waits for its connections.
+    const auto client = Client::Connect((*fleet)->address());
+    exit_code = client.ok()
+                    ? SubmitAndFollow(flags, std::move(loaded), **client,
+                                      fleet->get(), interrupts, context)
+                    : context.Fail(client.status());
   }
   context.out.flush();
   (*fleet)->Stop();

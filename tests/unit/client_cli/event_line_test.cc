@@ -56,11 +56,12 @@ TEST_F(EventLineTest, FailedAttemptThatIsRepeatedIsNoFailure) {
             "retry  api  attempt 1 failed: exit code 1");
 }
 
-TEST_F(EventLineTest, LostAttemptIsTold) {
+TEST_F(EventLineTest, AttemptThatIsRepeatedAtOnceIsTold) {
   view_.Apply(Snapshot({"api"}));
   EXPECT_EQ(LineOf({{.state = v1::TASK_STATE_LEASED},
-                    {.state = v1::TASK_STATE_READY}}),
-            "again  api  attempt 1 was lost with its worker");
+                    {.state = v1::TASK_STATE_WAITING}}),
+            "retry  api  attempt 1 did not end well");
+  EXPECT_EQ(LineOf({{.state = v1::TASK_STATE_READY}}), "");
 }
 
 TEST_F(EventLineTest, ServicesBecomeReadyAndStop) {
