@@ -19,15 +19,11 @@ constexpr size_t kMaxBlock = 10;
 // In a larger graph what ended well does not scroll by on a terminal.
 constexpr size_t kManyTasks = 200;
 
+// {"logs": {"task": ..., and the members of the message.
 std::string LogJson(const LogPiece& piece) {
-  std::string item = ToJson(piece.item);
-  const std::string head = JsonObject()
-                               .Add("task", piece.name)
-                               .Add("task_attempt", uint64_t{piece.attempt})
-                               .ToString();
-  // One object out of two.
-  item = head.substr(0, head.size() - 1) + "," + item.substr(1);
-  return JsonObject().AddRaw("logs", item).ToString();
+  const std::string item = ToJson(piece.item);
+  return fmt::format(R"({{"logs":{{"task":{},{}}})", Quoted(piece.name),
+                     item.substr(1));
 }
 
 }  // namespace
@@ -43,7 +39,12 @@ std::vector<TaskChange> Display::OnItem(const v1::WatchRunResponse& item) {
   const v1::RunState before = view_.state();
   std::vector<TaskChange> changes = view_.Apply(item);
   if (context_.json()) {
-    screen_.Print(ToJson(item));
+    // Output may still be on its way, and the end comes last.
+    if (item.has_ended()) {
+      ended_json_ = ToJson(item);
+    } else {
+      screen_.Print(ToJson(item));
+    }
     return changes;
   }
   if (item.has_events() && view_.latest() != absl::InfinitePast()) {
@@ -117,7 +118,7 @@ void Display::SetHint(const std::string& hint) {
 }
 
 void Display::ShowReport(const RunReport& report) {
-  if (context_.json()) return;
+  if (context_.json()) return screen_.Print(ended_json_);
   screen_.Erase();
   std::string text = ReportText(report, palette_);
   text.pop_back();
@@ -125,7 +126,9 @@ void Display::ShowReport(const RunReport& report) {
 }
 
 bool Display::Flush() {
-  if (screen_.live() && view_.complete() && !view_.ended()) {
+  if (view_.ended()) {
+    screen_.Erase();
+  } else if (screen_.live() && view_.complete()) {
     const absl::Duration skew =
         skew_ == -absl::InfiniteDuration() ? absl::ZeroDuration() : skew_;
     const size_t height =

@@ -29,7 +29,7 @@ struct DisplayOptions {
 
 // On a terminal: what happened and what tasks print scrolls above a block with
 // the state of things. In a pipe: one line for each. As JSON: every message as
-// it came, and logs as {"logs": {task, attempt, chunks, ...}}. Not thread-safe.
+// it came, and logs as {"logs": {"task": ..., "chunks": ...}}. Not thread-safe.
 class Display {
  public:
   Display(const Context& context, DisplayOptions options);
@@ -37,11 +37,12 @@ class Display {
   // Returns what has changed.
   std::vector<TaskChange> OnItem(const v1::WatchRunResponse& item);
   void OnLog(const LogPiece& piece);
+  // The last thing to be shown.
+  void ShowReport(const RunReport& report);
   // Something about the watching itself. Not part of JSON.
   void OnNotice(std::string_view text);
   // Shown at the foot until it is replaced; in a pipe, once.
   void SetHint(const std::string& hint);
-  void ShowReport(const RunReport& report);
 
   // Writes what has gathered and redraws. False once nobody reads any more.
   bool Flush();
@@ -60,6 +61,7 @@ class Display {
   LogLines log_lines_;
   Screen screen_;
   std::string hint_;
+  std::string ended_json_;
   bool told_up_ = false;
   // The daemon's clock less ours; the largest seen, as delay makes it smaller.
   absl::Duration skew_ = -absl::InfiniteDuration();

@@ -10,7 +10,7 @@ namespace w2t::cli {
 
 namespace {
 
-constexpr size_t kBarWidth = 24;
+constexpr size_t kBarWidth = 20;
 
 // Services that are up count as done: nothing is waited for any more.
 std::string Bar(size_t done, size_t total, const Palette& palette) {
@@ -61,7 +61,8 @@ std::vector<uint32_t> Oldest(const RunView& view) {
 
 std::string ActiveLine(const RunView::Task& task, absl::Time now,
                        const Palette& palette) {
-  const std::string word = Word(task.state);
+  const std::string word =
+      task.state == v1::TASK_STATE_LEASED ? "starting" : Word(task.state);
   const std::string since =
       task.since == absl::InfinitePast()
           ? std::string()
@@ -83,10 +84,10 @@ std::vector<std::string> ProgressBlock(const RunView& view, absl::Time now,
       std::max(now - ToTime(run.create_time()), absl::ZeroDuration());
   const size_t settled = view.done() + view.count(v1::TASK_STATE_UP);
   std::vector<std::string> lines;
-  lines.push_back(fmt::format("{} {} {} {}  {}", palette.Bold(run.run_id()),
-                              palette.State(run.state(), Word(run.state())),
-                              Bar(settled, view.tasks().size(), palette),
-                              CountsLine(view, palette), ElapsedText(elapsed)));
+  lines.push_back(fmt::format(
+      "{} {} {} {} {}", palette.Bold(run.run_id()),
+      palette.State(run.state(), Word(run.state())), ElapsedText(elapsed),
+      Bar(settled, view.tasks().size(), palette), CountsLine(view, palette)));
   const size_t feet = hint.empty() ? 0 : 1;
   const size_t room = height > 1 + feet ? height - 1 - feet : 0;
   const std::vector<uint32_t> active = Oldest(view);
