@@ -20,9 +20,9 @@ absl::Status Fault(DiagnosticCode code, std::string_view field,
 
 }  // namespace
 
-absl::Status MissingField(std::string_view field, std::string message) {
-  return Fault(DiagnosticCode::kMissingField, field, std::move(message),
-               absl::StatusCode::kInvalidArgument);
+absl::Status MissingField(std::string_view field, std::string message,
+                          absl::StatusCode code) {
+  return Fault(DiagnosticCode::kMissingField, field, std::move(message), code);
 }
 
 absl::Status InvalidField(std::string_view field, std::string message,
@@ -30,14 +30,14 @@ absl::Status InvalidField(std::string_view field, std::string message,
   return Fault(DiagnosticCode::kInvalidValue, field, std::move(message), code);
 }
 
-absl::Status NotFound(std::string_view field, std::string message,
-                      std::string suggestion) {
-  Diagnostic fault;
-  fault.code = DiagnosticCode::kNotFound;
-  fault.field = field;
-  fault.message = std::move(message);
-  fault.suggestion = std::move(suggestion);
-  return wire::ToStatus(fault, absl::StatusCode::kNotFound);
+absl::Status Conflict(std::string_view field, std::string message) {
+  return Fault(DiagnosticCode::kConflict, field, std::move(message),
+               absl::StatusCode::kAlreadyExists);
+}
+
+absl::Status NotFound(std::string_view field, std::string message) {
+  return Fault(DiagnosticCode::kNotFound, field, std::move(message),
+               absl::StatusCode::kNotFound);
 }
 
 absl::Status OverLimit(std::string_view what, std::string_view field,

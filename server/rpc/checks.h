@@ -11,12 +11,14 @@
 
 namespace w2t::server {
 
-absl::Status MissingField(std::string_view field, std::string message);
+absl::Status MissingField(
+    std::string_view field, std::string message,
+    absl::StatusCode code = absl::StatusCode::kInvalidArgument);
 absl::Status InvalidField(
     std::string_view field, std::string message,
     absl::StatusCode code = absl::StatusCode::kInvalidArgument);
-absl::Status NotFound(std::string_view field, std::string message,
-                      std::string suggestion = "");
+absl::Status Conflict(std::string_view field, std::string message);
+absl::Status NotFound(std::string_view field, std::string message);
 // "`what` is `value`; the limit `limit_name` is `limit`".
 absl::Status OverLimit(
     std::string_view what, std::string_view field, std::string_view limit_name,

@@ -1,7 +1,10 @@
 #include "server/rpc/dispatcher.h"
 
+#include <string>
 #include <utility>
 #include <variant>
+
+#include "server/rpc/checks.h"
 
 namespace w2t::server {
 namespace {
@@ -89,9 +92,13 @@ void Dispatcher::Do(const View&, DrainSession& action) {
 }
 
 void Dispatcher::Do(const View&, CloseSession& action) {
-  if (const auto session = sessions_->Find(action.session)) {
-    session->Close(action.status);
-  }
+  const auto session = sessions_->Find(action.session);
+  if (session == nullptr) return;
+  // The only thing about a worker that can exist already is its name.
+  session->Close(
+      absl::IsAlreadyExists(action.status)
+          ? Conflict("hello.name", std::string(action.status.message()))
+          : action.status);
 }
 
 void Dispatcher::Do(const View& view, RunChanged& action) {

@@ -26,9 +26,10 @@ using StateSet = std::bitset<kTaskStates>;
 // Which states a request asks for; all when it names none.
 absl::StatusOr<StateSet> StatesOf(const v1::ListTasksRequest& request) {
   StateSet states;
-  for (const int state : request.states()) {
+  for (int i = 0; i < request.states_size(); ++i) {
+    const int state = request.states(i);
     if (state == v1::TASK_STATE_UNSPECIFIED || !v1::TaskState_IsValid(state)) {
-      return InvalidField("states",
+      return InvalidField(fmt::format("states[{}]", i),
                           fmt::format("there is no task state {}", state));
     }
     states.set(state);

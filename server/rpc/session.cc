@@ -68,7 +68,10 @@ void Session::WriteNext() {
   if (message == nullptr) return;
   writing_ = true;
   grpc::WriteOptions options;
-  if (more) options.set_buffer_hint();
+  // A first message that is held back is never reported as written, because the
+  // stream's metadata goes with it.
+  if (more && has_written_) options.set_buffer_hint();
+  has_written_ = true;
   StartWrite(message, options);
 }
 
@@ -109,7 +112,7 @@ absl::Status Session::Take() {
   using Kind = v1::SessionRequest::MessageCase;
   const Kind kind = request_.message_case();
   if (!greeted_ && kind != Kind::kHello) {
-    return InvalidField("hello", "the first message of a session must be hello",
+    return MissingField("hello", "the first message of a session must be hello",
                         absl::StatusCode::kFailedPrecondition);
   }
   switch (kind) {

@@ -85,7 +85,10 @@ void WatchCall::Pump() {
   const grpc::Slice slice = Share(std::move(item->message));
   buffer_ = grpc::ByteBuffer(&slice, 1);
   grpc::WriteOptions options;
-  if (item->more) options.set_buffer_hint();
+  // A first message that is held back is never reported as written, because the
+  // stream's metadata goes with it.
+  if (item->more && has_written_) options.set_buffer_hint();
+  has_written_ = true;
   StartWrite(&buffer_, options);
 }
 

@@ -1,0 +1,152 @@
+#include "server/rpc/session_outbox.h"
+
+#include <string>
+
+#include "gtest/gtest.h"
+#include "tests/unit/server/engine_fixture.h"
+
+namespace w2t::server {
+namespace {
+
+class SessionOutboxTest : public ::testing::Test {
+ protected:
+  // The next message; empty when there is none.
+  v1::SessionResponse Next() {
+    const v1::SessionResponse* next = outbox_.Next(&more_);
+    return next == nullptr ? v1::SessionResponse() : *next;
+  }
+
+  EngineFixture env_;
+  SessionOutbox outbox_;
+  bool more_ = false;
+};
+
+LeaseColumns Part(const LeaseColumns& all, size_t begin, size_t end) {
+  LeaseColumns part;
+  for (size_t i = begin; i < end; ++i) part.Add(all.at(i));
+  return part;
+}
+
+TEST_F(SessionOutboxTest, MergesOffersThatWait) {
+  env_.Submit(MakeGraph("g", 3));
+  env_.AddWorker(3);
+  ASSERT_EQ(env_.offers().size(), 3u);
+  outbox_.AddOffers(env_.engine(), Part(env_.offers(), 0, 1));
+  outbox_.AddOffers(env_.engine(), Part(env_.offers(), 1, 3));
+  const v1::OfferBatch batch = Next().offers();
+  ASSERT_EQ(batch.name_size(), 3);
+  EXPECT_EQ(batch.name(2), "t2");
+  EXPECT_EQ(batch.leases().fence(2), env_.offers().fence[2]);
+  EXPECT_EQ(outbox_.Next(&more_), nullptr);
+}
+
+TEST_F(SessionOutboxTest, SendsAnActionAndARunsIdOnce) {
+  const RunNumber run = env_.Submit(MakeGraph("g", 2));
+  env_.AddWorker(2);
+  outbox_.AddOffers(env_.engine(), Part(env_.offers(), 0, 1));
+  const v1::OfferBatch first = Next().offers();
+  ASSERT_EQ(first.new_actions_size(), 1);
+  EXPECT_EQ(first.new_actions(0).action().exec().shell(), "true");
+  ASSERT_EQ(first.new_runs_size(), 1);
+  EXPECT_EQ(first.new_runs(0).run(), run.value);
+  EXPECT_EQ(first.new_runs(0).run_id(), "g-1");
+
+  outbox_.AddOffers(env_.engine(), Part(env_.offers(), 1, 2));
+  const v1::OfferBatch second = Next().offers();
+  EXPECT_EQ(second.new_actions_size(), 0);
+  EXPECT_EQ(second.new_runs_size(), 0);
+  EXPECT_EQ(second.action(0), first.new_actions(0).id());
+}
+
+TEST_F(SessionOutboxTest, ActionsOfDifferentRunsHaveDifferentIds) {
+  env_.Submit(MakeGraph("a", 1));
+  env_.Submit(MakeGraph("b", 1));
+  env_.AddWorker(2);
+  outbox_.AddOffers(env_.engine(), env_.offers());
+  const v1::OfferBatch batch = Next().offers();
+  ASSERT_EQ(batch.new_actions_size(), 2);
+  EXPECT_NE(batch.action(0), batch.action(1));
+  EXPECT_EQ(batch.new_runs_size(), 2);
+}
+
+TEST_F(SessionOutboxTest, SplitsWhatIsTooMuchForOneBatch) {
+  const int tasks = SessionOutbox::kMaxBatchOffers + 5;
+  env_.Submit(MakeGraph("g", tasks));
+  env_.AddWorker(tasks);
+  outbox_.AddOffers(env_.engine(), env_.offers());
+  EXPECT_EQ(Next().offers().name_size(), SessionOutbox::kMaxBatchOffers);
+  EXPECT_TRUE(more_);
+  EXPECT_EQ(Next().offers().name_size(), 5);
+  EXPECT_FALSE(more_);
+  EXPECT_EQ(outbox_.bytes(), 0u);
+}
+
+TEST_F(SessionOutboxTest, ReusedBatchesHoldNothingOld) {
+  env_.Submit(MakeGraph("g", 3));
+  env_.AddWorker(3);
+  for (size_t i = 0; i < 3; ++i) {
+    outbox_.AddOffers(env_.engine(), Part(env_.offers(), i, i + 1));
+    const v1::OfferBatch batch = Next().offers();
+    ASSERT_EQ(batch.name_size(), 1);
+    EXPECT_EQ(batch.leases().task(0), env_.offers().task[i]);
+  }
+}
+
+TEST_F(SessionOutboxTest, SaysWelcomeFirstAndAcknowledgesLast) {
+  env_.Submit(MakeGraph("g", 1));
+  env_.AddWorker(1);
+  outbox_.AckReports(4);
+  outbox_.Ping();
+  outbox_.Drain("enough");
+  outbox_.AddCancels(env_.offers());
+  outbox_.AddOffers(env_.engine(), env_.offers());
+  v1::Welcome welcome;
+  welcome.set_max_message_bytes(99);
+  outbox_.SetWelcome(welcome);
+
+  EXPECT_EQ(Next().welcome().max_message_bytes(), 99u);
+  EXPECT_TRUE(Next().has_offers());
+  EXPECT_EQ(Next().cancels().leases().fence(0), env_.offers().fence[0]);
+  EXPECT_EQ(Next().drain().reason(), "enough");
+  EXPECT_TRUE(Next().has_ping());
+  EXPECT_FALSE(more_);
+  EXPECT_EQ(Next().ack().through_seq(), 4u);
+  EXPECT_EQ(outbox_.Next(&more_), nullptr);
+}
+
+TEST_F(SessionOutboxTest, AcknowledgesOnlyTheLatest) {
+  outbox_.AckReports(1);
+  outbox_.AckReports(7);
+  outbox_.AckLogs(2);
+  const v1::DurableAck ack = Next().ack();
+  EXPECT_EQ(ack.through_seq(), 7u);
+  EXPECT_EQ(ack.logs_through_seq(), 2u);
+  EXPECT_EQ(outbox_.Next(&more_), nullptr);
+}
+
+TEST_F(SessionOutboxTest, CountsWhatWaits) {
+  env_.Submit(MakeGraph("g", 100));
+  env_.AddWorker(100);
+  EXPECT_EQ(outbox_.bytes(), 0u);
+  outbox_.AddOffers(env_.engine(), env_.offers());
+  EXPECT_GT(outbox_.bytes(), 100u * 8);
+  outbox_.AddCancels(env_.offers());
+  Next();
+  Next();
+  EXPECT_EQ(outbox_.bytes(), 0u);
+}
+
+TEST_F(SessionOutboxTest, AForgottenRunLeavesNothing) {
+  const RunNumber run = env_.Submit(MakeGraph("g", 2));
+  env_.AddWorker(2);
+  outbox_.AddOffers(env_.engine(), Part(env_.offers(), 0, 1));
+  const uint32_t id = Next().offers().action(0);
+  outbox_.ForgetRun(run);
+  outbox_.AddOffers(env_.engine(), Part(env_.offers(), 1, 2));
+  const v1::OfferBatch batch = Next().offers();
+  EXPECT_EQ(batch.new_actions_size(), 1);
+  EXPECT_NE(batch.action(0), id);
+}
+
+}  // namespace
+}  // namespace w2t::server
