@@ -123,8 +123,9 @@ std::string ReportText(const RunReport& report, const Palette& palette) {
   const absl::Time end =
       run.has_end_time() ? ToTime(run.end_time()) : absl::Now();
   std::string text = fmt::format(
-      "{} {} in {}: {}\n", palette.Bold(run.run_id()),
+      "{} {} {} {}: {}\n", palette.Bold(run.run_id()),
       palette.State(run.state(), Word(run.state())),
+      IsEnded(run.state()) ? "in" : "for",
       ElapsedText(end - ToTime(run.create_time())), CountsText(run.counts()));
   if (!run.cancel_reason().empty()) {
     text +=

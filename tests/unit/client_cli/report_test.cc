@@ -72,6 +72,13 @@ TEST(ReportText, CountsWhatIsTooLongToName) {
   EXPECT_THAT(ReportText(report, Palette(false)), HasSubstr(" and 12 more\n"));
 }
 
+TEST(ReportText, RunThatGoesOnHasLastedSoFar) {
+  RunReport report = FailedReport();
+  report.run.set_state(v1::RUN_STATE_RUNNING);
+  EXPECT_THAT(ReportText(report, Palette(false)),
+              HasSubstr("shop-7 running for 12.0s: "));
+}
+
 TEST(ReportText, SaysWhyItWasCancelled) {
   RunReport report = FailedReport();
   report.run.set_cancel_reason("wrong branch");
