@@ -68,7 +68,6 @@ absl::Status State::Fold(const RunEvicted& fact) {
   effects_.forgotten.push_back({fact.run, run->spec().run_id});
   by_id_.erase(run->spec().run_id);
   by_request_.erase(run->spec().request_id);
-  shapes_.erase(fact.run);
   runs_.erase(fact.run);
   last_run_ = nullptr;
   return absl::OkStatus();
@@ -207,7 +206,11 @@ void State::Deliver(Run& run) {
   if (effects_.changed.empty() || effects_.changed.back() != number) {
     effects_.changed.push_back(number);
   }
-  if (IsEnded(run.state())) live_tasks_ -= run.blueprint().size();
+  if (IsEnded(run.state())) {
+    live_tasks_ -= run.blueprint().size();
+    for (const ShapeId shape : shapes_[number]) scheduler_.RemoveShape(shape);
+    shapes_.erase(number);
+  }
 }
 
 }  // namespace w2t

@@ -105,7 +105,8 @@ class State {
   absl::btree_map<RunNumber, std::unique_ptr<Run>> runs_;
   absl::flat_hash_map<std::string, RunNumber> by_id_;
   absl::flat_hash_map<std::string, RunNumber> by_request_;
-  absl::btree_map<RunNumber, std::vector<ShapeId>> shapes_;  // of its demands
+  absl::btree_map<RunNumber, std::vector<ShapeId>>
+      shapes_;  // of the demands of runs that have not ended
   Fleet fleet_;
   Scheduler scheduler_;
   std::priority_queue<Due> due_;

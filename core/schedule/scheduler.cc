@@ -11,6 +11,12 @@ ShapeId Scheduler::AddShape(const Demand& demand) {
   return id;
 }
 
+void Scheduler::RemoveShape(ShapeId id) {
+  if (!shapes_.Release(id)) return;
+  queues_[id] = ReadyQueue();
+  std::erase(active_, id);
+}
+
 void Scheduler::Push(ShapeId shape, int32_t priority, int64_t remaining_us,
                      ReadyTask task) {
   if (queues_[shape].empty()) active_.push_back(shape);

@@ -23,7 +23,9 @@ class Scheduler {
   explicit Scheduler(Fleet* fleet)
       : fleet_(*fleet), cpus_(fleet->Intern(kCpus)), shapes_(fleet) {}
 
+  // A run that has `demand` begins or ends; what is queued goes with the last.
   ShapeId AddShape(const Demand& demand);
+  void RemoveShape(ShapeId id);
   const Shape& shape(ShapeId id) const { return shapes_.at(id); }
 
   void Push(ShapeId shape, int32_t priority, int64_t remaining_us,

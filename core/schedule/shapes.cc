@@ -70,17 +70,32 @@ std::string Describe(Obstacle obstacle, const Demand& demand) {
 }  // namespace
 
 ShapeId Shapes::Intern(const Demand& demand) {
-  const auto [it, added] =
-      ids_.try_emplace(demand, static_cast<ShapeId>(shapes_.size()));
+  const auto [it, added] = ids_.try_emplace(demand, ShapeId{0});
   if (added) {
-    Shape shape{.demand = demand, .amounts = {}, .eligible = {}};
+    if (unused_.empty()) {
+      unused_.push_back(static_cast<ShapeId>(shapes_.size()));
+      shapes_.emplace_back();
+    }
+    it->second = unused_.back();
+    unused_.pop_back();
+    Shape& shape = shapes_[it->second];
+    shape = Shape{.demand = demand, .amounts = {}, .eligible = {}};
     for (const Resource& resource : demand.resources) {
       if (resource.milli == 0) continue;
       shape.amounts.push_back({fleet_.Intern(resource.name), resource.milli});
     }
-    shapes_.push_back(std::move(shape));
   }
+  ++shapes_[it->second].users;
   return it->second;
+}
+
+bool Shapes::Release(ShapeId id) {
+  Shape& shape = shapes_[id];
+  if (--shape.users > 0) return false;
+  ids_.erase(shape.demand);
+  shape = Shape();
+  unused_.push_back(id);
+  return true;
 }
 
 const std::vector<WorkerNumber>& Shapes::Eligible(ShapeId id) {

@@ -19,6 +19,7 @@ using ShapeId = uint32_t;
 struct Shape {
   Demand demand;
   std::vector<ResourceAmount> amounts;  // without those that are 0
+  uint32_t users = 0;
   // Workers that could run it if they were empty, as of `generation`.
   std::vector<WorkerNumber> eligible;
   uint64_t generation = UINT64_MAX;
@@ -28,7 +29,10 @@ class Shapes {
  public:
   explicit Shapes(Fleet* fleet) : fleet_(*fleet) {}
 
+  // Counts one more user of the shape, which is new when nobody had it.
   ShapeId Intern(const Demand& demand);
+  // Counts one less; true when that was the last. Its number is used again.
+  bool Release(ShapeId id);
   const Shape& at(ShapeId id) const { return shapes_[id]; }
   size_t size() const { return shapes_.size(); }
 
@@ -45,6 +49,7 @@ class Shapes {
   Fleet& fleet_;
   std::vector<Shape> shapes_;
   absl::flat_hash_map<Demand, ShapeId> ids_;
+  std::vector<ShapeId> unused_;
 };
 
 }  // namespace w2t
