@@ -1,6 +1,7 @@
 #include "proto/wire/graph_codec.h"
 
 #include <fmt/format.h>
+#include <google/protobuf/arena.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
@@ -32,6 +33,10 @@ std::string Encode(const v1::Graph& graph) {
 std::string Capability(const v1::Action& action) {
   return action.has_handler() ? "handler:" + action.handler().name()
                               : kExecCapability;
+}
+
+std::vector<v1::Action> CopyActions(const v1::Graph& graph) {
+  return {graph.actions().begin(), graph.actions().end()};
 }
 
 class GraphDecoder {
@@ -182,19 +187,16 @@ DecodedGraph ParseFault(std::string_view encoded) {
 
 DecodedGraph Decode(std::string_view encoded, const Limits& limits,
                     bool restoring) {
-  v1::Graph graph;
+  google::protobuf::Arena arena;
+  v1::Graph& graph = *google::protobuf::Arena::CreateMessage<v1::Graph>(&arena);
   if (encoded.size() > INT_MAX ||
       !graph.ParseFromArray(encoded.data(), static_cast<int>(encoded.size()))) {
     return ParseFault(encoded);
   }
   DecodedGraph decoded = GraphDecoder(graph, limits).Decode(restoring);
   if (decoded.blueprint == nullptr) return decoded;
-  std::vector<v1::Action> actions(graph.actions_size());
-  for (int i = 0; i < graph.actions_size(); ++i) {
-    actions[i].Swap(graph.mutable_actions(i));
-  }
   decoded.definition = std::make_shared<GraphDefinition>(std::string(encoded),
-                                                         std::move(actions));
+                                                         CopyActions(graph));
   return decoded;
 }
 
