@@ -151,9 +151,11 @@ class Worker::Impl final : private Session::Delegate {
     session_ = std::make_unique<Session>(
         loop_.get(), options_.server, MakeHello(options_, handlers_), delegate);
     if (options_.exec) {
+      StartGuard();
       exec_ = std::make_unique<ExecRunner>(
           loop_.get(), session_.get(),
-          ExecOptions{options_.name, OwnEnvironment(), RaiseOpenFiles()});
+          ExecOptions{options_.name, OwnEnvironment(), RaiseOpenFiles(),
+                      guard_.get()});
     }
     if (!handlers_.empty()) {
       pool_ = std::make_unique<HandlerPool>(loop_.get(), session_.get(),
@@ -163,6 +165,7 @@ class Worker::Impl final : private Session::Delegate {
     loop_->Run();
     pool_.reset();
     exec_.reset();
+    guard_.reset();
     session_.reset();
     return result_;
   }
@@ -202,6 +205,15 @@ class Worker::Impl final : private Session::Delegate {
                                   .exit_code = 1,
                                   .message = std::string(why)});
   }
+  void StartGuard() {
+    absl::StatusOr<std::unique_ptr<GroupGuard>> guard = GroupGuard::Start();
+    if (guard.ok()) {
+      guard_ = *std::move(guard);
+    } else {
+      Log(LogLevel::kWarn, "worker.unguarded error=\"{}\"",
+          std::string(guard.status().message()));
+    }
+  }
   void BeginStop();
   void AwaitStopped();
 
@@ -210,6 +222,7 @@ class Worker::Impl final : private Session::Delegate {
   absl::Status result_;
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<Session> session_;
+  std::unique_ptr<GroupGuard> guard_;
   std::unique_ptr<ExecRunner> exec_;
   std::unique_ptr<HandlerPool> pool_;
   // Of the loop's thread.

@@ -53,6 +53,7 @@ SpawnSpec ShellLine(std::string_view line, const SpawnSpec& task) {
   spec.env = task.env;
   spec.dir = task.dir;
   spec.open_files = task.open_files;
+  spec.guard = task.guard;
   return spec;
 }
 

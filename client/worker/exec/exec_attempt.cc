@@ -88,6 +88,7 @@ absl::Status ExecAttempt::TryStart() {
   if (!child.ok()) return child.status();
   child_ = *std::move(child);
   group_ = child_.pid;
+  group_guarded_ = std::move(child_.guarded);
   Loop& loop = host_->loop();
   absl::StatusOr<WatchId> watch = loop.Watch(
       child_.pidfd.get(), EPOLLIN, [this](uint32_t) { OnChildEnded(); });

@@ -85,6 +85,7 @@ class ExecAttempt {
 
   Child child_;      // pid 0: none, or ended
   pid_t group_ = 0;  // of the child, even after its end
+  GroupGuard::Slot group_guarded_;
   WatchId child_watch_ = 0;
   std::optional<Exit> exit_;
   bool drained_ = false;

@@ -39,6 +39,7 @@ void ExecRunner::StartSome() {
     const uint64_t fence = offer.lease.fence;
     SpawnSpec command = CommandOf(offer, options_.environment, options_.worker);
     command.open_files = options_.open_files;
+    command.guard = options_.guard;
     auto attempt = std::make_unique<ExecAttempt>(host, std::move(offer),
                                                  std::move(command));
     if (attempt->Start()) attempts_.emplace(fence, std::move(attempt));

@@ -26,6 +26,8 @@ struct ExecOptions {
   std::vector<std::string> environment;  // "NAME=VALUE"; tasks add to it
   // The children's bound on descriptors. Default: the worker's.
   std::optional<rlimit> open_files;
+  // Outlives the runner. Null: programs may outlive a worker that is killed.
+  GroupGuard* guard = nullptr;
 };
 
 class ExecRunner final : private ExecAttempt::Host {

@@ -32,6 +32,7 @@ struct Plan {
   const rlimit* open_files = nullptr;
   int fds[3] = {-1, -1, -1};
   pid_t parent = 0;
+  std::atomic<pid_t>* group = nullptr;
   // Set by the child, whose memory is ours.
   volatile Stage failed = Stage::kNone;
   volatile int error = 0;
@@ -109,7 +110,9 @@ W2T_IN_VFORK_CHILD void ResetSignals() {
 }
 
 [[noreturn]] W2T_IN_VFORK_CHILD void RunChild(Plan& plan) {
-  if (setsid() < 0) Fail(plan, Stage::kSession);
+  const pid_t group = setsid();
+  if (group < 0) Fail(plan, Stage::kSession);
+  if (plan.group != nullptr) *plan.group = group;
   if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) Fail(plan, Stage::kDeathSignal);
   // The parent may have ended just before that.
   if (getppid() != plan.parent) _exit(127);
@@ -203,6 +206,9 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
   plan.fds[1] = spec.stdout_fd < 0 ? null.get() : spec.stdout_fd;
   plan.fds[2] = spec.stderr_fd < 0 ? null.get() : spec.stderr_fd;
   plan.parent = getpid();
+  GroupGuard::Slot guarded =
+      spec.guard == nullptr ? GroupGuard::Slot() : spec.guard->Take();
+  plan.group = guarded.group();
 
   // A handler of ours must not run in the child, which has our memory.
   sigset_t all, before;
@@ -219,7 +225,8 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
     waitpid(pid, nullptr, 0);
     return Failure(spec, plan.failed, plan.error);
   }
-  Child child{pid, UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)))};
+  Child child{pid, UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))),
+              std::move(guarded)};
   if (!child.pidfd) {
     absl::Status status = Errno("pidfd_open");
     SignalGroup(pid, SIGKILL);

@@ -14,6 +14,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/worker/exec/group_guard.h"
 #include "client/worker/loop/unique_fd.h"
 
 namespace w2t::worker {
@@ -30,6 +31,8 @@ struct SpawnSpec {
   int stderr_fd = -1;
   // The child's bound on descriptors, where it is not the worker's.
   std::optional<rlimit> open_files;
+  // Ends the child's group with the worker. Null: nobody does.
+  GroupGuard* guard = nullptr;
 };
 
 // A child in a session and process group of its own, whose number is `pid`. It
@@ -38,6 +41,7 @@ struct Child {
   pid_t pid = 0;
   // Readable once the child has ended. The child is then reaped by Reap.
   UniqueFd pidfd;
+  GroupGuard::Slot guarded;
 };
 
 // Errors name the stage: "chdir to /x: No such file or directory". NOT_FOUND

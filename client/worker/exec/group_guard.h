@@ -1,0 +1,82 @@
+// GroupGuard: sees to it that no program outlives its worker, even when the
+// worker is killed with SIGKILL.
+//
+// The kernel kills the children of a dead worker (see Child), but not their
+// children, and a shell runs most commands as its child. So a small process
+// beside the worker shares a table of process groups with it, waits for the
+// worker's end, and then kills every group that is still in the table. It holds
+// none of the worker's descriptors and ends when the worker does.
+#ifndef W2T_CLIENT_WORKER_EXEC_GROUP_GUARD_H_
+#define W2T_CLIENT_WORKER_EXEC_GROUP_GUARD_H_
+
+#include <sys/types.h>
+
+#include <atomic>
+#include <cstddef>
+#include <cstdint>
+#include <memory>
+#include <utility>
+#include <vector>
+
+#include "absl/status/statusor.h"
+#include "client/worker/loop/unique_fd.h"
+
+namespace w2t::worker {
+
+// Not thread-safe, slots apart: they may be written by anyone who has one.
+class GroupGuard {
+ public:
+  // Groups in the table. Those beyond are not guarded.
+  static constexpr size_t kMaxGroups = 65'536;
+
+  // A place in the table, given back when it goes. Must not outlive the guard.
+  class Slot {
+   public:
+    Slot() = default;
+    ~Slot() { reset(); }
+    Slot(Slot&& other) noexcept
+        : guard_(std::exchange(other.guard_, nullptr)), index_(other.index_) {}
+    Slot& operator=(Slot&& other) noexcept {
+      if (this != &other) {
+        reset();
+        guard_ = std::exchange(other.guard_, nullptr);
+        index_ = other.index_;
+      }
+      return *this;
+    }
+
+    // Where the group's number goes. Null: this is no place.
+    std::atomic<pid_t>* group() const;
+    void reset();
+
+   private:
+    friend class GroupGuard;
+    Slot(GroupGuard* guard, uint32_t index) : guard_(guard), index_(index) {}
+
+    GroupGuard* guard_ = nullptr;
+    uint32_t index_ = 0;
+  };
+
+  // Best before the process has many threads or much memory: it is forked.
+  static absl::StatusOr<std::unique_ptr<GroupGuard>> Start();
+  // Kills what is in the table.
+  ~GroupGuard();
+  GroupGuard(const GroupGuard&) = delete;
+  GroupGuard& operator=(const GroupGuard&) = delete;
+
+  // No place when the table is full.
+  Slot Take();
+
+ private:
+  GroupGuard(std::atomic<pid_t>* table, pid_t pid, UniqueFd alive);
+
+  std::atomic<pid_t>* const table_;  // shared with the process
+  const pid_t pid_;
+  UniqueFd alive_;  // open for as long as this process lives
+  std::vector<uint32_t> free_;
+  uint32_t used_ = 0;  // places from here on were never taken
+};
+
+}  // namespace w2t::worker
+
+#endif  // W2T_CLIENT_WORKER_EXEC_GROUP_GUARD_H_
