@@ -264,7 +264,7 @@ std::vector<BadRequest> BadQueries() {
           }),
       BadCall<Runs, v1::ListTasksRequest, v1::ListTasksResponse>(
           "tasks in an unknown state", &RpcClient::runs, &Runs::ListTasks,
-          kInvalid, kValue, "states",
+          kInvalid, kValue, "states[0]",
           [](auto& request) {
             request.set_run_id("long-1");
             request.add_states(static_cast<v1::TaskState>(99));
@@ -374,7 +374,7 @@ std::vector<BadRequest> BadStreams() {
                 [](RpcClient& c) { return ReadLogs(c, "long-1", "t0", 7); }),
       BadStream("first message of a session is not Hello",
                 StatusCode::FAILED_PRECONDITION,
-                v1::DIAGNOSTIC_CODE_INVALID_VALUE, "hello",
+                v1::DIAGNOSTIC_CODE_MISSING_FIELD, "hello",
                 [](RpcClient& c) {
                   v1::SessionRequest pong;
                   pong.mutable_pong()->set_nonce(1);

@@ -200,7 +200,7 @@ TEST_F(CliTest, RunAndWatchAsJsonAreOneObjectALine) {
     for (const auto& line : lines) {
       EXPECT_TRUE(ParseJson(line).has_struct_value()) << line;
     }
-    EXPECT_THAT(lines.back(), HasSubstr("RUN_STATE_SUCCEEDED"));
+    EXPECT_THAT(result.out, HasSubstr("RUN_STATE_SUCCEEDED"));
   }
 }
 
