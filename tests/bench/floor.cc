@@ -45,23 +45,31 @@ Spread Spread::Of(std::vector<double> values) {
   return {median, values.front(), values.back()};
 }
 
-Spread SyncMicros(const std::string& dir, int times) {
+SyncTimes MeasureSync(const std::string& dir, int times) {
   const std::string path = dir + "/sync";
   const int fd = open(path.c_str(), O_CREAT | O_WRONLY | O_CLOEXEC, 0600);
   if (fd < 0) throw std::runtime_error("cannot write in " + dir);
   const std::string block(4096, 'x');
-  std::vector<double> micros;
-  for (int i = 0; i < times; ++i) {
-    const Clock::time_point begin = Clock::now();
-    if (write(fd, block.data(), block.size()) < 0 || fdatasync(fd) != 0) {
-      close(fd);
-      throw std::runtime_error("cannot sync in " + dir);
+  const auto write_all = [&] {
+    std::vector<double> micros;
+    for (int i = 0; i < times; ++i) {
+      const Clock::time_point begin = Clock::now();
+      const auto at = static_cast<off_t>(block.size()) * i;
+      if (pwrite(fd, block.data(), block.size(), at) < 0 ||
+          fdatasync(fd) != 0) {
+        close(fd);
+        throw std::runtime_error("cannot sync in " + dir);
+      }
+      micros.push_back(MicrosSince(begin));
     }
-    micros.push_back(MicrosSince(begin));
-  }
+    return Spread::Of(std::move(micros));
+  };
+  SyncTimes times_us;
+  times_us.append_us = write_all();
+  times_us.overwrite_us = write_all();
   close(fd);
   unlink(path.c_str());
-  return Spread::Of(std::move(micros));
+  return times_us;
 }
 
 Spread CallMicros(test::RpcClient& client, int times) {

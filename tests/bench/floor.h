@@ -19,8 +19,14 @@ struct Spread {
   static Spread Of(std::vector<double> values);
 };
 
-// Microseconds to append 4 KiB to a file in `dir` and make it durable.
-Spread SyncMicros(const std::string& dir, int times);
+// Microseconds to write 4 KiB to a file in `dir` and make it durable: at its
+// end, which changes the file's length too, and over what it has, as a log does
+// that is used again.
+struct SyncTimes {
+  Spread append_us;
+  Spread overwrite_us;
+};
+SyncTimes MeasureSync(const std::string& dir, int times);
 // Microseconds of a call that the daemon answers without work.
 Spread CallMicros(test::RpcClient& client, int times);
 

@@ -1,7 +1,4 @@
 // w2t-bench: how fast the whole path is, end to end and durable. JSON out.
-#include <google/protobuf/struct.pb.h>
-#include <google/protobuf/util/json_util.h>
-
 #include <CLI/CLI.hpp>
 #include <chrono>
 #include <cstdint>
@@ -9,6 +6,7 @@
 #include <exception>
 #include <stdexcept>
 #include <string>
+#include <string_view>
 #include <thread>
 #include <vector>
 
@@ -23,7 +21,6 @@ namespace w2t::bench {
 namespace {
 
 using Clock = std::chrono::steady_clock;
-using google::protobuf::Struct;
 
 struct Flags {
   uint32_t count = 100'000;
@@ -41,7 +38,7 @@ struct Sample {
 
 struct Result {
   std::vector<Sample> samples;
-  Spread sync_us;
+  SyncTimes sync;
   Spread call_us;
   size_t daemon_bytes = 0;
   size_t worker_bytes = 0;
@@ -86,7 +83,7 @@ Result Measure(const Flags& flags, const v1::Graph& graph) {
     throw std::runtime_error("the worker does not come: " + worker.err());
   }
   Result result;
-  result.sync_us = SyncMicros(dir.path(), 200);
+  result.sync = MeasureSync(dir.path(), 200);
   result.call_us = CallMicros(client, 500);
   for (int i = 0; i < flags.repeat; ++i) {
     result.samples.push_back(RunOnce(client, graph));
@@ -101,24 +98,43 @@ Result Measure(const Flags& flags, const v1::Graph& graph) {
   return result;
 }
 
-void Set(Struct& object, const std::string& name, double value) {
-  (*object.mutable_fields())[name].set_number_value(value);
-}
+// An object with its members in the order in which they were added.
+class Json {
+ public:
+  Json& Add(std::string_view name, const Json& object) {
+    return AddRaw(name, object.ToString());
+  }
+  Json& Add(std::string_view name, const std::string& text) {
+    std::string quoted = "\"";
+    for (const char c : text) {
+      if (c == '"' || c == '\\') quoted += '\\';
+      if (c >= ' ') quoted += c;
+    }
+    return AddRaw(name, quoted + '"');
+  }
+  Json& Add(std::string_view name, double value) {
+    return AddRaw(name, fmt::format("{:.6g}", value));
+  }
+  Json& Add(std::string_view name, uint64_t value) {
+    return AddRaw(name, fmt::format("{}", value));
+  }
+  Json& Add(std::string_view name, const Spread& spread) {
+    return Add(name, Json()
+                         .Add("median", spread.median)
+                         .Add("min", spread.min)
+                         .Add("max", spread.max));
+  }
+  std::string ToString() const { return "{" + members_ + "}"; }
 
-void Set(Struct& object, const std::string& name, const std::string& value) {
-  (*object.mutable_fields())[name].set_string_value(value);
-}
+ private:
+  Json& AddRaw(std::string_view name, const std::string& value) {
+    members_ +=
+        fmt::format("{}\"{}\": {}", members_.empty() ? "" : ", ", name, value);
+    return *this;
+  }
 
-Struct& Object(Struct& object, const std::string& name) {
-  return *(*object.mutable_fields())[name].mutable_struct_value();
-}
-
-void Set(Struct& object, const std::string& name, const Spread& spread) {
-  Struct& inner = Object(object, name);
-  Set(inner, "median", spread.median);
-  Set(inner, "min", spread.min);
-  Set(inner, "max", spread.max);
-}
+  std::string members_;
+};
 
 // `of` applied to every sample.
 template <typename Function>
@@ -128,51 +144,48 @@ Spread SpreadOf(const std::vector<Sample>& samples, Function of) {
   return Spread::Of(std::move(values));
 }
 
-std::string Report(const Flags& flags, const Result& result,
-                   const std::string& filesystem) {
+Json Report(const Flags& flags, const Result& result,
+            const std::string& filesystem) {
   const double count = flags.count;
-  Struct report;
-  Set(report, "shape", flags.shape);
-  Set(report, "n", count);
-  Set(report, "repeat", flags.repeat);
-  Set(report, "worker_leases", flags.leases);
-  Set(report, "tasks_per_second",
-      SpreadOf(result.samples,
-               [&](const Sample& s) { return count / s.total; }));
-  Set(report, "seconds",
-      SpreadOf(result.samples, [](const Sample& s) { return s.total; }));
-  Set(report, "submit_seconds",
-      SpreadOf(result.samples, [](const Sample& s) { return s.submit; }));
-  const Spread hop_us = SpreadOf(
-      result.samples, [&](const Sample& s) { return s.total * 1e6 / count; });
-  const double floor_us = result.sync_us.median + result.call_us.median;
+  Json report;
+  report.Add("shape", flags.shape)
+      .Add("n", uint64_t{flags.count})
+      .Add("repeat", static_cast<uint64_t>(flags.repeat))
+      .Add("worker_leases", uint64_t{flags.leases})
+      .Add("tasks_per_second",
+           SpreadOf(result.samples,
+                    [&](const Sample& s) { return count / s.total; }))
+      .Add("seconds",
+           SpreadOf(result.samples, [](const Sample& s) { return s.total; }))
+      .Add("submit_seconds",
+           SpreadOf(result.samples, [](const Sample& s) { return s.submit; }));
   if (flags.shape == "chain") {
-    Set(report, "hop_us", hop_us);
-    Set(report, "hop_to_floor", hop_us.median / floor_us);
+    const Spread hop_us = SpreadOf(
+        result.samples, [&](const Sample& s) { return s.total * 1e6 / count; });
+    const double floor_us =
+        result.sync.overwrite_us.median + result.call_us.median;
+    report.Add("hop_us", hop_us).Add("hop_to_floor", hop_us.median / floor_us);
   }
-  Struct& floor = Object(report, "floor");
-  Set(floor, "fdatasync_us", result.sync_us);
-  Set(floor, "unary_call_us", result.call_us);
-  Struct& machine = Object(report, "machine");
-  Set(machine, "cores", std::thread::hardware_concurrency());
-  Set(machine, "processor", ProcessorName());
-  Set(machine, "kernel", KernelRelease());
-  Set(machine, "filesystem", filesystem);
-  Struct& versions = Object(report, "versions");
-  Set(versions, "w2td", result.version);
-  Set(versions, "grpc", grpc::Version());
-  Set(versions, "compiler", __VERSION__);
-  Set(versions, "build", W2T_BENCH_BUILD_TYPE);
-  Struct& memory = Object(report, "peak_memory_bytes");
-  Set(memory, "w2td", static_cast<double>(result.daemon_bytes));
-  Set(memory, "worker", static_cast<double>(result.worker_bytes));
-  google::protobuf::util::JsonPrintOptions options;
-  options.add_whitespace = true;
-  std::string json;
-  const auto status =
-      google::protobuf::util::MessageToJsonString(report, &json, options);
-  if (!status.ok()) throw std::runtime_error(status.ToString());
-  return json;
+  report
+      .Add("floor", Json()
+                        .Add("fdatasync_append_us", result.sync.append_us)
+                        .Add("fdatasync_overwrite_us", result.sync.overwrite_us)
+                        .Add("unary_call_us", result.call_us))
+      .Add("peak_memory_bytes", Json()
+                                    .Add("w2td", result.daemon_bytes)
+                                    .Add("worker", result.worker_bytes))
+      .Add("machine",
+           Json()
+               .Add("cores", uint64_t{std::thread::hardware_concurrency()})
+               .Add("processor", ProcessorName())
+               .Add("kernel", KernelRelease())
+               .Add("filesystem", filesystem))
+      .Add("versions", Json()
+                           .Add("w2td", result.version)
+                           .Add("grpc", grpc::Version())
+                           .Add("compiler", std::string(__VERSION__))
+                           .Add("build", std::string(W2T_BENCH_BUILD_TYPE)));
+  return report;
 }
 
 int Main(int argc, char** argv) {
@@ -196,7 +209,7 @@ int Main(int argc, char** argv) {
     const v1::Graph graph = MakeGraph(*ParseShape(flags.shape), flags.count);
     const Result result = Measure(flags, graph);
     const std::string where = flags.dir.empty() ? "/tmp" : flags.dir;
-    fmt::print("{}", Report(flags, result, FilesystemOf(where)));
+    fmt::print("{}\n", Report(flags, result, FilesystemOf(where)).ToString());
   } catch (const std::exception& error) {
     fmt::print(stderr, "w2t-bench: {}\n", error.what());
     return 1;

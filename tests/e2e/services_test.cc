@@ -131,7 +131,7 @@ TEST_F(ServicesTest, NotReadyInTimeFailsAndNamesTheProbe) {
   EXPECT_EQ(run.state(), v1::RUN_STATE_FAILED);
   ASSERT_EQ(run.failures_size(), 1);
   EXPECT_EQ(run.failures(0).name(), "service");
-  EXPECT_THAT(run.failures(0).message(), HasSubstr("tcp"));
+  EXPECT_THAT(run.failures(0).message(), HasSubstr("not ready within 200ms"));
   EXPECT_THAT(run.failures(0).message(), HasSubstr(address));
   EXPECT_EQ(FindTask(client_->ListTasks(run_id), "task")->state(),
             v1::TASK_STATE_SKIPPED);
