@@ -19,7 +19,6 @@ Run::Run(Spec spec, int64_t now_us, const Limits& limits)
       ++tasks_open_;
     } else {
       ++services_open_;
-      ++services_unsettled_;
     }
   }
 }
@@ -230,7 +229,8 @@ void Run::EndTask(TaskIndex task, TaskState outcome) {
 
 void Run::UpdateRunState() {
   if (IsEnded(state_)) return;
-  const bool through = tasks_open_ == 0 && services_unsettled_ == 0;
+  // What still waits then can only wait for the end of services that are up.
+  const bool through = moving_ == 0;
   const bool held = spec_.hold && !failed_ && services_open_ > 0;
   if (!stopping_ && (fail_fast_ || (through && !held))) StartStopping();
   if (tasks_open_ + services_open_ == 0) {

@@ -12,6 +12,10 @@
 // service's `started` and `ready` belong to one incarnation: they are taken
 // back from dependents that have not started when it ends.
 //
+// A run is through when nothing moves any more: all tasks have ended and all
+// services are up. A task that waits for the end of a service that is up does
+// not keep the run from that; it is skipped when the services are stopped.
+//
 // Stopping (a cancelled run, a failed one that must not go on, or services that
 // are no longer needed): whatever no worker has ends at once; whatever a worker
 // has is stopped once all its dependents, direct or not, have ended.
@@ -190,7 +194,9 @@ class Run {
   // run_edges.cc: every change of a task, and what it means for others.
   static EdgeState Evaluate(Condition condition, const Source& source);
   static Source SourceOf(const TaskRecord& record);
-  bool IsSettledService(TaskIndex task) const;
+  // Something will happen to it by itself: it neither waits nor has ended, and
+  // is no service that is up.
+  bool IsMoving(TaskIndex task) const;
   void Move(TaskIndex task, const Source& to);
   // Without a change of state.
   void MarkStarted(TaskIndex task);
@@ -211,9 +217,9 @@ class Run {
   std::vector<TaskRecord> tasks_;
   absl::flat_hash_map<TaskIndex, TaskDetail> details_;
   std::array<uint32_t, kTaskStates> counts_{};
-  uint32_t tasks_open_ = 0;          // of kind task, without an outcome
-  uint32_t services_unsettled_ = 0;  // neither up nor ended
-  uint32_t services_open_ = 0;       // without an outcome
+  uint32_t tasks_open_ = 0;     // of kind task, without an outcome
+  uint32_t services_open_ = 0;  // likewise
+  uint32_t moving_ = 0;
   bool failed_ = false;
   bool cancelled_ = false;  // before it was through
   bool fail_fast_ = false;  // a fail_run task failed

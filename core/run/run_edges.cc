@@ -31,23 +31,25 @@ Run::Source Run::SourceOf(const TaskRecord& record) {
   return {record.state, record.has_started, record.has_been_up};
 }
 
-bool Run::IsSettledService(TaskIndex task) const {
-  const TaskRecord& record = tasks_[task];
-  return record.state >= TaskState::kUp ||
-         (record.state == TaskState::kRunning && !blueprint().has_probe(task));
+bool Run::IsMoving(TaskIndex task) const {
+  const TaskState state = tasks_[task].state;
+  if (state == TaskState::kWaiting || IsOutcome(state)) return false;
+  if (blueprint().kind(task) == TaskKind::kTask) return true;
+  const bool up = state == TaskState::kUp || (state == TaskState::kRunning &&
+                                              !blueprint().has_probe(task));
+  return !up;
 }
 
 void Run::Move(TaskIndex task, const Source& to) {
   TaskRecord& record = tasks_[task];
   const Source from = SourceOf(record);
-  const bool service = blueprint().kind(task) == TaskKind::kService;
-  if (service && !IsSettledService(task)) --services_unsettled_;
+  if (IsMoving(task)) --moving_;
   --counts_[static_cast<int>(record.state)];
   record.state = to.state;
   record.has_started = to.has_started;
   record.has_been_up = to.has_been_up;
   ++counts_[static_cast<int>(record.state)];
-  if (service && !IsSettledService(task)) ++services_unsettled_;
+  if (IsMoving(task)) ++moving_;
   AddEvent(task);
   // Before the end only a start or readiness that somebody waits for matters.
   if (IsOutcome(to.state) || blueprint().watched_alive(task)) {

@@ -8,6 +8,8 @@ namespace w2t {
 // dependents are dealt with before it, so that no walk back is needed yet.
 void Run::StartStopping() {
   stopping_ = true;
+  const TaskState unheld =
+      cancelled_ || fail_fast_ ? TaskState::kCancelled : TaskState::kSkipped;
   const auto& order = blueprint().order();
   std::vector<uint32_t> open(tasks_.size());
   for (auto it = order.rbegin(); it != order.rend(); ++it) {
@@ -15,7 +17,7 @@ void Run::StartStopping() {
     if (IsHeld(tasks_[task].state)) {
       if (open[task] == 0) RequestStop(task);
     } else if (!IsOutcome(tasks_[task].state)) {
-      EndTask(task, TaskState::kCancelled);
+      EndTask(task, unheld);
     }
     if (IsOutcome(tasks_[task].state) && open[task] == 0) continue;
     for (const Blueprint::Edge& edge : blueprint().predecessors(task)) {

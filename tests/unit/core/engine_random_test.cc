@@ -133,11 +133,10 @@ class RandomWorld {
     return builder;
   }
 
-  // A service ends only when it is stopped, so nothing may wait for its end.
   Dep MakeDep(uint64_t to, std::pair<bool, bool> made) {
     std::vector<Condition> choices = {Condition::kDefault, Condition::kStarted};
     if (made.second) choices.push_back(Condition::kReady);
-    if (!made.first) {
+    if (!made.first || Chance(20)) {
       choices.insert(choices.end(),
                      {Condition::kSucceeded, Condition::kSucceeded,
                       Condition::kFinished, Condition::kFailed});

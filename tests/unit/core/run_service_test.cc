@@ -224,6 +224,50 @@ TEST_F(RunServiceTest, ARunThatIsUpIsNotWhileItsServiceRestarts) {
   EXPECT_EQ(env_.EndState(), RunState::kUp);
 }
 
+TEST_F(RunServiceTest, WhatWaitsForTheEndOfAServiceDoesNotKeepItUp) {
+  env_.Submit(GraphBuilder()
+                  .Service("db")
+                  .Probe()
+                  .Task("a", {"db"})
+                  .Task("alert", {{"db", Condition::kFailed}})
+                  .Service("standby", {{"db", Condition::kFinished}})
+                  .Task("behind", {"alert", "a"}));
+  Up("db");
+  EXPECT_EQ(env_.EndState(), RunState::kRunning);
+  env_.Succeed("a");
+  EXPECT_EQ(env_.EndState(), RunState::kStopping);
+  for (const char* task : {"alert", "standby", "behind"}) {
+    EXPECT_EQ(env_.State(task), TaskState::kSkipped) << task;
+  }
+  env_.Stopped("db");
+  EXPECT_EQ(env_.EndState(), RunState::kSucceeded);
+}
+
+TEST_F(RunServiceTest, AHandlerRunsWhenTheServiceFails) {
+  env_.Submit(GraphBuilder()
+                  .Service("db")
+                  .Task("alert", {{"db", Condition::kFailed}})
+                  .Task("a"));
+  env_.Start("db");
+  env_.Fail("db");
+  env_.Succeed("a");
+  EXPECT_EQ(env_.EndState(), RunState::kRunning);
+  env_.Succeed("alert");
+  EXPECT_EQ(env_.EndState(), RunState::kFailed);
+}
+
+TEST_F(RunServiceTest, AHandlerRunsWhenTheServiceOfAHeldRunFails) {
+  env_.Submit(
+      GraphBuilder().Service("db").Task("alert", {{"db", Condition::kFailed}}),
+      {.hold = true});
+  env_.Start("db");
+  EXPECT_EQ(env_.EndState(), RunState::kUp);
+  EXPECT_EQ(env_.State("alert"), TaskState::kWaiting);
+  env_.Fail("db");
+  env_.Succeed("alert");
+  EXPECT_EQ(env_.EndState(), RunState::kFailed);
+}
+
 TEST_F(RunServiceTest, CancelStopsWhatRunsInReverseOrderAndStartsNothing) {
   env_.Submit(GraphBuilder()
                   .Service("db")
