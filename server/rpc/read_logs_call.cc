@@ -84,7 +84,11 @@ absl::Status ReadLogsCall::Resolve(const View& view) {
           if (const auto call = weak.lock()) call->Changed();
         });
     absl::MutexLock lock(&mutex_);
-    if (!finished_) std::swap(subscription_, subscription);
+    if (!finished_) {
+      std::swap(subscription_, subscription);
+      // Tells the reader that it misses nothing from now on.
+      StartSendInitialMetadata();
+    }
   }
   absl::MutexLock lock(&mutex_);
   resolved_ = true;

@@ -1,0 +1,154 @@
+#include <memory>
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/server/daemon_env.h"
+#include "tests/unit/server/engine_fixture.h"
+
+namespace w2t::server {
+namespace {
+
+using grpc::StatusCode;
+
+class LogsTest : public DaemonTest {
+ protected:
+  // A worker that holds the only task of a run.
+  void StartWithATask(const v1::Graph& graph = MakeGraph("g", 1)) {
+    StartDaemon();
+    worker_ = Worker("w1", 1);
+    ASSERT_TRUE(worker_->Join());
+    run_id_ = Submit(graph);
+    ASSERT_TRUE(worker_->AwaitOffers(1));
+  }
+  // Prints for the first offer, under `fence` unless 0.
+  void Print(const std::string& text, uint64_t fence = 0) {
+    v1::SessionRequest request;
+    request.mutable_logs()->set_seq(++log_seq_);
+    v1::TaskLogChunk& chunk = *request.mutable_logs()->add_chunks();
+    const FakeWorker::Offer& offer = worker_->offers[0];
+    chunk.set_run(offer.run);
+    chunk.set_task(offer.task);
+    chunk.set_attempt(offer.attempt);
+    chunk.set_fence(fence == 0 ? offer.fence : fence);
+    chunk.mutable_chunk()->set_stream(v1::LOG_STREAM_STDOUT);
+    chunk.mutable_chunk()->set_data(text);
+    worker_->Write(request);
+  }
+  bool AwaitLogAck() {
+    v1::SessionResponse response;
+    while (worker_->logs_through < log_seq_) {
+      if (!worker_->Read(&response)) return false;
+    }
+    return true;
+  }
+
+  struct Read {
+    std::string text;
+    uint64_t next_offset = 0;
+    uint32_t attempt = 0;
+    grpc::Status status;
+  };
+  std::unique_ptr<grpc::ClientReader<v1::ReadLogsResponse>> Open(
+      Context* context, const std::string& task, bool follow,
+      uint64_t offset = 0, uint32_t attempt = 0) {
+    v1::ReadLogsRequest request;
+    request.set_run_id(run_id_);
+    request.set_task(task);
+    request.set_follow(follow);
+    request.set_offset(offset);
+    request.set_attempt(attempt);
+    return runs_->ReadLogs(context, request);
+  }
+  static Read Take(grpc::ClientReader<v1::ReadLogsResponse>* reader) {
+    Read read;
+    v1::ReadLogsResponse response;
+    while (reader->Read(&response)) {
+      for (const v1::LogChunk& chunk : response.chunks()) {
+        read.text += chunk.data();
+      }
+      read.next_offset = response.next_offset();
+      read.attempt = response.attempt();
+    }
+    read.status = reader->Finish();
+    return read;
+  }
+  Read ReadLogs(const std::string& task, uint64_t offset = 0,
+                uint32_t attempt = 0) {
+    Context context;
+    return Take(Open(&context, task, false, offset, attempt).get());
+  }
+
+  std::unique_ptr<FakeWorker> worker_;
+  std::string run_id_;
+  uint64_t log_seq_ = 0;
+};
+
+TEST_F(LogsTest, WhatIsAcknowledgedCanBeRead) {
+  StartWithATask();
+  Print("hello ");
+  Print("world");
+  ASSERT_TRUE(AwaitLogAck());
+  const Read all = ReadLogs("t0");
+  EXPECT_EQ(all.text, "hello world");
+  EXPECT_EQ(all.next_offset, 11u);
+  EXPECT_EQ(all.attempt, 1u);
+  EXPECT_TRUE(all.status.ok());
+  EXPECT_EQ(ReadLogs("t0", 6).text, "world");
+}
+
+TEST_F(LogsTest, OutputUnderAnotherLeaseIsLeftOut) {
+  StartWithATask();
+  Print("forged", worker_->offers[0].fence + 1);
+  Print("real");
+  ASSERT_TRUE(AwaitLogAck());
+  EXPECT_EQ(ReadLogs("t0").text, "real");
+}
+
+TEST_F(LogsTest, FollowingGoesOnUntilTheAttemptEnds) {
+  StartWithATask();
+  Context context;
+  const auto reader = Open(&context, "t0", true);
+  Print("one ");
+  v1::ReadLogsResponse first;
+  ASSERT_TRUE(reader->Read(&first));
+  EXPECT_EQ(first.chunks(0).data(), "one ");
+  Print("two");
+  worker_->Report(0, v1::TASK_STATE_SUCCEEDED);
+  const Read rest = Take(reader.get());
+  EXPECT_EQ(rest.text, "two");
+  EXPECT_TRUE(rest.status.ok());
+}
+
+TEST_F(LogsTest, FollowingATaskThatNeverRunsEndsWithItsRun) {
+  StartWithATask(MakeGraph("g", 2, 2));
+  Context context;
+  const auto reader = Open(&context, "t1", true);
+  reader->WaitForInitialMetadata();
+  worker_->Report(0, v1::TASK_STATE_FAILED, 1);
+  const Read read = Take(reader.get());
+  EXPECT_EQ(read.text, "");
+  EXPECT_TRUE(read.status.ok());
+}
+
+TEST_F(LogsTest, RefusesWhatIsNotThere) {
+  StartWithATask();
+  EXPECT_EQ(ReadLogs("nobody").status.error_code(), StatusCode::NOT_FOUND);
+  EXPECT_EQ(FaultOf(ReadLogs("nobody").status).field(), "task");
+  EXPECT_EQ(FaultOf(ReadLogs("t0", 0, 2).status).field(), "attempt");
+  EXPECT_EQ(ReadLogs("").status.error_code(), StatusCode::INVALID_ARGUMENT);
+}
+
+TEST_F(LogsTest, OutputOfAnEarlierAttemptStays) {
+  v1::Graph graph = MakeGraph("g", 1);
+  graph.mutable_tasks(0)->mutable_retry()->set_attempts(2);
+  StartWithATask(graph);
+  Print("first");
+  worker_->Report(0, v1::TASK_STATE_FAILED, 1);
+  ASSERT_TRUE(worker_->AwaitOffers(2));
+  EXPECT_EQ(ReadLogs("t0", 0, 1).text, "first");
+  EXPECT_EQ(ReadLogs("t0").text, "");
+}
+
+}  // namespace
+}  // namespace w2t::server
