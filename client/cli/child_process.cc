@@ -4,14 +4,13 @@
 #include <fmt/format.h>
 #include <spawn.h>
 #include <sys/wait.h>
+#include <unistd.h>
 
 #include <cerrno>
 #include <csignal>
 #include <cstring>
 #include <filesystem>
 #include <utility>
-
-extern char** environ;
 
 namespace w2t::cli {
 

@@ -14,6 +14,8 @@ namespace {
 
 constexpr size_t kMailboxBound = 1'024;
 constexpr absl::Duration kRedraw = absl::Milliseconds(100);
+// Looks more often for the end of the output once the run has ended.
+constexpr absl::Duration kLastLook = absl::Milliseconds(5);
 // With nothing running for this long, it is time to ask why; and to ask again.
 constexpr absl::Duration kStuckAfter = absl::Seconds(2);
 constexpr absl::Duration kLookAgain = absl::Seconds(5);
@@ -65,7 +67,8 @@ FollowResult Follower::Follow() {
   std::stop_callback on_interrupt(
       interrupts_.token(), [this] { mailbox_.PushUrgent(Interrupted{}); });
   while (!over_) {
-    std::deque<Item> items = mailbox_.PopAll(kRedraw);
+    std::deque<Item> items =
+        mailbox_.PopAll(result_.run.has_value() ? kLastLook : kRedraw);
     for (Item& item : items) Handle(item);
     if (!items.empty()) last_activity_ = absl::Now();
     const bool drained =

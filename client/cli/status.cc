@@ -25,7 +25,7 @@ struct StatusFlags {
 
 // What a task waits for, or why it is not well.
 std::string Why(const v1::TaskStatus& task) {
-  const std::string names = fmt::format(
+  std::string names = fmt::format(
       "{}",
       fmt::join(task.waiting_for().begin(), task.waiting_for().end(), ", "));
   switch (task.state()) {

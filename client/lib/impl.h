@@ -113,8 +113,7 @@ class Client::Impl {
         status = grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
       }
       if (stream.recover && stream.recover(status)) continue;
-      const absl::Status described =
-          Describe(status, address, absl::ZeroDuration());
+      absl::Status described = Describe(status, address, absl::ZeroDuration());
       if (!IsResumable(status) || until == absl::InfinitePast()) {
         return described;
       }
