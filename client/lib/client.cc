@@ -137,7 +137,7 @@ absl::Status Client::ForEachTask(
   for (const v1::TaskState state : states) request.add_states(state);
   do {
     v1::ListTasksResponse response;
-    const absl::Status status = impl_->Call(
+    absl::Status status = impl_->Call(
         *impl_->runs, &v1::RunService::Stub::ListTasks, request, &response);
     if (!status.ok()) return status;
     for (const v1::TaskStatus& task : response.tasks()) {
