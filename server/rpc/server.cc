@@ -81,7 +81,14 @@ class RpcServer::Impl {
   }
 
   void SetServing(bool serving) {
-    server_->GetHealthCheckService()->SetServingStatus(serving);
+    grpc::HealthCheckServiceInterface& health =
+        *server_->GetHealthCheckService();
+    for (const char* service : {v1::RunService::service_full_name(),
+                                v1::WorkerService::service_full_name(),
+                                v1::AdminService::service_full_name()}) {
+      health.SetServingStatus(service, serving);
+    }
+    health.SetServingStatus(serving);
   }
 
   void Shutdown(absl::Duration timeout) {

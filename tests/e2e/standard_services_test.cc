@@ -58,7 +58,8 @@ TEST_F(StandardServicesTest, ReflectionListsTheServicesAndDescribesThem) {
   ServerReflectionRequest list;
   list.set_list_services("*");
   std::set<std::string> names;
-  for (const auto& service : Reflect(list).list_services_response().service()) {
+  const ServerReflectionResponse answer = Reflect(list);
+  for (const auto& service : answer.list_services_response().service()) {
     names.insert(service.name());
   }
   EXPECT_THAT(names, Contains("w2t.v1.RunService"));

@@ -40,6 +40,10 @@ struct Recorded {
   size_t depth;
   double sum;
   double critical_path;
+
+  friend void PrintTo(const Recorded& recorded, std::ostream* out) {
+    *out << recorded.file;
+  }
 };
 
 class WorkflowsTest : public FleetTest,

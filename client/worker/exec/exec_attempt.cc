@@ -153,17 +153,19 @@ void ExecAttempt::Stop(Ending ending, std::string why,
   host_->loop().Cancel(timeout_timer_);
   if (prober_ != nullptr) prober_->Cancel();
   const v1::StopPolicy& policy = offer_.action->stop();
-  if (policy.command().empty() || !RunStopCommand()) {
-    const int signal =
-        policy.signal() == 0 ? SIGTERM : static_cast<int>(policy.signal());
-    SignalGroup(group_, signal);
-    stopped_by_ = SignalName(signal);
-  }
+  if (policy.command().empty() || !RunStopCommand()) SendStopSignal();
   const absl::Duration grace =
       std::min(policy.has_grace() ? FromProto(policy.grace()) : kDefaultGrace,
                longest_grace);
   grace_timer_ =
       host_->loop().After(grace, [this, grace] { OnGraceOver(grace); });
+}
+
+void ExecAttempt::SendStopSignal() {
+  const uint32_t wanted = offer_.action->stop().signal();
+  const int signal = wanted == 0 ? SIGTERM : static_cast<int>(wanted);
+  SignalGroup(group_, signal);
+  stopped_by_ = SignalName(signal);
 }
 
 bool ExecAttempt::RunStopCommand() {
@@ -185,6 +187,7 @@ bool ExecAttempt::RunStopCommand() {
         stopper_ = Child();
         if (exit.exit_code != 0) {
           Note(fmt::format("the stop command failed: {}", ExitWords(exit)));
+          if (!exit_) SendStopSignal();
         }
       });
   if (watch.ok()) stopper_watch_ = *watch;

@@ -69,6 +69,7 @@ class ExecAttempt {
   void OnPipeClosed();
   void OnReady();
   void Stop(Ending ending, std::string why, absl::Duration longest_grace);
+  void SendStopSignal();
   bool RunStopCommand();
   void OnGraceOver(absl::Duration grace);
   void OnChildEnded();
