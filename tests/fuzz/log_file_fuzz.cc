@@ -1,0 +1,50 @@
+// Any bytes as the file of an attempt's output.
+#include <fcntl.h>
+#include <sys/mman.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cstddef>
+#include <cstdint>
+#include <cstdlib>
+#include <string>
+
+#include "server/logs/log_file_reader.h"
+
+namespace {
+
+void Require(bool condition) {
+  if (!condition) std::abort();
+}
+
+// Reads all in pieces of `max_bytes`; the number of bytes.
+uint64_t ReadAll(const std::string& path, uint64_t offset, uint64_t max_bytes) {
+  w2t::LogCursor cursor(offset);
+  uint64_t bytes = 0;
+  bool end = false;
+  while (!end) {
+    w2t::LogRead read;
+    w2t::LogFileReader reader(path);
+    if (!reader.Read(max_bytes, &cursor, &read, &end).ok()) return 0;
+    Require(end || !read.chunks.empty());
+    for (const auto& chunk : read.chunks) bytes += chunk.data().size();
+  }
+  return bytes;
+}
+
+}  // namespace
+
+extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
+  const int fd = memfd_create("log", MFD_CLOEXEC);
+  Require(fd >= 0);
+  Require(write(fd, data, size) == static_cast<ssize_t>(size));
+  const std::string path = "/proc/self/fd/" + std::to_string(fd);
+  const uint64_t all = ReadAll(path, 0, UINT64_MAX);
+  Require(all <= size);
+  Require(ReadAll(path, 0, 1) == all);
+  Require(ReadAll(path, all / 2, 100) == all - all / 2);
+  Require(w2t::LogFileReader::WholeBytes(fd) <=
+          std::max<uint64_t>(size, w2t::kLogHeaderBytes));
+  close(fd);
+  return 0;
+}
