@@ -76,9 +76,14 @@ absl::Status ReadLogsCall::Resolve(const View& view) {
   }
   name_ = {request_.run_id(), task, attempt};
   attempt_ended_ = HasEnded(record, attempt);
-  if (request_.follow() && !attempt_ended_) {
+  // The end of an attempt is known before all that it printed is on the disk,
+  // so its readers wait for that too.
+  waits_ = request_.follow() || attempt_ended_;
+  if (!attempt_ended_ && request_.follow()) {
     // Ends are marked by this thread, so none can be missed in between.
     context_->hub->WhenEnded(**run, weak_from_this());
+  }
+  if (waits_) {
     LogSubscription subscription =
         context_->logs->Subscribe(name_, [weak = weak_from_this()] {
           if (const auto call = weak.lock()) call->Changed();
@@ -150,7 +155,7 @@ void ReadLogsCall::Pump() {
       if (!finished_) StartWrite(&response_);
       return;
     }
-    if (read->eof || !request_.follow()) {
+    if (read->eof || !waits_) {
       FinishOnce(absl::OkStatus());
       return;
     }

@@ -46,7 +46,8 @@ class ReadLogsCall final
 
   const CallContext* const context_;
   const v1::ReadLogsRequest request_;
-  LogName name_;  // set once, by Resolve
+  LogName name_;        // set once, by Resolve
+  bool waits_ = false;  // likewise: until there can be no more
   std::atomic<bool> attempt_ended_ = false;
   // Of whoever pumps.
   LogCursor cursor_;
