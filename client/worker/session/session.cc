@@ -44,7 +44,6 @@ void Session::Open() { Dial(); }
 
 void Session::Dial() {
   if (closing_) return;
-  dialled_ = absl::Now();
   last_heard_ns_ = MonotonicNanos();
   Stream* stream = nullptr;
   {

@@ -108,7 +108,6 @@ class Session final : public AttemptSink, private Stream::Listener {
   bool closing_ = false;
   bool leaving_ = false;
   TimerId alive_timer_ = 0;
-  absl::Time dialled_;
   std::optional<absl::Time> quiet_since_;
   std::optional<absl::Time> alone_since_;
 

@@ -219,17 +219,26 @@ TEST_F(ExecRunnerTest, AStopCommandTakesThePlaceOfTheSignal) {
   EXPECT_EQ(test::ReadFile(dir / "stop"), "t\n");
 }
 
-TEST_F(ExecRunnerTest, AFailedStopCommandIsNotedAndTheGraceStillCounts) {
+TEST_F(ExecRunnerTest, AfterAFailedStopCommandTheSignalIsSent) {
   v1::Action action = ExecEnv::Shell("echo on; exec sleep 60");
   action.mutable_stop()->set_command("exit 4");
-  Set(0.1, action.mutable_stop()->mutable_grace());
   const uint64_t fence = env_.Start(action);
   env_.AwaitOutput(fence, "on");
   env_.Cancel(fence);
   const Record record = env_.Await(fence);
-  EXPECT_EQ(record.outcome->message,
-            "stopped by its stop command, then killed after 100ms");
+  EXPECT_EQ(record.outcome->message, "stopped by TERM");
   EXPECT_EQ(record.notes, "the stop command failed: exit code 4\n");
+}
+
+TEST_F(ExecRunnerTest, WhomTheStopCommandDoesNotStopIsKilledAfterTheGrace) {
+  v1::Action action = ExecEnv::Shell("echo on; exec sleep 60");
+  action.mutable_stop()->set_command("true");
+  Set(0.1, action.mutable_stop()->mutable_grace());
+  const uint64_t fence = env_.Start(action);
+  env_.AwaitOutput(fence, "on");
+  env_.Cancel(fence);
+  EXPECT_EQ(env_.Await(fence).outcome->message,
+            "stopped by its stop command, then killed after 100ms");
 }
 
 TEST_F(ExecRunnerTest, TheRestOfItsGroupIsKilledWhenItEnds) {
