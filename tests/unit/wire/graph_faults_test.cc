@@ -2,6 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 
 #include "proto/wire/graph_codec.h"
@@ -19,6 +20,8 @@ struct FaultCase {
   std::string field;
   std::string words;  // in the message
 };
+
+void PrintTo(const FaultCase& c, std::ostream* out) { *out << c.name; }
 
 // Task 0 and action 0 stay as they are; action 1 belongs to task 1, which
 // `text` may leave out.

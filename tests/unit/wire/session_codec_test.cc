@@ -3,6 +3,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <ostream>
 #include <string>
 
 #include "proto/wire/status_codec.h"
@@ -104,10 +105,13 @@ TEST(SessionCodecTest, HelloTellsWhatIsHeld) {
 }
 
 struct HelloCase {
+  const char* name;
   const char* text;  // merged into kHello
   v1::DiagnosticCode code;
   const char* field;
 };
+
+void PrintTo(const HelloCase& c, std::ostream* out) { *out << c.name; }
 
 class HelloFaultTest : public testing::TestWithParam<HelloCase> {};
 
@@ -127,29 +131,31 @@ const std::string kLongVersion = "version: '" + kLong + "'";
 INSTANTIATE_TEST_SUITE_P(
     All, HelloFaultTest,
     testing::Values(
-        HelloCase{"name: ''", v1::DIAGNOSTIC_CODE_MISSING_FIELD, "hello.name"},
-        HelloCase{kLongName.c_str(), v1::DIAGNOSTIC_CODE_LIMIT_EXCEEDED,
+        HelloCase{"NoName", "name: ''", v1::DIAGNOSTIC_CODE_MISSING_FIELD,
                   "hello.name"},
-        HelloCase{"name: 'a\\n'", v1::DIAGNOSTIC_CODE_INVALID_VALUE,
-                  "hello.name"},
-        HelloCase{"instance: ''", v1::DIAGNOSTIC_CODE_MISSING_FIELD,
-                  "hello.instance"},
-        HelloCase{kLongInstance.c_str(), v1::DIAGNOSTIC_CODE_INVALID_VALUE,
-                  "hello.instance"},
-        HelloCase{kLongVersion.c_str(), v1::DIAGNOSTIC_CODE_LIMIT_EXCEEDED,
-                  "hello.version"},
-        HelloCase{"protocol: 2", v1::DIAGNOSTIC_CODE_INVALID_VALUE,
+        HelloCase{"LongName", kLongName.c_str(),
+                  v1::DIAGNOSTIC_CODE_LIMIT_EXCEEDED, "hello.name"},
+        HelloCase{"ControlCharacterInName", "name: 'a\\n'",
+                  v1::DIAGNOSTIC_CODE_INVALID_VALUE, "hello.name"},
+        HelloCase{"NoInstance", "instance: ''",
+                  v1::DIAGNOSTIC_CODE_MISSING_FIELD, "hello.instance"},
+        HelloCase{"LongInstance", kLongInstance.c_str(),
+                  v1::DIAGNOSTIC_CODE_INVALID_VALUE, "hello.instance"},
+        HelloCase{"LongVersion", kLongVersion.c_str(),
+                  v1::DIAGNOSTIC_CODE_LIMIT_EXCEEDED, "hello.version"},
+        HelloCase{"Protocol", "protocol: 2", v1::DIAGNOSTIC_CODE_INVALID_VALUE,
                   "hello.protocol"},
-        HelloCase{"max_leases: 0", v1::DIAGNOSTIC_CODE_MISSING_FIELD,
-                  "hello.max_leases"},
-        HelloCase{"max_leases: 65537", v1::DIAGNOSTIC_CODE_LIMIT_EXCEEDED,
-                  "hello.max_leases"},
-        HelloCase{"resources { name: 'cpus' milli: 1 }",
+        HelloCase{"NoLeases", "max_leases: 0",
+                  v1::DIAGNOSTIC_CODE_MISSING_FIELD, "hello.max_leases"},
+        HelloCase{"TooManyLeases", "max_leases: 65537",
+                  v1::DIAGNOSTIC_CODE_LIMIT_EXCEEDED, "hello.max_leases"},
+        HelloCase{"ResourceTwice", "resources { name: 'cpus' milli: 1 }",
                   v1::DIAGNOSTIC_CODE_INVALID_VALUE, "hello.resources[2].name"},
-        HelloCase{"handlers: ''", v1::DIAGNOSTIC_CODE_MISSING_FIELD,
-                  "hello.handlers[3]"},
-        HelloCase{"held { run: 1 }", v1::DIAGNOSTIC_CODE_INVALID_VALUE,
-                  "hello.held"}));
+        HelloCase{"HandlerWithoutName", "handlers: ''",
+                  v1::DIAGNOSTIC_CODE_MISSING_FIELD, "hello.handlers[3]"},
+        HelloCase{"UnevenHeld", "held { run: 1 }",
+                  v1::DIAGNOSTIC_CODE_INVALID_VALUE, "hello.held"}),
+    [](const auto& info) { return std::string(info.param.name); });
 
 TEST(SessionCodecTest, HelloNeedsCpus) {
   v1::Hello hello = FromText<v1::Hello>(kHello);
