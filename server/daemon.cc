@@ -57,7 +57,9 @@ absl::Status About(std::string_view what, const absl::Status& status) {
 // In the order in which they are made; destroyed in reverse.
 struct Daemon::Parts {
   explicit Parts(const Config& c)
-      : config(c), inbox(config.limits.max_inbox), calls(&config.limits) {}
+      : config(c),
+        inbox(config.limits.max_inbox, config.limits.max_inbox_bytes),
+        calls(&config.limits) {}
   ~Parts();
 
   absl::Status Open(Handlers handlers);

@@ -10,8 +10,8 @@ namespace {
 // Counts of things that have 32-bit indices, and sizes in bytes.
 constexpr uint64_t kMostCount = 4'000'000'000;
 constexpr uint64_t kMostBytes = uint64_t{1} << 40;
-// gRPC holds the size of a message in an int.
-constexpr uint64_t kMostMessage = 2'000'000'000;
+// A message must fit into a batch of the journal.
+constexpr uint64_t kMostMessage = 256 << 20;
 
 #define W2T_LIMIT(member, most)                                           \
   {                                                                       \
@@ -41,6 +41,7 @@ constexpr LimitEntry kLimits[] = {
     W2T_LIMIT(max_handlers, 1 << 20),
     W2T_LIMIT(max_request_bytes, kMostMessage),
     W2T_LIMIT(max_inbox, kMostCount),
+    W2T_LIMIT(max_inbox_bytes, kMostBytes),
     W2T_LIMIT(max_sessions, kMostCount),
     W2T_LIMIT(max_session_window, 1 << 20),
     W2T_LIMIT(max_outbox_bytes, kMostBytes),

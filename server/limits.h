@@ -14,6 +14,7 @@ namespace w2t::server {
 struct ServerLimits : Limits {
   uint64_t max_request_bytes = 64 << 20;  // one message from a peer
   uint64_t max_inbox = 8'192;             // calls that wait for the loop
+  uint64_t max_inbox_bytes = 256 << 20;   // what they carry, about
   uint64_t max_sessions = 20'000;         // open streams of workers
   uint64_t max_session_window = 16;       // unprocessed messages of one worker
   uint64_t max_outbox_bytes = 64 << 20;   // that wait for one slow reader

@@ -2,8 +2,25 @@
 
 #include "fmt/format.h"
 #include "proto/wire/status_codec.h"
+#include "server/loop/weight.h"
 
 namespace w2t::server {
+namespace {
+
+absl::Status Busy(std::string_view what, std::string_view limit_name,
+                  uint64_t limit, uint64_t value) {
+  Diagnostic fault;
+  fault.code = DiagnosticCode::kLimitExceeded;
+  fault.message = fmt::format(
+      "the daemon is busy: {} {} would wait, and {} is {}; try again", value,
+      what, limit_name, limit);
+  fault.limit_name = limit_name;
+  fault.limit = limit;
+  fault.value = value;
+  return wire::ToStatus(fault, absl::StatusCode::kResourceExhausted);
+}
+
+}  // namespace
 
 absl::Status StoppingStatus() {
   return absl::UnavailableError("the daemon is stopping");
@@ -16,20 +33,17 @@ void Inbox::Batch::Clear() {
   queries.clear();
 }
 
-absl::Status Inbox::Admit() {
+absl::Status Inbox::Admit(size_t bytes) {
   if (closed_) return StoppingStatus();
   if (calls_ >= max_inbox_) {
-    Diagnostic fault;
-    fault.code = DiagnosticCode::kLimitExceeded;
-    fault.message = fmt::format(
-        "the daemon is busy: {} calls wait, and max_inbox is {}; try again",
-        calls_, max_inbox_);
-    fault.limit_name = "max_inbox";
-    fault.limit = max_inbox_;
-    fault.value = calls_ + 1;
-    return wire::ToStatus(fault, absl::StatusCode::kResourceExhausted);
+    return Busy("calls", "max_inbox", max_inbox_, calls_ + 1);
+  }
+  if (calls_ > 0 && call_bytes_ + bytes > max_inbox_bytes_) {
+    return Busy("bytes of calls", "max_inbox_bytes", max_inbox_bytes_,
+                call_bytes_ + bytes);
   }
   ++calls_;
+  call_bytes_ += bytes;
   return absl::OkStatus();
 }
 
@@ -40,8 +54,9 @@ void Inbox::Wake() {
 }
 
 absl::Status Inbox::TryCall(Event event, Reply reply) {
+  const size_t bytes = WeightOf(event);
   absl::MutexLock lock(&mutex_);
-  if (absl::Status status = Admit(); !status.ok()) return status;
+  if (absl::Status status = Admit(bytes); !status.ok()) return status;
   waiting_.replies.emplace_back(waiting_.events.size(), std::move(reply));
   waiting_.events.push_back(std::move(event));
   Wake();
@@ -50,7 +65,7 @@ absl::Status Inbox::TryCall(Event event, Reply reply) {
 
 absl::Status Inbox::TryAsk(Query query) {
   absl::MutexLock lock(&mutex_);
-  if (absl::Status status = Admit(); !status.ok()) return status;
+  if (absl::Status status = Admit(0); !status.ok()) return status;
   waiting_.queries.push_back(std::move(query));
   Wake();
   return absl::OkStatus();
@@ -91,6 +106,7 @@ bool Inbox::Pop(absl::Time deadline, Batch* batch) {
   sleeping_ = false;
   std::swap(*batch, waiting_);
   calls_ = 0;
+  call_bytes_ = 0;
   return !closed_ || !batch->early.empty() || !batch->events.empty() ||
          !batch->queries.empty();
 }

@@ -1,6 +1,6 @@
 // Inbox: everything on its way to the daemon's loop.
 //
-// Calls of clients are bounded in number and refused when there are too many.
+// Calls of clients are bounded in number and in bytes, and refused beyond that.
 // Messages of workers are always taken, because each session bounds how many of
 // its own it leaves unprocessed. Any thread puts in; the loop takes out all
 // that has gathered, as one batch.
@@ -55,8 +55,10 @@ class Inbox {
     void Clear();
   };
 
-  // At most `max_inbox` calls and queries wait.
-  explicit Inbox(size_t max_inbox) : max_inbox_(max_inbox) {}
+  // At most `max_inbox` calls and queries wait, and what they carry weighs at
+  // most `max_inbox_bytes`, unless it is only one.
+  Inbox(size_t max_inbox, size_t max_inbox_bytes)
+      : max_inbox_(max_inbox), max_inbox_bytes_(max_inbox_bytes) {}
   Inbox(const Inbox&) = delete;
   Inbox& operator=(const Inbox&) = delete;
 
@@ -80,15 +82,17 @@ class Inbox {
   void Close();
 
  private:
-  absl::Status Admit() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
+  absl::Status Admit(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   bool HasAny() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const size_t max_inbox_;
+  const size_t max_inbox_bytes_;
   absl::Mutex mutex_;
   absl::CondVar came_;
   Batch waiting_ ABSL_GUARDED_BY(mutex_);
   size_t calls_ ABSL_GUARDED_BY(mutex_) = 0;
+  size_t call_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool sleeping_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
 };

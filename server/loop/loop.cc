@@ -9,6 +9,7 @@
 #include "fmt/format.h"
 #include "proto/wire/journal_codec.h"
 #include "proto/wire/status_codec.h"
+#include "server/loop/weight.h"
 
 namespace w2t::server {
 namespace {
@@ -111,19 +112,35 @@ void Loop::Process(Inbox::Batch& batch) {
   batch.replies.clear();
 
   const absl::Time now = absl::Now();
-  if (!batch.events.empty() || now >= engine_.NextWakeup()) {
-    if (!Carry(engine_.Step(absl::MakeSpan(batch.events), now))) {
-      Reject(batch);
-      return;
-    }
-    for (const Event& event : batch.events) {
-      if (const SessionId session = SessionOf(event)) {
-        effects_->Processed(session);
+  absl::Span<Event> rest = absl::MakeSpan(batch.events);
+  if (!rest.empty() || now >= engine_.NextWakeup()) {
+    do {
+      const size_t taken = StepSome(rest, now);
+      if (failed_) {
+        Reject(batch);
+        return;
       }
-    }
-    TellIdle();
+      rest.remove_prefix(taken);
+    } while (!rest.empty());
   }
   for (Query& query : batch.queries) query(&now_view);
+}
+
+size_t Loop::StepSome(absl::Span<Event> events, absl::Time now) {
+  size_t count = 0;
+  for (size_t weight = 0; count < events.size(); ++count) {
+    weight += WeightOf(events[count]);
+    if (count > 0 && weight > kMaxStepBytes) break;
+  }
+  const absl::Span<Event> some = events.subspan(0, count);
+  if (!Carry(engine_.Step(some, now))) return count;
+  for (const Event& event : some) {
+    if (const SessionId session = SessionOf(event)) {
+      effects_->Processed(session);
+    }
+  }
+  TellIdle();
+  return count;
 }
 
 bool Loop::Carry(StepResult result) {

@@ -2,7 +2,9 @@
 //
 // It takes all that has arrived as one batch, stamps it with one `now`, steps
 // the engine, commits the facts as one row, and only then performs the actions
-// and runs the queries. Nothing is done or told that a crash could forget.
+// and runs the queries. A batch that weighs more than kMaxStepBytes is taken in
+// several steps, so that a row has a bound. Nothing is done or told that a
+// crash could forget.
 //
 // When the journal fails, nothing more is done: waiting calls are told that the
 // daemon stops, and `on_failure` says why.
@@ -39,6 +41,8 @@ class LoopEffects {
 
 class Loop {
  public:
+  static constexpr size_t kMaxStepBytes = 64 << 20;
+
   struct Options {
     EngineOptions engine;
     // Called once, on the loop's thread, when the journal fails.
@@ -68,6 +72,9 @@ class Loop {
  private:
   void Run();
   void Process(Inbox::Batch& batch);
+  // Takes the first events, as many as weigh little enough, and returns their
+  // number.
+  size_t StepSome(absl::Span<Event> events, absl::Time now);
   // Commits and performs. False when the journal failed.
   bool Carry(StepResult result);
   void Perform(Action& action);

@@ -12,6 +12,7 @@ namespace w2t::server {
 namespace {
 
 constexpr uint32_t kProtocol = 1;
+constexpr size_t kMaxChunkBytes = 64 * 1024;
 
 // Those pieces of a batch that belong to live attempts.
 std::vector<LogPiece> LivePieces(const Engine& engine, v1::LogBatch& batch) {
@@ -182,6 +183,15 @@ absl::Status Session::TakeLogs() {
                                     batch.seq(), last_log_seq_));
   }
   last_log_seq_ = batch.seq();
+  for (const v1::TaskLogChunk& chunk : batch.chunks()) {
+    if (chunk.chunk().data().size() > kMaxChunkBytes) {
+      return InvalidField(
+          "logs.chunks.chunk.data",
+          fmt::format("a piece of output has {} bytes; at most "
+                      "{} are allowed",
+                      chunk.chunk().data().size(), kMaxChunkBytes));
+    }
+  }
   {
     absl::MutexLock lock(&mutex_);
     const uint64_t limit = context_.limits->max_log_batches;

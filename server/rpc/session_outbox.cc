@@ -123,10 +123,6 @@ const v1::SessionResponse* SessionOutbox::Next(bool* more) {
     welcome_waits_ = false;
     bytes_ -= welcome_.ByteSizeLong();
     *message_.mutable_welcome() = std::move(welcome_);
-    // Never with a hint that more follows: the first message of a stream takes
-    // the headers with it, and gRPC then sends neither.
-    *more = false;
-    return next;
   } else if (!offers_.empty()) {
     PendingOffers pending = std::move(offers_.front());
     offers_.pop_front();

@@ -15,6 +15,8 @@ namespace {
 
 using ::testing::HasSubstr;
 
+constexpr size_t kRoomy = 1 << 20;
+
 Reply NoReply() {
   return [](const Answer&, const View*) {};
 }
@@ -23,7 +25,7 @@ Query NoQuery() {
 }
 
 TEST(InboxTest, GivesAllThatHasGatheredAsOneBatch) {
-  Inbox inbox(10);
+  Inbox inbox(10, kRoomy);
   inbox.Post(AliveEvent{SessionId{1}});
   ASSERT_TRUE(inbox.TryCall(CancelEvent{}, NoReply()).ok());
   inbox.Post(AliveEvent{SessionId{2}});
@@ -41,7 +43,7 @@ TEST(InboxTest, GivesAllThatHasGatheredAsOneBatch) {
 }
 
 TEST(InboxTest, RefusesCallsBeyondItsBoundByName) {
-  Inbox inbox(2);
+  Inbox inbox(2, kRoomy);
   ASSERT_TRUE(inbox.TryAsk(NoQuery()).ok());
   ASSERT_TRUE(inbox.TryCall(CancelEvent{}, NoReply()).ok());
   const absl::Status status = inbox.TryAsk(NoQuery());
@@ -53,8 +55,25 @@ TEST(InboxTest, RefusesCallsBeyondItsBoundByName) {
   EXPECT_EQ(detail->diagnostics(0).limit(), 2u);
 }
 
+TEST(InboxTest, RefusesCallsThatWeighTooMuchTogether) {
+  Inbox inbox(10, 1'000);
+  CancelEvent heavy;
+  heavy.reason = std::string(900, 'x');
+  ASSERT_TRUE(inbox.TryCall(heavy, NoReply()).ok());
+  const absl::Status status = inbox.TryCall(heavy, NoReply());
+  EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_EQ(wire::DetailOf(status)->diagnostics(0).limit_name(),
+            "max_inbox_bytes");
+  EXPECT_TRUE(inbox.TryAsk(NoQuery()).ok());
+}
+
+TEST(InboxTest, TakesASingleCallOfAnyWeight) {
+  Inbox inbox(10, 1);
+  EXPECT_TRUE(inbox.TryCall(CancelEvent{}, NoReply()).ok());
+}
+
 TEST(InboxTest, TakesCallsAgainOnceTheLoopHasTakenThem) {
-  Inbox inbox(1);
+  Inbox inbox(1, kRoomy);
   ASSERT_TRUE(inbox.TryAsk(NoQuery()).ok());
   Inbox::Batch batch;
   ASSERT_TRUE(inbox.Pop(absl::InfiniteFuture(), &batch));
@@ -62,7 +81,7 @@ TEST(InboxTest, TakesCallsAgainOnceTheLoopHasTakenThem) {
 }
 
 TEST(InboxTest, TakesMessagesOfWorkersWhenItIsFullOfCalls) {
-  Inbox inbox(1);
+  Inbox inbox(1, kRoomy);
   ASSERT_TRUE(inbox.TryAsk(NoQuery()).ok());
   inbox.Post(AliveEvent{SessionId{1}});
   Inbox::Batch batch;
@@ -71,7 +90,7 @@ TEST(InboxTest, TakesMessagesOfWorkersWhenItIsFullOfCalls) {
 }
 
 TEST(InboxTest, WakesTheLoopForAPost) {
-  Inbox inbox(1);
+  Inbox inbox(1, kRoomy);
   std::thread poster([&] { inbox.Post(AliveEvent{SessionId{7}}); });
   Inbox::Batch batch;
   ASSERT_TRUE(inbox.Pop(absl::InfiniteFuture(), &batch));
@@ -80,14 +99,14 @@ TEST(InboxTest, WakesTheLoopForAPost) {
 }
 
 TEST(InboxTest, ReturnsEmptyHandedAtTheDeadline) {
-  Inbox inbox(1);
+  Inbox inbox(1, kRoomy);
   Inbox::Batch batch;
   EXPECT_TRUE(inbox.Pop(absl::Now() + absl::Milliseconds(1), &batch));
   EXPECT_TRUE(batch.events.empty());
 }
 
 TEST(InboxTest, ClosedItRefusesCallsAndGivesWhatItHolds) {
-  Inbox inbox(5);
+  Inbox inbox(5, kRoomy);
   inbox.Post(AliveEvent{SessionId{1}});
   inbox.Close();
   EXPECT_EQ(inbox.TryAsk(NoQuery()).code(), absl::StatusCode::kUnavailable);
@@ -100,7 +119,7 @@ TEST(InboxTest, ClosedItRefusesCallsAndGivesWhatItHolds) {
 }
 
 TEST(InboxTest, ClosingEndsAWait) {
-  Inbox inbox(5);
+  Inbox inbox(5, kRoomy);
   std::thread closer([&] { inbox.Close(); });
   Inbox::Batch batch;
   EXPECT_FALSE(inbox.Pop(absl::InfiniteFuture(), &batch));

@@ -131,6 +131,20 @@ TEST_F(LogsTest, FollowingATaskThatNeverRunsEndsWithItsRun) {
   EXPECT_TRUE(read.status.ok());
 }
 
+TEST_F(LogsTest, ATaskThatNeverRanHasPrintedNothing) {
+  StartWithATask(MakeGraph("g", 2, 2));
+  ASSERT_TRUE(worker_->AwaitAck(worker_->Report(0, v1::TASK_STATE_FAILED, 1)));
+  const Read read = ReadLogs("t1");
+  EXPECT_EQ(read.text, "");
+  EXPECT_TRUE(read.status.ok());
+}
+
+TEST_F(LogsTest, APieceThatIsTooLargeEndsTheStream) {
+  StartWithATask();
+  Print(std::string((64 << 10) + 1, 'x'));
+  EXPECT_EQ(worker_->End().error_code(), StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(LogsTest, RefusesWhatIsNotThere) {
   StartWithATask();
   EXPECT_EQ(ReadLogs("nobody").status.error_code(), StatusCode::NOT_FOUND);
