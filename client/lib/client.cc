@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <condition_variable>
 #include <mutex>
 #include <random>
@@ -17,6 +18,9 @@ namespace {
 // A connection that has silently died is found out after this long.
 constexpr absl::Duration kKeepalive = absl::Seconds(310);
 constexpr absl::Duration kKeepaliveTimeout = absl::Seconds(20);
+
+// How soon a wait is over that was told to stop.
+constexpr absl::Duration kSlice = absl::Milliseconds(50);
 
 std::shared_ptr<grpc::Channel> MakeChannel(const std::string& address) {
   grpc::ChannelArguments arguments;
@@ -41,14 +45,28 @@ std::string RandomRequestId() {
 
 }  // namespace
 
-bool RedialGap::Wait(absl::Time until, const std::stop_token& stop) {
-  if (absl::Now() + gap_ >= until) return false;
+bool RedialGap::Wait(grpc::Channel& channel, absl::Time until,
+                     const std::stop_token& stop) {
+  const absl::Time end = absl::Now() + gap_;
+  if (end >= until) return false;
+  gap_ = std::min(gap_ * 2, kLongest);
+  // A connection makes headway only while somebody waits inside gRPC.
+  bool up = channel.GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY;
+  const bool was_up = up;
+  while (!up && !stop.stop_requested() && absl::Now() < end) {
+    const absl::Time slice = std::min(end, absl::Now() + kSlice);
+    channel.WaitForStateChange(channel.GetState(/*try_to_connect=*/true),
+                               absl::ToChronoTime(slice));
+    up = channel.GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY;
+  }
+  if (up && !was_up) return !stop.stop_requested();
   std::mutex mutex;
   std::condition_variable_any stopped;
   std::unique_lock<std::mutex> lock(mutex);
-  stopped.wait_for(lock, stop, absl::ToChronoNanoseconds(gap_),
+  stopped.wait_for(lock, stop,
+                   absl::ToChronoNanoseconds(
+                       std::max(end - absl::Now(), absl::ZeroDuration())),
                    [] { return false; });
-  gap_ = std::min(gap_ * 2, kLongest);
   return !stop.stop_requested();
 }
 

@@ -67,7 +67,7 @@ absl::Status Client::WaitUntilServing(absl::Time deadline,
     if (serving) return absl::OkStatus();
     if (stop.stop_requested()) return absl::CancelledError("stopped");
     const bool may_change = status.ok() || IsResumable(status);
-    if (!may_change || !gap.Wait(deadline, stop)) {
+    if (!may_change || !gap.Wait(*impl_->channel, deadline, stop)) {
       if (stop.stop_requested()) return absl::CancelledError("stopped");
       if (!status.ok()) return Describe(status, impl_->address, timeout);
       return UnreachableError(

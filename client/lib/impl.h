@@ -24,9 +24,10 @@ namespace w2t {
 // Gaps between attempts to reach a daemon: doubling, from `first` to `longest`.
 class RedialGap {
  public:
-  // Waits for the next gap. False when it was stopped, or would end after
-  // `until`.
-  bool Wait(absl::Time until, const std::stop_token& stop);
+  // Waits for the next gap, or until a connection that was down is up again.
+  // False when it was stopped, or would end after `until`.
+  bool Wait(grpc::Channel& channel, absl::Time until,
+            const std::stop_token& stop);
   void Reset() { gap_ = kFirst; }
 
  private:
@@ -62,7 +63,7 @@ class Client::Impl {
       broken |= failure == Failure::kBroken;
       const bool again = broken && (failure == Failure::kBroken ||
                                     failure == Failure::kRefused);
-      if (!again || !gap.Wait(deadline, {})) {
+      if (!again || !gap.Wait(*channel, deadline, {})) {
         return Describe(status, address, options.call_timeout);
       }
     }
@@ -122,7 +123,7 @@ class Client::Impl {
         until = absl::Now() + options.resume_for;
         if (stream.on_interrupted) stream.on_interrupted(described);
       }
-      if (!gap.Wait(until, stop)) {
+      if (!gap.Wait(*channel, until, stop)) {
         return stop.stop_requested() ? absl::CancelledError("stopped")
                                      : described;
       }
