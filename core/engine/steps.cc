@@ -25,7 +25,10 @@ StepResult Steps::Start(absl::Time now) {
   for (auto& [number, worker] : state_.fleet().workers()) {
     worker.detached_us = now_us_;
   }
-  next_liveness_us_ = now_us_;
+  if (!state_.fleet().workers().empty()) {
+    next_liveness_us_ =
+        now_us_ + absl::ToInt64Microseconds(options_.reattach_window);
+  }
   state_.FillQueues();
   return Finish();
 }

@@ -33,6 +33,7 @@ size_t EditDistance(std::string_view a, std::string_view b, size_t bound) {
 std::string_view Suggest(
     std::string_view name, size_t count,
     const std::function<std::string_view(size_t)>& candidate) {
+  if (name.size() < 2) return {};  // any other letter would be near
   size_t bound = std::max<size_t>(1, name.size() / 3);
   std::string_view best;
   for (size_t i = 0; i < count; ++i) {

@@ -72,6 +72,13 @@ TEST(BlueprintFaultTest, UnknownDependencyWithASuggestion) {
   EXPECT_THAT(faults[0].message, HasSubstr("migrate"));
 }
 
+TEST(BlueprintFaultTest, NoSuggestionForASingleLetter) {
+  Graph graph = GraphBuilder().Task("a").Task("b", {"c"});
+  std::vector<Diagnostic> faults = Faults(graph);
+  ASSERT_THAT(Codes(faults), ElementsAre(DiagnosticCode::kUnknownDependency));
+  EXPECT_EQ(faults[0].suggestion, "");
+}
+
 TEST(BlueprintFaultTest, NoSuggestionWhenNothingIsNear) {
   Graph graph = GraphBuilder().Task("migrate").Task("api", {"warehouse"});
   std::vector<Diagnostic> faults = Faults(graph);
