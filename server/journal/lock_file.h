@@ -18,7 +18,7 @@ class LockFile {
   // be used.
   static absl::StatusOr<LockFile> Take(const std::string& path);
 
-  LockFile(LockFile&& other) : fd_(std::exchange(other.fd_, -1)) {}
+  LockFile(LockFile&& other) noexcept : fd_(std::exchange(other.fd_, -1)) {}
   LockFile& operator=(LockFile&&) = delete;
   ~LockFile();
 

@@ -90,7 +90,7 @@ class LogSubscription {
   explicit LogSubscription(std::shared_ptr<Impl> impl);
   ~LogSubscription();
   LogSubscription(LogSubscription&&) = default;
-  LogSubscription& operator=(LogSubscription&& other);
+  LogSubscription& operator=(LogSubscription&& other) noexcept;
 
  private:
   std::shared_ptr<Impl> impl_;

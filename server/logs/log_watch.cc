@@ -114,7 +114,7 @@ LogSubscription::~LogSubscription() {
   if (impl_ != nullptr) impl_->Cancel();
 }
 
-LogSubscription& LogSubscription::operator=(LogSubscription&& other) {
+LogSubscription& LogSubscription::operator=(LogSubscription&& other) noexcept {
   if (this == &other) return *this;
   if (impl_ != nullptr) impl_->Cancel();
   impl_ = std::move(other.impl_);

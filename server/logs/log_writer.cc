@@ -172,7 +172,7 @@ absl::Status LogWriter::Flush(File* file, int fd, const std::string& frames) {
     file->size += frames.size();
     return absl::OkStatus();
   }
-  const absl::Status status = SystemError("write", file->path);
+  absl::Status status = SystemError("write", file->path);
   // What was written of it would be taken for a cut; if that cannot be undone,
   // the next frames overwrite it.
   const int undone = ftruncate(fd, static_cast<off_t>(file->size));
