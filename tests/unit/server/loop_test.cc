@@ -133,6 +133,8 @@ TEST_F(LoopTest, CommitsBeforeItTellsAnybody) {
   ASSERT_TRUE(Submit().status.ok());
   std::vector<std::string> lines = diary_.lines();
   lines.erase(lines.begin(), lines.begin() + static_cast<long>(before));
+  // The loop may have woken by itself in between, and flushed nothing.
+  std::erase(lines, "flush");
   lines.resize(3);
   EXPECT_THAT(lines, ::testing::ElementsAre("commit", "committed", "answer"));
 }
@@ -194,7 +196,8 @@ TEST_F(LoopTest, AFailingJournalStopsEverythingBeforeAnybodyIsTold) {
   EXPECT_EQ(Submit().status.code(), absl::StatusCode::kUnavailable);
   std::vector<std::string> lines = diary_.lines();
   lines.erase(lines.begin(), lines.begin() + static_cast<long>(before));
-  EXPECT_THAT(lines, ::testing::Each("answer"));
+  std::erase(lines, "flush");  // of a wakeup before the submit
+  EXPECT_THAT(lines, ::testing::ElementsAre("answer", "answer"));
 }
 
 TEST_F(LoopTest, TellsWhenADrainingDaemonIsIdle) {
