@@ -17,6 +17,14 @@ const wire::GraphDefinition& DefinitionOf(const Run& run) {
   return static_cast<const wire::GraphDefinition&>(*run.spec().definition);
 }
 
+void ClearAllButOffers(v1::SessionResponse& message) {
+  message.clear_welcome();
+  message.clear_cancels();
+  message.clear_ack();
+  message.clear_ping();
+  message.clear_drain();
+}
+
 }  // namespace
 
 void SessionOutbox::SetWelcome(v1::Welcome welcome) {
@@ -113,46 +121,47 @@ void SessionOutbox::Clear() {
   bytes_ = 0;
 }
 
-bool SessionOutbox::HasUrgent() const {
-  return !offers_.empty() || !cancels_.empty() || drain_waits_ || ping_waits_;
+void SessionOutbox::TakeOffers(v1::OfferBatch* batch) {
+  PendingOffers pending = std::move(offers_.front());
+  offers_.pop_front();
+  bytes_ -= pending.bytes;
+  batch->Swap(&pending.batch);
+  if (spare_.empty()) {
+    pending.batch.Clear();
+    pending.bytes = 0;
+    spare_.push_back(std::move(pending));
+  }
 }
 
 const v1::SessionResponse* SessionOutbox::Next(bool* more) {
-  const v1::SessionResponse* next = &message_;
-  if (welcome_waits_) {
-    welcome_waits_ = false;
-    bytes_ -= welcome_.ByteSizeLong();
-    *message_.mutable_welcome() = std::move(welcome_);
-  } else if (!offers_.empty()) {
-    PendingOffers pending = std::move(offers_.front());
-    offers_.pop_front();
-    bytes_ -= pending.bytes;
-    offer_message_.mutable_offers()->Swap(&pending.batch);
-    if (spare_.empty()) {
-      pending.batch.Clear();
-      pending.bytes = 0;
-      spare_.push_back(std::move(pending));
-    }
-    next = &offer_message_;
-  } else if (!cancels_.empty()) {
-    bytes_ -= cancels_.size() * kLeaseBytes;
-    wire::ToProto(cancels_, message_.mutable_cancels()->mutable_leases());
-    cancels_ = {};
-  } else if (drain_waits_) {
-    drain_waits_ = false;
-    message_.mutable_drain()->set_reason(drain_reason_);
-  } else if (ping_waits_) {
-    ping_waits_ = false;
-    message_.mutable_ping()->set_nonce(++last_nonce_);
-  } else if (ack_waits_) {
-    ack_waits_ = false;
-    message_.mutable_ack()->set_through_seq(reports_through_);
-    message_.mutable_ack()->set_logs_through_seq(logs_through_);
-  } else {
+  if (!welcome_waits_ && offers_.empty() && cancels_.empty() && !ack_waits_ &&
+      !ping_waits_ && !drain_waits_) {
     return nullptr;
   }
-  *more = HasUrgent();
-  return next;
+  v1::SessionResponse& next = offers_.empty() ? message_ : offer_message_;
+  ClearAllButOffers(next);
+  if (!offers_.empty()) TakeOffers(next.mutable_offers());
+  if (std::exchange(welcome_waits_, false)) {
+    bytes_ -= welcome_.ByteSizeLong();
+    *next.mutable_welcome() = std::move(welcome_);
+  }
+  if (!cancels_.empty()) {
+    bytes_ -= cancels_.size() * kLeaseBytes;
+    wire::ToProto(cancels_, next.mutable_cancels()->mutable_leases());
+    cancels_ = {};
+  }
+  if (std::exchange(ack_waits_, false)) {
+    next.mutable_ack()->set_through_seq(reports_through_);
+    next.mutable_ack()->set_logs_through_seq(logs_through_);
+  }
+  if (std::exchange(ping_waits_, false)) {
+    next.mutable_ping()->set_nonce(++last_nonce_);
+  }
+  if (std::exchange(drain_waits_, false)) {
+    next.mutable_drain()->set_reason(std::move(drain_reason_));
+  }
+  *more = !offers_.empty();
+  return &next;
 }
 
 }  // namespace w2t::server

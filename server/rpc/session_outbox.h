@@ -1,9 +1,9 @@
 // SessionOutbox: what is to be sent to one worker.
 //
-// Things of one kind are merged while they wait: offers into one batch,
-// acknowledgements into the latest one. An action and a run's id are sent once,
-// with the first offer that needs them. Not thread-safe: guarded by its
-// session.
+// What waits goes out as one message: offers merged into one batch, and only
+// the latest acknowledgement. What exceeds a batch follows in further messages.
+// An action and a run's id are sent once, with the first offer that needs them.
+// Not thread-safe: guarded by its session.
 #ifndef W2T_SERVER_RPC_SESSION_OUTBOX_H_
 #define W2T_SERVER_RPC_SESSION_OUTBOX_H_
 
@@ -41,8 +41,7 @@ class SessionOutbox {
   void Clear();
 
   // The next message, or null when nothing waits. It stays valid, and must not
-  // be sent twice, until the next call. `more` tells that something urgent
-  // follows.
+  // be sent twice, until the next call. `more` tells that another one follows.
   const v1::SessionResponse* Next(bool* more);
 
   // What waits, about.
@@ -58,7 +57,7 @@ class SessionOutbox {
   };
 
   PendingOffers& OpenBatch();
-  bool HasUrgent() const;
+  void TakeOffers(v1::OfferBatch* batch);
 
   absl::flat_hash_map<RunNumber, KnownRun> known_runs_;
   uint32_t last_action_id_ = 0;
@@ -77,7 +76,7 @@ class SessionOutbox {
   uint64_t logs_through_ = 0;
   size_t bytes_ = 0;
 
-  // Messages in flight, kept for their memory.
+  // The message in flight. The one with offers is kept apart for its memory.
   v1::SessionResponse offer_message_;
   v1::SessionResponse message_;
 };

@@ -67,7 +67,7 @@ std::shared_ptr<const v1::SessionRequest> LogQueue::Next() {
 }
 
 bool LogQueue::HasNext() const {
-  return sent_ < batches_.size() && sent_ < kMaxUnacknowledged;
+  return sent_ < batches_.size() && sent_ < window_;
 }
 
 void LogQueue::Rewind() {

@@ -1,8 +1,8 @@
 // LogQueue: output on its way to the daemon, in batches of whatever has
-// gathered. At most kMaxUnacknowledged batches are under way; what comes beyond
-// that waits, and once kRoomBytes wait, full() says that no more should be
-// read. What a broken stream carried unacknowledged goes again on the next one.
-// Not thread-safe.
+// gathered. Only as many batches as the daemon allows are under way; what comes
+// beyond that waits, and once kRoomBytes wait, full() says that no more should
+// be read. What a broken stream carried unacknowledged goes again on the next
+// one. Not thread-safe.
 #ifndef W2T_CLIENT_WORKER_SESSION_LOG_QUEUE_H_
 #define W2T_CLIENT_WORKER_SESSION_LOG_QUEUE_H_
 
@@ -19,7 +19,7 @@ namespace w2t::worker {
 
 class LogQueue {
  public:
-  static constexpr size_t kMaxUnacknowledged = 64;
+  static constexpr size_t kDefaultWindow = 64;
   static constexpr size_t kMaxChunkBytes = 64 * 1024;
   // Of one batch: reached by its last chunk.
   static constexpr size_t kBatchBytes = 128 * 1024;
@@ -28,6 +28,9 @@ class LogQueue {
 
   // Number of a batch, from 1, across streams.
   using Serial = uint64_t;
+
+  // Most unacknowledged batches.
+  void SetWindow(size_t window) { window_ = window; }
 
   // Returns the batch that the last of `data` went into. `data` is not empty;
   // `dropped_bytes` were left out just before it.
@@ -61,6 +64,7 @@ class LogQueue {
 
   std::deque<Batch> batches_;  // the first sent_ are unacknowledged
   size_t sent_ = 0;
+  size_t window_ = kDefaultWindow;
   uint64_t last_seq_ = 0;   // of this stream
   uint64_t acked_seq_ = 0;  // of this stream
   Serial last_serial_ = 0;  // of batches_.back()

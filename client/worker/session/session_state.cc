@@ -46,34 +46,30 @@ void SessionState::StreamOpened() {
 }
 
 absl::Status SessionState::OnMessage(v1::SessionResponse& message, Todo& todo) {
-  if (message.has_welcome()) return OnWelcome(message.welcome(), todo);
+  if (message.has_welcome()) {
+    const absl::Status status = OnWelcome(message.welcome(), todo);
+    if (!status.ok()) return status;
+  }
   if (!welcomed_) {
     return absl::FailedPreconditionError(
         "the daemon's first message was not a welcome");
   }
-  switch (message.message_case()) {
-    case v1::SessionResponse::kOffers:
-      return OnOffers(*message.mutable_offers(), todo);
-    case v1::SessionResponse::kCancels:
-      if (!SameLength(message.cancels().leases())) {
-        return absl::InvalidArgumentError(
-            "a cancel has columns of two lengths");
-      }
-      OnCancels(message.cancels(), todo);
-      break;
-    case v1::SessionResponse::kAck:
-      OnAck(message.ack());
-      todo.acknowledged = true;
-      break;
-    case v1::SessionResponse::kPing:
-      pong_ = message.ping().nonce();
-      break;
-    case v1::SessionResponse::kDrain:
-      todo.drained = message.drain().reason();
-      break;
-    default:
-      break;  // from a later version
+  if (message.has_offers()) {
+    const absl::Status status = OnOffers(*message.mutable_offers(), todo);
+    if (!status.ok()) return status;
   }
+  if (message.has_cancels()) {
+    if (!SameLength(message.cancels().leases())) {
+      return absl::InvalidArgumentError("a cancel has columns of two lengths");
+    }
+    OnCancels(message.cancels(), todo);
+  }
+  if (message.has_ack()) {
+    OnAck(message.ack());
+    todo.acknowledged = true;
+  }
+  if (message.has_ping()) pong_ = message.ping().nonce();
+  if (message.has_drain()) todo.drained = message.drain().reason();
   return absl::OkStatus();
 }
 
@@ -92,6 +88,8 @@ absl::Status SessionState::OnWelcome(const v1::Welcome& welcome, Todo& todo) {
   if (ping > absl::ZeroDuration()) ping_interval_ = ping;
   const absl::Duration window = FromProto(welcome.reattach_window());
   if (window > absl::ZeroDuration()) reattach_window_ = window;
+  logs_.SetWindow(welcome.max_log_batches() > 0 ? welcome.max_log_batches()
+                                                : LogQueue::kDefaultWindow);
   for (size_t i = 0; i < hello_held_.size(); ++i) {
     if (welcome.verdicts(static_cast<int>(i)) != v1::HELD_VERDICT_DISCARD) {
       continue;

@@ -309,6 +309,23 @@ TEST_F(SessionStateTest, OnlyWhatRunsIsCancelled) {
   EXPECT_THAT(Receive(message).stop, ElementsAre(LeaseOf(7)));
 }
 
+TEST_F(SessionStateTest, OneMessageMayHoldEverything) {
+  Give({7});
+  Succeed(7);
+  Sent();
+  v1::SessionResponse message = OfferOf({8, 9});
+  Add(LeaseOf(8), message.mutable_cancels()->mutable_leases());
+  message.mutable_ack()->set_through_seq(1);
+  message.mutable_ping()->set_nonce(3);
+  message.mutable_drain()->set_reason("enough");
+  const Todo todo = Receive(message);
+  EXPECT_EQ(todo.start.size(), 2u);
+  EXPECT_THAT(todo.stop, ElementsAre(LeaseOf(8)));
+  EXPECT_EQ(state_.held(), 2u);
+  EXPECT_EQ(todo.drained, "enough");
+  EXPECT_THAT(Sent(), ElementsAre("pong 3"));
+}
+
 TEST_F(SessionStateTest, APingIsAnsweredBeforeAnythingElse) {
   Give({7});
   Succeed(7);
@@ -342,6 +359,21 @@ TEST_F(SessionStateTest, OutputOfEachStreamAndAttemptIsKeptApart) {
   const auto message = Next();
   ASSERT_EQ(message->logs().chunks_size(), 3);
   EXPECT_EQ(message->logs().chunks(1).chunk().stream(), v1::LOG_STREAM_STDERR);
+}
+
+TEST_F(SessionStateTest, TheDaemonBoundsTheUnacknowledgedLogBatches) {
+  state_.StreamOpened();
+  Next();
+  v1::SessionResponse welcome;
+  welcome.mutable_welcome()->set_max_log_batches(2);
+  Receive(welcome);
+  Give({7});
+  for (int i = 0; i < 5; ++i) {
+    state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "x");
+    Sent();
+  }
+  Acknowledge(0, 1);
+  EXPECT_THAT(Sent(), ElementsAre("logs 3: 7 xxx"));
 }
 
 TEST_F(SessionStateTest, AtMostSixtyFourLogBatchesAreUnacknowledged) {

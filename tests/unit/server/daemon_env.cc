@@ -52,10 +52,13 @@ bool FakeWorker::Read(v1::SessionResponse* response) {
       logs_through = response->ack().logs_through_seq();
     }
     if (response->has_offers()) Keep(response->offers());
-    if (!response->has_ping()) return true;
-    v1::SessionRequest pong;
-    pong.mutable_pong()->set_nonce(response->ping().nonce());
-    Write(pong);
+    if (response->has_ping()) {
+      v1::SessionRequest pong;
+      pong.mutable_pong()->set_nonce(response->ping().nonce());
+      Write(pong);
+      response->clear_ping();
+    }
+    if (response->ByteSizeLong() > 0) return true;
   }
   return false;
 }

@@ -107,6 +107,17 @@ TEST_F(DaemonTest, TellsEveryLimit) {
   EXPECT_FALSE(info.version().empty());
 }
 
+TEST_F(DaemonTest, TellsWorkersTheirBounds) {
+  StartDaemon([](Config& config) {
+    config.limits.max_request_bytes = 9'000;
+    config.limits.max_log_batches = 7;
+  });
+  const auto worker = Worker("w1", 1);
+  ASSERT_TRUE(worker->Join());
+  EXPECT_EQ(worker->welcome.max_message_bytes(), 9'000u);
+  EXPECT_EQ(worker->welcome.max_log_batches(), 7u);
+}
+
 TEST_F(DaemonTest, RefusesAMessageThatIsTooLarge) {
   StartDaemon([](Config& config) { config.limits.max_request_bytes = 1'000; });
   Context context;

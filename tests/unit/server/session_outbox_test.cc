@@ -92,7 +92,7 @@ TEST_F(SessionOutboxTest, ReusedBatchesHoldNothingOld) {
   }
 }
 
-TEST_F(SessionOutboxTest, SaysWelcomeFirstAndAcknowledgesLast) {
+TEST_F(SessionOutboxTest, SendsAllThatWaitsAsOneMessage) {
   env_.Submit(MakeGraph("g", 1));
   env_.AddWorker(1);
   outbox_.AckReports(4);
@@ -104,14 +104,30 @@ TEST_F(SessionOutboxTest, SaysWelcomeFirstAndAcknowledgesLast) {
   welcome.set_max_message_bytes(99);
   outbox_.SetWelcome(welcome);
 
-  EXPECT_EQ(Next().welcome().max_message_bytes(), 99u);
-  EXPECT_TRUE(Next().has_offers());
-  EXPECT_EQ(Next().cancels().leases().fence(0), env_.offers().fence[0]);
-  EXPECT_EQ(Next().drain().reason(), "enough");
-  EXPECT_TRUE(Next().has_ping());
+  const v1::SessionResponse message = Next();
   EXPECT_FALSE(more_);
-  EXPECT_EQ(Next().ack().through_seq(), 4u);
+  EXPECT_EQ(message.welcome().max_message_bytes(), 99u);
+  EXPECT_EQ(message.offers().name_size(), 1);
+  EXPECT_EQ(message.cancels().leases().fence(0), env_.offers().fence[0]);
+  EXPECT_EQ(message.ack().through_seq(), 4u);
+  EXPECT_EQ(message.ping().nonce(), 1u);
+  EXPECT_EQ(message.drain().reason(), "enough");
   EXPECT_EQ(outbox_.Next(&more_), nullptr);
+}
+
+TEST_F(SessionOutboxTest, AMessageHoldsNothingOfTheOneBefore) {
+  env_.Submit(MakeGraph("g", 2));
+  env_.AddWorker(2);
+  outbox_.AddOffers(env_.engine(), Part(env_.offers(), 0, 1));
+  outbox_.AckReports(4);
+  outbox_.Ping();
+  Next();
+  outbox_.AddOffers(env_.engine(), Part(env_.offers(), 1, 2));
+  const v1::SessionResponse second = Next();
+  EXPECT_TRUE(second.has_offers());
+  EXPECT_FALSE(second.has_ack() || second.has_ping());
+  outbox_.AckReports(5);
+  EXPECT_FALSE(Next().has_offers());
 }
 
 TEST_F(SessionOutboxTest, AcknowledgesOnlyTheLatest) {
@@ -131,7 +147,6 @@ TEST_F(SessionOutboxTest, CountsWhatWaits) {
   outbox_.AddOffers(env_.engine(), env_.offers());
   EXPECT_GT(outbox_.bytes(), 100u * 8);
   outbox_.AddCancels(env_.offers());
-  Next();
   Next();
   EXPECT_EQ(outbox_.bytes(), 0u);
 }
