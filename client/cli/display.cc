@@ -65,14 +65,22 @@ void Display::ShowChanges(const std::vector<TaskChange>& changes, bool first) {
     }
     return;
   }
+  for (const TaskChange& change : changes) ShowChange(change);
+}
+
+void Display::ShowChange(const TaskChange& change) {
   const bool brief = screen_.live() && view_.tasks().size() > kManyTasks;
-  for (const TaskChange& change : changes) {
-    // On a terminal the block shows what has started.
-    if (screen_.live() && change.after == v1::TASK_STATE_RUNNING) continue;
-    if (brief && change.after == v1::TASK_STATE_SUCCEEDED) continue;
-    const std::string line =
-        EventLine(view_, change, options_.blueprint.get(), palette_);
-    if (!line.empty()) screen_.Print(line);
+  std::string line;
+  // On a terminal the block shows what has started.
+  if (!(screen_.live() && change.after == v1::TASK_STATE_RUNNING) &&
+      !(brief && change.after == v1::TASK_STATE_SUCCEEDED)) {
+    line = EventLine(view_, change, options_.blueprint.get(), palette_);
+  }
+  if (options_.logs && EndsOutput(change)) {
+    transcript_.Ended(change.task, change.attempt, std::move(line),
+                      absl::Now());
+  } else {
+    transcript_.Happened(change.task, change.attempt, std::move(line));
   }
 }
 
@@ -81,8 +89,9 @@ void Display::ShowState(v1::RunState before) {
   if (!view_.complete() || now == before) return;
   if (now == v1::RUN_STATE_UP && !std::exchange(told_up_, true) &&
       !options_.when_up.empty()) {
-    screen_.Print(fmt::format("{} {}  {}", palette_.Green("up    "),
-                              view_.run().run_id(), options_.when_up));
+    transcript_.Happened(kNoTask, 0,
+                         fmt::format("{} {}  {}", palette_.Green("up    "),
+                                     view_.run().run_id(), options_.when_up));
   }
 }
 
@@ -91,10 +100,12 @@ void Display::OnLog(const LogPiece& piece) {
     if (!piece.last) screen_.Print(LogJson(piece));
     return;
   }
-  for (const std::string& line : log_lines_.Add(piece)) {
-    screen_.Print(fmt::format("{} {} {}", piece.name, palette_.Dim("|"),
-                              CleanLine(line, palette_.on())));
+  std::vector<std::string> lines = log_lines_.Add(piece);
+  for (std::string& line : lines) {
+    line = fmt::format("{} {} {}", piece.name, palette_.Dim("|"),
+                       CleanLine(line, palette_.on()));
   }
+  transcript_.Printed(piece.task, piece.attempt, std::move(lines), piece.last);
   const bool expected = piece.status.ok() ||
                         piece.status.code() == absl::StatusCode::kNotFound ||
                         piece.status.code() == absl::StatusCode::kCancelled;
@@ -119,13 +130,19 @@ void Display::SetHint(const std::string& hint) {
 
 void Display::ShowReport(const RunReport& report) {
   if (context_.json()) return screen_.Print(ended_json_);
+  PrintDue(absl::InfiniteFuture());
   screen_.Erase();
   std::string text = ReportText(report, palette_);
   text.pop_back();
   screen_.Print(text);
 }
 
+void Display::PrintDue(absl::Time now) {
+  for (const std::string& line : transcript_.Take(now)) screen_.Print(line);
+}
+
 bool Display::Flush() {
+  PrintDue(absl::Now());
   if (view_.ended()) {
     screen_.Erase();
   } else if (screen_.live() && view_.complete()) {

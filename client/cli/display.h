@@ -13,6 +13,7 @@
 #include "client/cli/report.h"
 #include "client/cli/run_view.h"
 #include "client/cli/screen.h"
+#include "client/cli/transcript.h"
 #include "w2t/blueprint.h"
 
 namespace w2t::cli {
@@ -23,6 +24,8 @@ struct DisplayOptions {
   bool from_start = false;
   // Only the report at the end.
   bool quiet = false;
+  // What tasks print is read and comes to OnLog.
+  bool logs = false;
   // What to say when the run is up and stays so. Empty: nothing.
   std::string when_up;
 };
@@ -52,6 +55,9 @@ class Display {
  private:
   bool talks() const { return !context_.json() && !options_.quiet; }
   void ShowChanges(const std::vector<TaskChange>& changes, bool first);
+  void ShowChange(const TaskChange& change);
+  // Prints what need not wait for anything any more.
+  void PrintDue(absl::Time now);
   void ShowState(v1::RunState before);
 
   const Context& context_;
@@ -59,6 +65,7 @@ class Display {
   const Palette palette_;
   RunView view_;
   LogLines log_lines_;
+  Transcript transcript_;
   Screen screen_;
   std::string hint_;
   std::string ended_json_;

@@ -22,19 +22,6 @@ constexpr absl::Duration kLookAgain = absl::Seconds(5);
 // Output of a run that has ended is waited for as long as some comes.
 constexpr absl::Duration kLogPatience = absl::Seconds(5);
 
-bool HasOutput(const TaskChange& change) {
-  if (change.attempt == 0) return false;
-  switch (change.after) {
-    case v1::TASK_STATE_WAITING:
-    case v1::TASK_STATE_READY:
-    case v1::TASK_STATE_LEASED:
-    case v1::TASK_STATE_SKIPPED:
-      return false;
-    default:
-      return true;
-  }
-}
-
 }  // namespace
 
 Follower::Follower(const Context& context, Client& client,
@@ -58,7 +45,7 @@ void Follower::Fail(const absl::Status& status) {
 }
 
 FollowResult Follower::Follow() {
-  if (options_.logs) {
+  if (options_.display.logs) {
     log_streams_.emplace(client_, options_.run_id, [this](LogPiece piece) {
       mailbox_.Push(std::move(piece));
     });

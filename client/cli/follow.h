@@ -24,8 +24,6 @@ namespace w2t::cli {
 struct FollowOptions {
   std::string run_id;
   DisplayOptions display;
-  // Show what tasks print.
-  bool logs = false;
   // ^C cancels the run and goes on until it has ended, rather than just
   // leaving.
   bool cancel_on_interrupt = false;

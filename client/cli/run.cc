@@ -33,11 +33,11 @@ int SubmitAndFollow(const RunFlags& flags, graphfile::LoadResult loaded,
   const auto submitted = client.Submit(std::move(loaded.graph), {.hold = hold});
   if (!submitted.ok()) return context.Fail(submitted.status());
   FollowOptions options{.run_id = submitted->run_id(),
-                        .logs = !flags.no_logs && !flags.quiet,
                         .cancel_on_interrupt = true};
   options.display.blueprint = loaded.blueprint;
   options.display.from_start = true;
   options.display.quiet = flags.quiet;
+  options.display.logs = !flags.no_logs && !flags.quiet;
   options.display.when_up = "every service is ready; ^C stops them";
   Follower follower(context, client, interrupts, std::move(options));
   if (fleet != nullptr) {

@@ -17,6 +17,15 @@ bool IsHeld(v1::TaskState state) {
 
 }  // namespace
 
+bool HasOutput(const TaskChange& change) {
+  return change.attempt > 0 && change.after != v1::TASK_STATE_LEASED &&
+         change.after != v1::TASK_STATE_SKIPPED;
+}
+
+bool EndsOutput(const TaskChange& change) {
+  return HasOutput(change) && !IsHeld(change.after);
+}
+
 std::vector<TaskChange> RunView::Apply(const v1::WatchRunResponse& item) {
   std::vector<TaskChange> changes;
   if (item.has_snapshot()) ApplySnapshot(item.snapshot(), &changes);

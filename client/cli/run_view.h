@@ -33,6 +33,11 @@ struct TaskChange {
   bool from_snapshot = false;
 };
 
+// Whether its attempt has printed, or may have.
+bool HasOutput(const TaskChange& change);
+// Whether its attempt is over, and will print no more.
+bool EndsOutput(const TaskChange& change);
+
 class RunView {
  public:
   // What a display needs to know about one task.

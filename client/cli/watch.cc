@@ -22,8 +22,9 @@ int WatchRun(const WatchFlags& flags, const Context& context) {
   const Interrupts interrupts;
   const auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
-  FollowOptions options{.run_id = flags.run_id, .logs = flags.logs};
+  FollowOptions options{.run_id = flags.run_id};
   options.display.quiet = flags.quiet;
+  options.display.logs = flags.logs;
   options.display.when_up =
       "every service is ready; it stays until it is "
       "cancelled";

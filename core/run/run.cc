@@ -129,13 +129,13 @@ void Run::EndAttempt(TaskIndex task, TaskState reported) {
   out_->released.push_back({spec_.number, task, record.attempt, record.fence});
   const TaskState outcome = Judge(task, reported);
   if (!WantsRetry(task, outcome)) return EndTask(task, outcome);
-  if (BackoffUs(task) == 0) return Requeue(task);
   Source to = SourceOf(record);
   to.state = TaskState::kBackoff;
   if (blueprint().kind(task) == TaskKind::kService) {
     to.has_started = to.has_been_up = false;
   }
   Move(task, to);
+  if (BackoffUs(task) == 0) return Requeue(task);
   out_->backoff.push_back({task, now_us_ + BackoffUs(task)});
 }
 
