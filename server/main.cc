@@ -53,6 +53,7 @@ class Wakeups {
     sigaddset(&signals, SIGINT);
     pthread_sigmask(SIG_BLOCK, &signals, nullptr);
     signal(SIGPIPE, SIG_IGN);
+    signal(SIGXFSZ, SIG_IGN);  // a write beyond the limit fails instead
     signals_ = signalfd(-1, &signals, SFD_CLOEXEC | SFD_NONBLOCK);
     told_ = eventfd(0, EFD_CLOEXEC | EFD_NONBLOCK);
   }
