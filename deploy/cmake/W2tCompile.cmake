@@ -20,11 +20,23 @@ if(W2T_BUILD_FUZZERS)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
+# w2t_unity(TARGET): with W2T_UNITY, compiles a library's sources eight at a
+# time. Those that cannot share a translation unit with others, most often since
+# both give a name to something of their own, are kept apart: w2t_apart(SOURCES).
+function(w2t_unity target)
+  set_target_properties(${target} PROPERTIES
+    UNITY_BUILD ${W2T_UNITY} UNITY_BUILD_BATCH_SIZE 8)
+endfunction()
+function(w2t_apart)
+  set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)
+endfunction()
+
 # w2t_library(NAME SOURCES...): a static library w2t_NAME with the alias w2t::NAME.
 function(w2t_library name)
   add_library(w2t_${name} STATIC ${ARGN})
   add_library(w2t::${name} ALIAS w2t_${name})
   set_target_properties(w2t_${name} PROPERTIES EXPORT_NAME ${name})
+  w2t_unity(w2t_${name})
   target_link_libraries(w2t_${name} PRIVATE $<BUILD_INTERFACE:w2t_compile>)
   target_include_directories(w2t_${name} PRIVATE ${PROJECT_SOURCE_DIR})
 endfunction()

@@ -241,6 +241,8 @@ void Session::Store(std::vector<LogPiece> pieces, uint64_t seq) {
     self->Flush();
   };
   if (!context_.logs->Append(std::move(pieces), std::move(stored))) {
+    // Append has left them as they were.
+    // NOLINTNEXTLINE(bugprone-use-after-move)
     context_.logs->WhenRoom([self, seq, held = std::move(pieces)]() mutable {
       self->Store(std::move(held), seq);
     });

@@ -205,19 +205,21 @@ int Main(int argc, char** argv) {
       ->check(CLI::ExistingDirectory);
   CLI11_PARSE(app, argc, argv);
   if (!flags.dir.empty()) setenv("TMPDIR", flags.dir.c_str(), 1);
-  try {
-    const v1::Graph graph = MakeGraph(*ParseShape(flags.shape), flags.count);
-    const Result result = Measure(flags, graph);
-    const std::string where = flags.dir.empty() ? "/tmp" : flags.dir;
-    fmt::print("{}\n", Report(flags, result, FilesystemOf(where)).ToString());
-  } catch (const std::exception& error) {
-    fmt::print(stderr, "w2t-bench: {}\n", error.what());
-    return 1;
-  }
+  const v1::Graph graph = MakeGraph(*ParseShape(flags.shape), flags.count);
+  const Result result = Measure(flags, graph);
+  const std::string where = flags.dir.empty() ? "/tmp" : flags.dir;
+  fmt::print("{}\n", Report(flags, result, FilesystemOf(where)).ToString());
   return 0;
 }
 
 }  // namespace
 }  // namespace w2t::bench
 
-int main(int argc, char** argv) { return w2t::bench::Main(argc, argv); }
+int main(int argc, char** argv) {
+  try {
+    return w2t::bench::Main(argc, argv);
+  } catch (const std::exception& error) {
+    std::fprintf(stderr, "w2t-bench: %s\n", error.what());
+    return 1;
+  }
+}

@@ -20,10 +20,10 @@
 
 namespace w2t::testing {
 
-// A dependency; a plain name means the default condition.
+// A dependency; a plain name means the default condition, so that a list of
+// names will do.
 struct Dep {
-  // NOLINTNEXTLINE(google-explicit-constructor): so that a list of names will
-  // do
+  // NOLINTNEXTLINE(google-explicit-constructor)
   Dep(std::string task, Condition condition = Condition::kDefault)
       : dependency{std::move(task), condition} {}
   // NOLINTNEXTLINE(google-explicit-constructor)

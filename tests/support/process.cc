@@ -69,7 +69,7 @@ std::vector<std::string> Environment(const ProcessOptions& options) {
   for (const auto& [name, value] : options.env) values[name] = value;
   std::vector<std::string> entries;
   for (const auto& [name, value] : values) {
-    entries.push_back(name + "=" + value);
+    entries.push_back(fmt::format("{}={}", name, value));
   }
   return entries;
 }

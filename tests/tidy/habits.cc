@@ -46,7 +46,7 @@ bool IsProtoElement(std::string_view code) {
 
 // True when the build list `list` names `file`: by its whole path, by its path
 // below the list's folder, or as NAME of ${name}_test.cc.
-bool Names(const File& list, const File& file) {
+bool Lists(const File& list, const File& file) {
   if (list.text.find(file.path) != std::string::npos) return true;
   const std::string folder = list.path.substr(0, list.path.rfind('/') + 1);
   if (folder == list.path || !HasPrefix(file.path, folder)) return false;
@@ -114,7 +114,7 @@ Findings CheckBuildLists(const std::vector<File>& files) {
     }
     const bool listed =
         std::any_of(files.begin(), files.end(), [&](const File& list) {
-          return list.path.ends_with("CMakeLists.txt") && Names(list, file);
+          return list.path.ends_with("CMakeLists.txt") && Lists(list, file);
         });
     if (!listed) findings.push_back({file.path, 0, "is in no CMakeLists.txt"});
   }

@@ -147,9 +147,9 @@ absl::Status Failure(const SpawnSpec& spec, Stage stage, int error) {
   const char* const words = std::strerror(error);
   switch (stage) {
     case Stage::kExec: {
-      std::string message = fmt::format("exec {}: {}", spec.argv[0], words);
-      return error == ENOENT ? absl::NotFoundError(std::move(message))
-                             : absl::InternalError(std::move(message));
+      const std::string message = fmt::format("exec {}: {}", spec.argv[0], words);
+      return error == ENOENT ? absl::NotFoundError(message)
+                             : absl::InternalError(message);
     }
     case Stage::kChdir:
       return absl::InternalError(

@@ -112,8 +112,8 @@ class TcpCheck final : public Check {
     Done(absl::OkStatus());
   }
 
-  void Fail(std::string message) {
-    Done(absl::UnavailableError(std::move(message)));
+  void Fail(const std::string& message) {
+    Done(absl::UnavailableError(message));
   }
   void Done(absl::Status status) {
     CheckDone done = std::move(done_);

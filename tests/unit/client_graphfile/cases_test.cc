@@ -35,8 +35,8 @@ LoadResult Load(const std::filesystem::path& path) {
 
 // "b after a(finished)" for each edge of a blueprint.
 std::vector<std::string> Edges(const Blueprint& blueprint) {
-  const char* const kNames[] = {"default", "succeeded", "finished",
-                                "failed",  "started",   "ready"};
+  static constexpr const char* kNames[] = {"default", "succeeded", "finished",
+                                           "failed",  "started",   "ready"};
   std::vector<std::string> edges;
   for (TaskIndex task = 0; task < blueprint.size(); ++task) {
     for (const Blueprint::Edge& edge : blueprint.predecessors(task)) {

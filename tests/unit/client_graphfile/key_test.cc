@@ -100,7 +100,7 @@ tasks:
 }
 
 TEST(KeyTest, ConditionsHaveAliases) {
-  const struct {
+  static constexpr struct {
     const char* word;
     v1::Condition condition;
   } kWords[] = {

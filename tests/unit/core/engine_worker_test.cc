@@ -16,7 +16,7 @@ using ::testing::IsEmpty;
 
 constexpr absl::Duration kMoment = absl::Milliseconds(1);
 
-Graph One() { return GraphBuilder().Task("a"); }
+Graph OneTask() { return GraphBuilder().Task("a"); }
 
 class EngineWorkerTest : public ::testing::Test {
  protected:
@@ -28,7 +28,7 @@ class EngineWorkerTest : public ::testing::Test {
 
 TEST_F(EngineWorkerTest, ALostWorkersTasksRunElsewhereAfterTheWindow) {
   env_.Hello("w1", {.slots = 1});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   env_.Start("a");
   env_.Hello("w2", {.slots = 1});
   env_.Disconnect("w1");
@@ -84,7 +84,7 @@ TEST_F(EngineWorkerTest, AReportSentTwiceCountsOnce) {
 TEST_F(EngineWorkerTest, AStaleFenceIsIgnoredAndAcknowledged) {
   env_.Hello("w1", {.slots = 1});
   env_.Hello("w2", {.slots = 1});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   ASSERT_EQ(env_.WorkerOf("a"), "w1");
   const LeaseRef stale = env_.LeaseOf("a");
   env_.Disconnect("w1");
@@ -102,7 +102,7 @@ TEST_F(EngineWorkerTest, AStaleFenceIsIgnoredAndAcknowledged) {
 
 TEST_F(EngineWorkerTest, NobodyReportsOnWhatAnotherHolds) {
   env_.Hello("w1", {.slots = 1});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   env_.Hello("thief", {.slots = 1});
   env_.Report("thief", env_.LeaseOf("a"), TaskState::kSucceeded);
   EXPECT_EQ(env_.State("a"), TaskState::kLeased);
@@ -111,7 +111,7 @@ TEST_F(EngineWorkerTest, NobodyReportsOnWhatAnotherHolds) {
 
 TEST_F(EngineWorkerTest, InventedReportsAreIgnoredAndAcknowledged) {
   env_.Hello("w1", {.slots = 1});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   const LeaseRef real = env_.LeaseOf("a");
   std::vector<LeaseRef> invented(5, real);
   invented[0].run = {99};
@@ -128,7 +128,7 @@ TEST_F(EngineWorkerTest, InventedReportsAreIgnoredAndAcknowledged) {
 
 TEST_F(EngineWorkerTest, AWorkerCannotDecideWhatIsTheDaemonsToDecide) {
   env_.Hello("w1", {.slots = 1});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   for (const TaskState state :
        {TaskState::kUnspecified, TaskState::kWaiting, TaskState::kReady,
         TaskState::kBackoff, TaskState::kLeased, TaskState::kLost,
@@ -168,7 +168,7 @@ TEST_F(EngineWorkerTest, OneBatchMayTellAWholeLife) {
 
 TEST_F(EngineWorkerTest, AnAttemptThatItsWorkerGaveUpRunsAgain) {
   env_.Hello("w1", {.slots = 1});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   env_.Report("w1", env_.LeaseOf("a"), TaskState::kCancelled);
   EXPECT_EQ(env_.Record("a").attempt, 2u);
   EXPECT_EQ(env_.State("a"), TaskState::kLeased);
@@ -176,7 +176,7 @@ TEST_F(EngineWorkerTest, AnAttemptThatItsWorkerGaveUpRunsAgain) {
 
 TEST_F(EngineWorkerTest, WhatTheDaemonDoesNotKnowIsDiscarded) {
   env_.Hello("w1", {.slots = 2});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   env_.Disconnect("w1");
   env_.worker("w1").held.push_back({{42}, 3, 1, {4'711}});
   EXPECT_TRUE(env_.Reattach("w1"));
@@ -187,7 +187,7 @@ TEST_F(EngineWorkerTest, WhatTheDaemonDoesNotKnowIsDiscarded) {
 TEST_F(EngineWorkerTest, AnOfferThatNeverArrivedIsMadeAgainAtOnce) {
   env_.Hello("w1", {.slots = 1});
   env_.worker("w1").receives_offers = false;
-  env_.Submit(One());
+  env_.Submit(OneTask());
   EXPECT_EQ(env_.State("a"), TaskState::kLeased);
   EXPECT_THAT(env_.worker("w1").held, IsEmpty());
   env_.Disconnect("w1");
@@ -200,7 +200,7 @@ TEST_F(EngineWorkerTest, AnOfferThatNeverArrivedIsMadeAgainAtOnce) {
 
 TEST_F(EngineWorkerTest, ANewProcessOfTheNameReplacesOneThatIsGone) {
   env_.Hello("w1", {.slots = 1, .instance = "1"});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   env_.Start("a");
   env_.Kill("w1");
   EXPECT_EQ(env_.State("a"), TaskState::kRunning);
@@ -212,7 +212,7 @@ TEST_F(EngineWorkerTest, ANewProcessOfTheNameReplacesOneThatIsGone) {
 
 TEST_F(EngineWorkerTest, TheNameOfALiveWorkerIsTaken) {
   env_.Hello("w1", {.slots = 1, .instance = "1"});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   EXPECT_FALSE(env_.Hello("w1", {.slots = 1, .instance = "2"}));
   EXPECT_TRUE(absl::IsAlreadyExists(env_.refused())) << env_.refused();
   EXPECT_THAT(std::string(env_.refused().message()), HasSubstr("w1"));
@@ -222,7 +222,7 @@ TEST_F(EngineWorkerTest, TheNameOfALiveWorkerIsTaken) {
 
 TEST_F(EngineWorkerTest, ASecondStreamOfOneProcessReplacesTheFirst) {
   env_.Hello("w1", {.slots = 1});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   const SessionId old = env_.worker("w1").session;
   EXPECT_TRUE(env_.Reattach("w1"));
   EXPECT_TRUE(absl::IsAborted(env_.closed(old))) << env_.closed(old);
@@ -243,7 +243,7 @@ TEST_F(EngineWorkerTest, ASecondStreamOfOneProcessReplacesTheFirst) {
 
 TEST_F(EngineWorkerTest, AWorkerThatAnswersPingsLivesOn) {
   env_.Hello("w1", {.slots = 1});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   env_.Advance(absl::Minutes(10));
   EXPECT_GE(env_.worker("w1").pings, 100);
   EXPECT_TRUE(env_.worker("w1").session);
@@ -252,7 +252,7 @@ TEST_F(EngineWorkerTest, AWorkerThatAnswersPingsLivesOn) {
 
 TEST_F(EngineWorkerTest, ASilentWorkerIsDisconnectedAfterTheLeaseTtl) {
   env_.Hello("w1", {.slots = 1});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   env_.worker("w1").answers_pings = false;
   env_.Advance(ttl() - kMoment);
   EXPECT_TRUE(env_.worker("w1").session);
@@ -266,7 +266,7 @@ TEST_F(EngineWorkerTest, ASilentWorkerIsDisconnectedAfterTheLeaseTtl) {
 
 TEST_F(EngineWorkerTest, AReportIsASignOfLife) {
   env_.Hello("w1", {.slots = 1});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   env_.worker("w1").answers_pings = false;
   env_.Advance(ttl() - absl::Seconds(1));
   env_.Start("a");
@@ -348,7 +348,7 @@ TEST(EngineWorkerLimitTest, WorkersAreBounded) {
 
 TEST_F(EngineWorkerTest, AttemptsOfALostWorkerAreSaidToHaveEnded) {
   env_.Hello("w1", {.slots = 1});
-  env_.Submit(One());
+  env_.Submit(OneTask());
   const LeaseRef lease = env_.LeaseOf("a");
   env_.Kill("w1");
   EXPECT_LE(env_.engine().NextWakeup(), env_.now() + window());
@@ -374,7 +374,7 @@ TEST_F(EngineWorkerTest, StopsAreNotToldTwiceWhenAWorkerDialsAgain) {
 }
 
 TEST_F(EngineWorkerTest, EventsOfUnknownSessionsAreIgnored) {
-  env_.Submit(One());
+  env_.Submit(OneTask());
   const size_t batches = env_.journal().size();
   env_.Step({AliveEvent{{77}}});
   env_.Step({LeaveEvent{{77}}});

@@ -73,8 +73,10 @@ TEST_F(LogStoreTest, AFullQueueRefusesPiecesAndSaysWhenThereIsRoom) {
     if (!store_->Append(std::move(pieces), nullptr)) break;
     ++taken;
   }
-  EXPECT_EQ(taken, 8);           // each counts a little more than its data
-  ASSERT_EQ(pieces.size(), 1u);  // still the caller's
+  EXPECT_EQ(taken, 8);  // each counts a little more than its data
+  // What is refused is still the caller's.
+  // NOLINTNEXTLINE(bugprone-use-after-move)
+  ASSERT_EQ(pieces.size(), 1u);
   EXPECT_EQ(pieces[0].chunk.data().size(), 1000u);
   EXPECT_GT(store_->stats().queued_bytes, 8000u);
 

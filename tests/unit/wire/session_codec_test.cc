@@ -184,7 +184,7 @@ TEST(SessionCodecTest, AllFaultsOfAHelloAreReportedAtOnce) {
   EXPECT_EQ(DetailOf(status)->total(), 5u) << status;
 }
 
-ReportColumns SomeReports() {
+ReportColumns TwoReports() {
   ReportColumns reports;
   reports.leases = TwoLeases();
   reports.state = {TaskState::kRunning, TaskState::kFailed};
@@ -199,17 +199,17 @@ ReportColumns SomeReports() {
 }
 
 TEST(SessionCodecTest, ReportsGoThereAndBack) {
-  v1::ReportBatch batch = ToProto(SomeReports());
+  v1::ReportBatch batch = ToProto(TwoReports());
   batch.set_seq(12);
   const absl::StatusOr<ReportsEvent> event = FromProto(batch, Limits());
   ASSERT_TRUE(event.ok()) << event.status();
   EXPECT_EQ(event->seq, 12u);
-  EXPECT_EQ(event->reports, SomeReports());
+  EXPECT_EQ(event->reports, TwoReports());
 }
 
 TEST(SessionCodecTest, ReportsTakeEveryStateThatAWorkerMayReport) {
   for (int state = v1::TaskState_MIN; state <= v1::TaskState_MAX; ++state) {
-    v1::ReportBatch batch = ToProto(SomeReports());
+    v1::ReportBatch batch = ToProto(TwoReports());
     batch.set_state(0, static_cast<v1::TaskState>(state));
     const bool may =
         state == v1::TASK_STATE_RUNNING || state == v1::TASK_STATE_UP ||
@@ -217,7 +217,7 @@ TEST(SessionCodecTest, ReportsTakeEveryStateThatAWorkerMayReport) {
         state == v1::TASK_STATE_TIMED_OUT || state == v1::TASK_STATE_CANCELLED;
     EXPECT_EQ(FromProto(batch, Limits()).ok(), may) << state;
   }
-  v1::ReportBatch batch = ToProto(SomeReports());
+  v1::ReportBatch batch = ToProto(TwoReports());
   batch.set_state(1, static_cast<v1::TaskState>(300));
   EXPECT_EQ(OnlyFault(FromProto(batch, Limits()).status()).field(),
             "reports.state[1]");
@@ -226,7 +226,7 @@ TEST(SessionCodecTest, ReportsTakeEveryStateThatAWorkerMayReport) {
 TEST(SessionCodecTest, ReportColumnsOfDifferentLengthsAreRefused) {
   for (const char* column : {"state: TASK_STATE_UP", "exit_code: 1",
                              "leases { run: 1 }", "leases { fence: 1 }"}) {
-    v1::ReportBatch batch = ToProto(SomeReports());
+    v1::ReportBatch batch = ToProto(TwoReports());
     Merge(column, &batch);
     EXPECT_THAT(OnlyFault(FromProto(batch, Limits()).status()).message(),
                 HasSubstr("differ in length"))
@@ -235,7 +235,7 @@ TEST(SessionCodecTest, ReportColumnsOfDifferentLengthsAreRefused) {
 }
 
 TEST(SessionCodecTest, DetailsAreSortedAndBelongToOneReportEach) {
-  v1::ReportBatch batch = ToProto(SomeReports());
+  v1::ReportBatch batch = ToProto(TwoReports());
   batch.add_details()->set_position(0);
   const absl::StatusOr<ReportsEvent> event = FromProto(batch, Limits());
   ASSERT_TRUE(event.ok());
@@ -251,7 +251,7 @@ TEST(SessionCodecTest, DetailsAreSortedAndBelongToOneReportEach) {
 }
 
 TEST(SessionCodecTest, WordsAndOutputAreBounded) {
-  v1::ReportBatch batch = ToProto(SomeReports());
+  v1::ReportBatch batch = ToProto(TwoReports());
   batch.mutable_details(0)->set_message(std::string(4097, 'x'));
   EXPECT_EQ(OnlyFault(FromProto(batch, Limits()).status()).limit_name(),
             "max_message_bytes");
@@ -262,7 +262,7 @@ TEST(SessionCodecTest, WordsAndOutputAreBounded) {
 }
 
 TEST(SessionCodecTest, WordsThatAreNotUtf8AreMadeSo) {
-  ReportColumns reports = SomeReports();
+  ReportColumns reports = TwoReports();
   reports.details[0].message = "what\xff";
   EXPECT_EQ(ToProto(reports).details(0).message(), "what?");
 }
