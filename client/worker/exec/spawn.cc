@@ -147,7 +147,8 @@ absl::Status Failure(const SpawnSpec& spec, Stage stage, int error) {
   const char* const words = std::strerror(error);
   switch (stage) {
     case Stage::kExec: {
-      const std::string message = fmt::format("exec {}: {}", spec.argv[0], words);
+      const std::string message =
+          fmt::format("exec {}: {}", spec.argv[0], words);
       return error == ENOENT ? absl::NotFoundError(message)
                              : absl::InternalError(message);
     }
