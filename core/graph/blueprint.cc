@@ -8,6 +8,12 @@ std::string_view Blueprint::task_name(TaskIndex task) const {
 }
 
 TaskIndex Blueprint::Find(std::string_view name) const {
+  if (by_name_.empty()) {
+    for (TaskIndex task = 0; task < size(); ++task) {
+      if (task_name(task) == name) return task;
+    }
+    return kNoTask;
+  }
   const auto it = by_name_.find(absl::string_view(name.data(), name.size()));
   return it == by_name_.end() ? kNoTask : it->second;
 }

@@ -1,12 +1,11 @@
 #include <algorithm>
-#include <memory>
-#include <numeric>
 #include <string>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "core/graph/blueprint_draft.h"
 #include "core/graph/cycles.h"
 #include "core/graph/suggest.h"
 #include "fmt/format.h"
@@ -20,38 +19,24 @@ constexpr int kMaxSuggestions = 20;
 
 absl::string_view View(std::string_view s) { return {s.data(), s.size()}; }
 
-// "a -> b -> a"; of a long path only the beginning and the end.
-std::string PathInWords(const std::vector<std::string>& path) {
-  constexpr size_t kMaxShown = 20;
-  if (path.size() <= kMaxShown) {
-    return fmt::format("{}", fmt::join(path, " -> "));
-  }
-  const auto cut = path.begin() + kMaxShown - 1;
-  return fmt::format("{} -> ({} more) -> {}",
-                     fmt::join(path.begin(), cut, " -> "),
-                     path.size() - kMaxShown, path.back());
-}
-
 }  // namespace
 
 class BlueprintBuilder {
  public:
   BlueprintBuilder(const Graph& graph, const Limits& limits)
-      : graph_(graph), limits_(limits), blueprint_(new Blueprint()) {}
+      : graph_(graph), limits_(limits), draft_(graph.name()) {}
 
   BlueprintOr Build() {
     if (CheckSizes()) {
-      CopyTasks();
+      AddTasks();
       ResolveDependencies();
       SetTriggers();
-      FillSuccessors();
-      Order();
-      if (faults_.empty()) Measure();
+      draft_.SetDemands(graph_.demands());
+      draft_.SetRetries(graph_.retries());
+      AddCycles(draft_.Freeze());
     }
     if (!faults_.empty()) return {nullptr, std::move(faults_)};
-    blueprint_->demands_ = graph_.demands();
-    blueprint_->retries_ = graph_.retries();
-    return {std::move(blueprint_), {}};
+    return {std::move(draft_).Take(), {}};
   }
 
  private:
@@ -61,7 +46,6 @@ class BlueprintBuilder {
   // Indices are 32 bits wide, so nothing else is looked at in a graph that is
   // too large.
   bool CheckSizes() {
-    blueprint_->name_ = graph_.name();
     if (graph_.tasks().empty()) {
       faults_.Add({.code = DiagnosticCode::kEmptyGraph,
                    .message = "the graph has no tasks",
@@ -88,35 +72,14 @@ class BlueprintBuilder {
     if (value > limit) faults_.AddLimit(what, field, name, limit, value);
   }
 
-  void CopyTasks() {
-    Blueprint& b = *blueprint_;
-    b.tasks_.reserve(size());
-    b.by_name_.reserve(size());
+  void AddTasks() {
     size_t name_bytes = 0;
     for (const TaskSpec& task : graph_.tasks()) name_bytes += task.name.size();
-    b.names_.reserve(name_bytes);  // by_name_ points into it
+    draft_.Reserve(size(), name_bytes);  // by_name() points into the names
+    draft_.by_name().reserve(size());
     for (TaskIndex i = 0; i < size(); ++i) {
-      const TaskSpec& task = spec(i);
-      b.names_ += task.name;
-      CheckName(i, std::string_view(b.names_).substr(b.names_.size() -
-                                                     task.name.size()));
-      b.tasks_.push_back({
-          .estimate_us = absl::ToInt64Microseconds(
-              std::max(task.estimate, absl::ZeroDuration())),
-          .remaining_us = 0,
-          .name_end = static_cast<uint32_t>(b.names_.size()),
-          .action = task.action,
-          .need = 0,
-          .demand = task.demand,
-          .retry = task.retry,
-          .step = 1,
-          .priority = task.priority,
-          .kind = task.kind,
-          .has_probe = task.has_probe,
-          .allow_failure = task.allow_failure,
-          .fail_run = task.fail_run,
-          .watched_alive = false,
-      });
+      draft_.Add(spec(i).name, spec(i));
+      CheckName(i, draft_.task_name(i));
     }
   }
 
@@ -132,7 +95,7 @@ class BlueprintBuilder {
                        fmt::format("graph.tasks[{}].name", i), "max_name_bytes",
                        limits_.max_name_bytes, name.size());
     }
-    const auto [it, added] = blueprint_->by_name_.try_emplace(View(name), i);
+    const auto [it, added] = draft_.by_name().try_emplace(View(name), i);
     if (!added) {
       faults_.Add(TaskFault(i, DiagnosticCode::kDuplicateTask, "name",
                             fmt::format("duplicate task \"{}\": tasks {} and "
@@ -142,21 +105,17 @@ class BlueprintBuilder {
   }
 
   void ResolveDependencies() {
-    Blueprint::Adjacency& out = blueprint_->predecessors_;
-    out.begin.reserve(size() + 1);
     last_dependent_.assign(size(), kNoTask);
     for (TaskIndex i = 0; i < size(); ++i) {
-      out.begin.push_back(static_cast<uint32_t>(out.edges.size()));
       const auto& dependencies = spec(i).depends_on;
       for (uint32_t d = 0; d < dependencies.size(); ++d) {
         Resolve(i, d, dependencies[d]);
       }
     }
-    out.begin.push_back(static_cast<uint32_t>(out.edges.size()));
   }
 
   void Resolve(TaskIndex i, uint32_t d, const Dependency& dependency) {
-    const auto& index = blueprint_->by_name_;
+    const auto& index = draft_.by_name();
     const auto it = index.find(View(dependency.task));
     if (it == index.end()) return AddUnknown(i, d, dependency.task);
     const TaskIndex from = it->second;
@@ -180,10 +139,7 @@ class BlueprintBuilder {
                                "that has no probe",
                                spec(i).name, dependency.task));
     }
-    if (condition == Condition::kReady || condition == Condition::kStarted) {
-      blueprint_->tasks_[from].watched_alive = true;
-    }
-    blueprint_->predecessors_.edges.push_back({from, condition});
+    draft_.Depend(i, from, condition);
   }
 
   Condition DefaultCondition(TaskIndex from) const {
@@ -211,7 +167,7 @@ class BlueprintBuilder {
     for (TaskIndex i = 0; i < size(); ++i) {
       const auto declared = static_cast<uint32_t>(spec(i).depends_on.size());
       const uint32_t trigger = spec(i).trigger;
-      blueprint_->tasks_[i].need = trigger == 0 ? declared : trigger;
+      draft_.SetNeed(i, trigger == 0 ? declared : trigger);
       if (trigger > declared) {
         faults_.Add(
             TaskFault(i, DiagnosticCode::kTriggerTooLarge, "trigger",
@@ -222,43 +178,8 @@ class BlueprintBuilder {
     }
   }
 
-  void FillSuccessors() {
-    const Blueprint::Adjacency& in = blueprint_->predecessors_;
-    Blueprint::Adjacency& out = blueprint_->successors_;
-    out.begin.assign(size() + 1, 0);
-    for (const Blueprint::Edge& edge : in.edges) ++out.begin[edge.task + 1];
-    std::partial_sum(out.begin.begin(), out.begin.end(), out.begin.begin());
-    out.edges.resize(in.edges.size());
-    std::vector<uint32_t> next(out.begin.begin(), out.begin.end() - 1);
-    for (TaskIndex i = 0; i < size(); ++i) {
-      for (const Blueprint::Edge& edge : in.of(i)) {
-        out.edges[next[edge.task]++] = {i, edge.condition};
-      }
-    }
-  }
-
-  void Order() {
-    Blueprint& b = *blueprint_;
-    std::vector<uint32_t> open(size());
-    b.order_.reserve(size());
-    for (TaskIndex i = 0; i < size(); ++i) {
-      open[i] = static_cast<uint32_t>(b.predecessors(i).size());
-      if (open[i] == 0) b.order_.push_back(i);
-    }
-    for (size_t head = 0; head < b.order_.size(); ++head) {
-      const TaskIndex task = b.order_[head];
-      for (const Blueprint::Edge& edge : b.successors(task)) {
-        b.tasks_[edge.task].step =
-            std::max(b.tasks_[edge.task].step, b.tasks_[task].step + 1);
-        if (--open[edge.task] == 0) b.order_.push_back(edge.task);
-      }
-    }
-    if (b.order_.size() < size()) AddCycles();
-  }
-
-  void AddCycles() {
-    const Blueprint::Adjacency& in = blueprint_->predecessors_;
-    for (const std::vector<TaskIndex>& cycle : FindCycles(in.begin, in.edges)) {
+  void AddCycles(const std::vector<std::vector<TaskIndex>>& cycles) {
+    for (const std::vector<TaskIndex>& cycle : cycles) {
       std::vector<std::string> path;
       for (TaskIndex task : cycle) path.push_back(spec(task).name);
       path.push_back(spec(cycle.front()).name);
@@ -278,23 +199,6 @@ class BlueprintBuilder {
         std::find_if(all.begin(), all.end(),
                      [&](const Dependency& d) { return d.task == dependency; });
     return static_cast<uint32_t>(it - all.begin());
-  }
-
-  void Measure() {
-    // Estimates come from users; a sum of them must not overflow.
-    constexpr int64_t kMost = INT64_MAX / 4;
-    Blueprint& b = *blueprint_;
-    for (auto it = b.order_.rbegin(); it != b.order_.rend(); ++it) {
-      Blueprint::Task& task = b.tasks_[*it];
-      int64_t longest = 0;
-      for (const Blueprint::Edge& edge : b.successors(*it)) {
-        longest = std::max(longest, b.tasks_[edge.task].remaining_us);
-      }
-      task.remaining_us =
-          std::min(kMost, longest) + std::min(kMost, task.estimate_us);
-      b.critical_path_us_ = std::max(b.critical_path_us_, task.remaining_us);
-      b.steps_ = std::max(b.steps_, task.step);
-    }
   }
 
   Diagnostic TaskFault(TaskIndex i, DiagnosticCode code, std::string_view field,
@@ -319,7 +223,7 @@ class BlueprintBuilder {
 
   const Graph& graph_;
   const Limits& limits_;
-  std::shared_ptr<Blueprint> blueprint_;
+  BlueprintDraft draft_;
   Diagnostics faults_;
   std::vector<TaskIndex> last_dependent_;  // of each task, so far
   int suggestions_ = 0;

@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <cstddef>
 
+#include "fmt/format.h"
+
 namespace w2t {
 namespace {
 
@@ -156,6 +158,17 @@ class CycleFinder {
 std::vector<std::vector<TaskIndex>> FindCycles(
     absl::Span<const uint32_t> begin, absl::Span<const Blueprint::Edge> edges) {
   return CycleFinder(begin, edges).Find();
+}
+
+std::string PathInWords(const std::vector<std::string>& path) {
+  constexpr size_t kMaxShown = 20;
+  if (path.size() <= kMaxShown) {
+    return fmt::format("{}", fmt::join(path, " -> "));
+  }
+  const auto cut = path.begin() + kMaxShown - 1;
+  return fmt::format("{} -> ({} more) -> {}",
+                     fmt::join(path.begin(), cut, " -> "),
+                     path.size() - kMaxShown, path.back());
 }
 
 }  // namespace w2t

@@ -3,6 +3,7 @@
 #define W2T_CORE_GRAPH_CYCLES_H_
 
 #include <cstdint>
+#include <string>
 #include <vector>
 
 #include "absl/types/span.h"
@@ -27,6 +28,9 @@ inline constexpr uint64_t kCycleSearchBudget = 20'000'000;
 // recursion, then breadth-first searches inside each knot.
 std::vector<std::vector<TaskIndex>> FindCycles(
     absl::Span<const uint32_t> begin, absl::Span<const Blueprint::Edge> edges);
+
+// "a -> b -> a"; of a long path only the beginning and the end.
+std::string PathInWords(const std::vector<std::string>& path);
 
 }  // namespace w2t
 

@@ -1,9 +1,9 @@
 # What an installed w2t is: the programs, and the libraries for find_package:
 #
-#   find_package(w2t REQUIRED COMPONENTS core client worker)
-#   target_link_libraries(mine PRIVATE w2t::core w2t::client w2t::worker)
+#   find_package(w2t REQUIRED COMPONENTS flow core client worker)
+#   target_link_libraries(mine PRIVATE w2t::flow w2t::client w2t::worker)
 #
-# core needs neither gRPC nor Protobuf; client and worker do.
+# core and flow need neither gRPC nor Protobuf; client and worker do.
 include(CMakePackageConfigHelpers)
 
 set(config_dir ${CMAKE_INSTALL_LIBDIR}/cmake/w2t)
@@ -19,12 +19,13 @@ function(w2t_public_headers target folder)
   set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
 endfunction()
 
-w2t_public_headers(w2t_core core/include ".*")
+w2t_public_headers(w2t_core core/include "/w2t/(blueprint|diagnostic|graph|limits)\\.h$")
+w2t_public_headers(w2t_flow core/include "/w2t/flow(/.*)?[.]h$")
 w2t_public_headers(w2t_client client/include "/client[^/]*\\.h$")
 w2t_public_headers(w2t_worker client/include "/worker[^/]*\\.h$")
 
 install(TARGETS w2td w2t w2t-worker RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
-install(TARGETS w2t_core EXPORT w2tCore FILE_SET HEADERS)
+install(TARGETS w2t_core w2t_flow EXPORT w2tCore FILE_SET HEADERS)
 install(TARGETS w2t_proto w2t_wire EXPORT w2tClient)
 install(TARGETS w2t_client w2t_worker EXPORT w2tClient FILE_SET HEADERS)
 

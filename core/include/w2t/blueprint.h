@@ -52,7 +52,7 @@ class Blueprint {
   uint64_t edges() const { return predecessors_.edges.size(); }
 
   std::string_view task_name(TaskIndex task) const;
-  // The index of a name, or kNoTask. O(1).
+  // The index of a name, or kNoTask. O(1) in a Blueprint of a w2t::Graph.
   TaskIndex Find(std::string_view name) const;
   TaskKind kind(TaskIndex task) const { return tasks_[task].kind; }
   uint32_t action(TaskIndex task) const { return tasks_[task].action; }
@@ -106,7 +106,7 @@ class Blueprint {
   const std::vector<Demand>& demands() const { return demands_; }
 
  private:
-  friend class BlueprintBuilder;
+  friend class BlueprintDraft;
 
   struct Task {
     int64_t estimate_us;
@@ -136,8 +136,7 @@ class Blueprint {
   };
 
   Blueprint() = default;
-  Blueprint(const Blueprint&) = delete;
-  Blueprint& operator=(const Blueprint&) = delete;
+  Blueprint& operator=(const Blueprint&) = default;
 
   std::string name_;
   std::string names_;

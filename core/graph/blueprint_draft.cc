@@ -1,0 +1,207 @@
+#include "core/graph/blueprint_draft.h"
+
+#include <algorithm>
+#include <numeric>
+#include <utility>
+
+#include "core/graph/cycles.h"
+
+namespace w2t {
+
+BlueprintDraft::BlueprintDraft(std::string name) : blueprint_(new Blueprint()) {
+  blueprint_->name_ = std::move(name);
+  blueprint_->demands_.emplace_back();
+  blueprint_->retries_.emplace_back();
+}
+
+BlueprintDraft BlueprintDraft::Copy() const {
+  BlueprintDraft copy{std::string()};
+  *copy.blueprint_ = *blueprint_;
+  copy.blueprint_->by_name_.clear();
+  return copy;
+}
+
+void BlueprintDraft::Reserve(size_t tasks, size_t name_bytes) {
+  blueprint_->tasks_.reserve(tasks);
+  blueprint_->names_.reserve(name_bytes);
+}
+
+TaskIndex BlueprintDraft::Add(std::string_view name) {
+  static const TaskSpec kDefault;
+  return Add(name, kDefault);
+}
+
+TaskIndex BlueprintDraft::Add(std::string_view name, const TaskSpec& spec) {
+  Blueprint& b = *blueprint_;
+  b.names_ += name;
+  b.tasks_.push_back({
+      .estimate_us = absl::ToInt64Microseconds(
+          std::max(spec.estimate, absl::ZeroDuration())),
+      .remaining_us = 0,
+      .name_end = static_cast<uint32_t>(b.names_.size()),
+      .action = spec.action,
+      .need = kAll,
+      .demand = spec.demand,
+      .retry = spec.retry,
+      .step = 1,
+      .priority = spec.priority,
+      .kind = spec.kind,
+      .has_probe = spec.has_probe,
+      .allow_failure = spec.allow_failure,
+      .fail_run = spec.fail_run,
+      .watched_alive = false,
+  });
+  return b.size() - 1;
+}
+
+void BlueprintDraft::Depend(TaskIndex task, TaskIndex on, Condition condition) {
+  Blueprint::Adjacency& in = blueprint_->predecessors_;
+  const auto begin = static_cast<uint32_t>(in.edges.size());
+  while (in.begin.size() <= task) in.begin.push_back(begin);
+  in.edges.push_back({on, condition});
+}
+
+void BlueprintDraft::SetNeed(TaskIndex task, uint32_t need) {
+  blueprint_->tasks_[task].need = need;
+}
+
+void BlueprintDraft::SetDemands(std::vector<Demand> demands) {
+  blueprint_->demands_ = std::move(demands);
+}
+
+void BlueprintDraft::SetRetries(std::vector<RetryPolicy> retries) {
+  blueprint_->retries_ = std::move(retries);
+}
+
+void BlueprintDraft::AddRetry(TaskIndex task, const RetryPolicy& policy) {
+  blueprint_->tasks_[task].retry =
+      static_cast<uint32_t>(blueprint_->retries_.size());
+  blueprint_->retries_.push_back(policy);
+}
+
+void BlueprintDraft::EndDependencies() {
+  Blueprint::Adjacency& in = blueprint_->predecessors_;
+  in.begin.resize(size() + 1, static_cast<uint32_t>(in.edges.size()));
+}
+
+void BlueprintDraft::DependLate(std::vector<LateEdge> edges) {
+  if (edges.empty()) return;
+  EndDependencies();
+  std::stable_sort(
+      edges.begin(), edges.end(),
+      [](const LateEdge& a, const LateEdge& b) { return a.task < b.task; });
+  const Blueprint::Adjacency before =
+      std::exchange(blueprint_->predecessors_, {});
+  auto late = edges.begin();
+  for (TaskIndex task = 0; task < size(); ++task) {
+    for (const Blueprint::Edge& edge : before.of(task)) {
+      Depend(task, edge.task, edge.condition);
+    }
+    for (; late != edges.end() && late->task == task; ++late) {
+      Depend(task, late->on, late->condition);
+    }
+  }
+}
+
+std::vector<std::vector<TaskIndex>> BlueprintDraft::Freeze() {
+  EndDependencies();
+  Blueprint& b = *blueprint_;
+  for (TaskIndex task = 0; task < size(); ++task) {
+    if (b.tasks_[task].need == kAll) {
+      b.tasks_[task].need = static_cast<uint32_t>(b.predecessors(task).size());
+    }
+    for (const Blueprint::Edge& edge : b.predecessors(task)) {
+      if (edge.condition == Condition::kReady ||
+          edge.condition == Condition::kStarted) {
+        b.tasks_[edge.task].watched_alive = true;
+      }
+    }
+  }
+  FillSuccessors();
+  if (IsOrderedByIndex()) {
+    OrderByIndex();
+  } else {
+    OrderByKahn();
+    if (b.order_.size() < size()) {
+      return FindCycles(b.predecessors_.begin, b.predecessors_.edges);
+    }
+  }
+  Measure();
+  return {};
+}
+
+void BlueprintDraft::FillSuccessors() {
+  const Blueprint::Adjacency& in = blueprint_->predecessors_;
+  Blueprint::Adjacency& out = blueprint_->successors_;
+  // out.begin[t + 1] is first where the edges of t go next, and so in the end
+  // where they end.
+  out.begin.assign(size() + 2, 0);
+  for (const Blueprint::Edge& edge : in.edges) ++out.begin[edge.task + 2];
+  std::partial_sum(out.begin.begin(), out.begin.end(), out.begin.begin());
+  out.edges.resize(in.edges.size());
+  for (TaskIndex task = 0; task < size(); ++task) {
+    for (const Blueprint::Edge& edge : in.of(task)) {
+      out.edges[out.begin[edge.task + 1]++] = {task, edge.condition};
+    }
+  }
+  out.begin.pop_back();
+}
+
+bool BlueprintDraft::IsOrderedByIndex() const {
+  for (TaskIndex task = 0; task < size(); ++task) {
+    for (const Blueprint::Edge& edge : blueprint_->predecessors(task)) {
+      if (edge.task >= task) return false;
+    }
+  }
+  return true;
+}
+
+void BlueprintDraft::OrderByIndex() {
+  Blueprint& b = *blueprint_;
+  b.order_.resize(size());
+  std::iota(b.order_.begin(), b.order_.end(), 0);
+  for (TaskIndex task = 0; task < size(); ++task) {
+    uint32_t step = 1;
+    for (const Blueprint::Edge& edge : b.predecessors(task)) {
+      step = std::max(step, b.tasks_[edge.task].step + 1);
+    }
+    b.tasks_[task].step = step;
+  }
+}
+
+void BlueprintDraft::OrderByKahn() {
+  Blueprint& b = *blueprint_;
+  std::vector<uint32_t> open(size());
+  b.order_.reserve(size());
+  for (TaskIndex i = 0; i < size(); ++i) {
+    open[i] = static_cast<uint32_t>(b.predecessors(i).size());
+    if (open[i] == 0) b.order_.push_back(i);
+  }
+  for (size_t head = 0; head < b.order_.size(); ++head) {
+    const TaskIndex task = b.order_[head];
+    for (const Blueprint::Edge& edge : b.successors(task)) {
+      b.tasks_[edge.task].step =
+          std::max(b.tasks_[edge.task].step, b.tasks_[task].step + 1);
+      if (--open[edge.task] == 0) b.order_.push_back(edge.task);
+    }
+  }
+}
+
+void BlueprintDraft::Measure() {
+  // Estimates come from users; a sum of them must not overflow.
+  constexpr int64_t kMost = INT64_MAX / 4;
+  Blueprint& b = *blueprint_;
+  for (auto it = b.order_.rbegin(); it != b.order_.rend(); ++it) {
+    Blueprint::Task& task = b.tasks_[*it];
+    int64_t longest = 0;
+    for (const Blueprint::Edge& edge : b.successors(*it)) {
+      longest = std::max(longest, b.tasks_[edge.task].remaining_us);
+    }
+    task.remaining_us =
+        std::min(kMost, longest) + std::min(kMost, task.estimate_us);
+    b.critical_path_us_ = std::max(b.critical_path_us_, task.remaining_us);
+    b.steps_ = std::max(b.steps_, task.step);
+  }
+}
+
+}  // namespace w2t

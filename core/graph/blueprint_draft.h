@@ -1,0 +1,87 @@
+// BlueprintDraft: a Blueprint that is being put together, by index.
+//
+// Its callers know what their tasks and edges are called and check them; Freeze
+// finds out whether there is an order.
+#ifndef W2T_CORE_GRAPH_BLUEPRINT_DRAFT_H_
+#define W2T_CORE_GRAPH_BLUEPRINT_DRAFT_H_
+
+#include <cstdint>
+#include <memory>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "w2t/blueprint.h"
+
+namespace w2t {
+
+class BlueprintDraft {
+ public:
+  // Bounds of tasks, of edges and of the bytes of all names; for the callers to
+  // keep.
+  static constexpr uint64_t kMost = UINT32_MAX - 1;
+
+  explicit BlueprintDraft(std::string name);
+  BlueprintDraft(BlueprintDraft&&) = default;
+  BlueprintDraft& operator=(BlueprintDraft&&) = default;
+
+  uint32_t size() const { return blueprint_->size(); }
+  uint64_t tasks() const { return blueprint_->tasks_.size(); }
+  uint64_t edges() const { return blueprint_->edges(); }
+  uint64_t name_bytes() const { return blueprint_->names_.size(); }
+  std::string_view task_name(TaskIndex task) const {
+    return blueprint_->task_name(task);
+  }
+
+  void Reserve(size_t tasks, size_t name_bytes);
+  // A task like a default TaskSpec, at the next index.
+  TaskIndex Add(std::string_view name);
+  TaskIndex Add(std::string_view name, const TaskSpec& spec);
+  // `task` depends on `on`, which may not be there yet. Tasks come in order
+  // here, each with all its dependencies; not all need any.
+  void Depend(TaskIndex task, TaskIndex on, Condition condition);
+  // How many of its dependencies must hold. Default: all.
+  void SetNeed(TaskIndex task, uint32_t need);
+  bool WaitsForSome(TaskIndex task) const {
+    return blueprint_->tasks_[task].need != kAll;
+  }
+  // What the tasks' specs count from. Default: one default of each.
+  void SetDemands(std::vector<Demand> demands);
+  void SetRetries(std::vector<RetryPolicy> retries);
+  void AddRetry(TaskIndex task, const RetryPolicy& policy);
+  // Adds edges to tasks in any order, in one pass over the draft.
+  struct LateEdge {
+    TaskIndex task;
+    TaskIndex on;
+    Condition condition;
+  };
+  void DependLate(std::vector<LateEdge> edges);
+  // What Blueprint::Find looks names up in. Without it, that takes O(V).
+  auto& by_name() { return blueprint_->by_name_; }
+
+  // Orders the tasks and measures them. When that cannot be done, returns the
+  // cycles, as FindCycles does, and leaves the draft as it was.
+  std::vector<std::vector<TaskIndex>> Freeze();
+  // After Freeze.
+  std::shared_ptr<const Blueprint> Take() && { return std::move(blueprint_); }
+
+  // Without by_name.
+  BlueprintDraft Copy() const;
+
+ private:
+  static constexpr uint32_t kAll = UINT32_MAX;
+
+  void EndDependencies();
+  void FillSuccessors();
+  bool IsOrderedByIndex() const;
+  void OrderByIndex();
+  void OrderByKahn();
+  void Measure();
+
+  std::shared_ptr<Blueprint> blueprint_;
+};
+
+}  // namespace w2t
+
+#endif  // W2T_CORE_GRAPH_BLUEPRINT_DRAFT_H_
