@@ -90,8 +90,12 @@ TEST(TidyPureHeaders, LeaveOutThreadsAndFiles) {
       CheckPureHeaders(Made({{"core/run/a.cc", "#include <thread>\n"},
                              {"core/run/b.cc", "#include <sys/stat.h>\n"},
                              {"core/runtime/c.cc", "#include <thread>\n"},
+                             {"core/flow/c.cc", "#include <atomic>\n"},
+                             {"core/include/w2t/flow/d.h",
+                              "#include <coroutine>\n#include <mutex>\n"},
                              {"server/d.cc", "#include <thread>\n"}})),
-      ElementsAre(IsAt("core/run/a.cc", 1), IsAt("core/run/b.cc", 1)));
+      ElementsAre(IsAt("core/run/a.cc", 1), IsAt("core/run/b.cc", 1),
+                  IsAt("core/include/w2t/flow/d.h", 2)));
 }
 
 TEST(TidyTopLevel, HasNothingNew) {

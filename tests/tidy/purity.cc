@@ -143,9 +143,12 @@ Findings CheckPurity(const std::vector<File>& files) {
               {"sleep_for", "sleep_until", "SleepFor", "usleep", "nanosleep"},
               "core never waits", findings);
     FindWords(file,
-              {"thread", "jthread", "mutex", "Mutex", "atomic", "thread_local",
-               "condition_variable", "async"},
+              {"thread", "jthread", "mutex", "Mutex", "thread_local",
+               "condition_variable"},
               "core has one thread", findings);
+    if (!IsFlow(file)) {
+      FindWords(file, {"atomic", "async"}, "core has one thread", findings);
+    }
     FindWords(file,
               {"rand", "srand", "random_device", "mt19937", "BitGen",
                "default_random_engine"},
@@ -189,13 +192,42 @@ Findings CheckHashIteration(const std::vector<File>& files) {
 Findings CheckCoroutines(const std::vector<File>& files) {
   Findings findings;
   for (const File& file : files) {
-    if (!IsCpp(file) || HasPrefix(file.path, "core/flow/") ||
-        HasPrefix(file.path, "core/runtime/") ||
-        HasPrefix(file.path, "core/include/")) {
+    if (!IsCpp(file) || IsFlow(file) || HasPrefix(file.path, "core/runtime/") ||
+        HasPrefix(file.path, "deploy/") || HasPrefix(file.path, "tests/")) {
       continue;
     }
     FindWords(file, {"co_await", "co_return", "co_yield"},
               "coroutines are for the embedded API only", findings);
+  }
+  return findings;
+}
+
+Findings CheckAwaitedTemporaries(const std::vector<File>& files) {
+  Findings findings;
+  for (const File& file : files) {
+    if (!IsCpp(file)) continue;
+    for (const size_t at : FindWord(file.code, "co_await")) {
+      const std::string_view code = file.code;
+      if (WordBefore(code, at) == "operator") continue;
+      const std::string_view awaited =
+          code.substr(at, code.find_first_of(";{", at) - at);
+      // A lambda with captures, or braces right behind a type.
+      const size_t capture = awaited.find('[');
+      const bool captures = capture != std::string_view::npos &&
+                            capture + 1 < awaited.size() &&
+                            awaited[capture + 1] != ']';
+      const size_t end = at + awaited.size();
+      const bool braces =
+          capture == std::string_view::npos && end < code.size() &&
+          code[end] == '{' &&
+          (IsWordCharacter(awaited.back()) || awaited.back() == '>');
+      if (captures || braces) {
+        findings.push_back(
+            {file.path, LineOf(code, at),
+             "g++ 12 miscompiles a temporary like this one inside co_await; "
+             "give it a name first"});
+      }
+    }
   }
   return findings;
 }

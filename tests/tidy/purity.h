@@ -18,6 +18,10 @@ Findings CheckHashIteration(const std::vector<File>& files);
 // Coroutines outside the embedded API; g++ 12 miscompiles some.
 Findings CheckCoroutines(const std::vector<File>& files);
 
+// Lambdas with captures and braced temporaries inside of a co_await expression,
+// which g++ 12 destroys twice.
+Findings CheckAwaitedTemporaries(const std::vector<File>& files);
+
 }  // namespace w2t::tidy
 
 #endif  // W2T_TESTS_TIDY_PURITY_H_

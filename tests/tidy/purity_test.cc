@@ -87,5 +87,21 @@ TEST(TidyCoroutines, AreRefusedInTheDaemon) {
               ElementsAre(IsAt("server/a.cc", 1)));
 }
 
+TEST(TidyAwaitedTemporaries, AreNowhere) {
+  EXPECT_THAT(CheckAwaitedTemporaries(Repository()), IsEmpty());
+}
+
+TEST(TidyAwaitedTemporaries, AreLambdasWithCapturesAndBraces) {
+  const std::string await = "co_await ";
+  EXPECT_THAT(
+      CheckAwaitedTemporaries(
+          {MakeFile("a.cc", await + "Suspend([&x](R r) { x = r; });\n"),
+           MakeFile("b.cc", await + "Suspend([](R r) { r(); });\n"),
+           MakeFile("c.cc", "int i = " + await + "Wait{1, 2};\n"),
+           MakeFile("d.cc", "if (" + await + "Wait(1)) { F(); }\n"),
+           MakeFile("e.cc", "auto operator " + await + "() { return x; }\n")}),
+      ElementsAre(IsAt("a.cc", 1), IsAt("c.cc", 1)));
+}
+
 }  // namespace
 }  // namespace w2t::tidy

@@ -119,6 +119,11 @@ bool IsCpp(const File& file) {
   return IsHeader(file) || EndsWith(file.path, ".cc");
 }
 
+bool IsFlow(const File& file) {
+  return IsCpp(file) && (HasPrefix(file.path, "core/flow/") ||
+                         HasPrefix(file.path, "core/include/w2t/flow"));
+}
+
 File MakeFile(std::string path, std::string text) {
   File file{std::move(path), std::move(text), ""};
   if (IsCpp(file) || EndsWith(file.path, ".proto")) {

@@ -41,6 +41,8 @@ std::vector<File> ReadTree(const std::string& root);
 // True for *.cc and *.h.
 bool IsCpp(const File& file);
 bool IsHeader(const File& file);
+// True in the embedded library, outside of its runtime.
+bool IsFlow(const File& file);
 
 std::vector<std::string_view> Lines(std::string_view text);
 size_t LineOf(std::string_view text, size_t offset);

@@ -15,11 +15,12 @@
 #ifndef W2T_FLOW_ASYNC_H_
 #define W2T_FLOW_ASYNC_H_
 
+#include <chrono>
 #include <coroutine>
 #include <cstdint>
 #include <exception>
+#include <memory>
 #include <optional>
-#include <stop_token>
 #include <utility>
 
 #include "absl/functional/any_invocable.h"
