@@ -84,7 +84,9 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   return app;
 }
 
-int RunCli(int argc, const char* const* argv, Context& context) {
+namespace {
+
+int Act(int argc, const char* const* argv, Context& context) {
   try {
     const std::unique_ptr<CLI::App> app = MakeApp(context);
     if (argc == 2 && std::string_view(argv[1]) == "--version") {
@@ -106,6 +108,12 @@ int RunCli(int argc, const char* const* argv, Context& context) {
   } catch (const std::exception& error) {
     return context.Fail(kFailed, error.what());
   }
+}
+
+}  // namespace
+
+int RunCli(int argc, const char* const* argv, Context& context) {
+  return context.Finish(Act(argc, argv, context));
 }
 
 }  // namespace w2t::cli

@@ -2,7 +2,9 @@
 
 #include <fmt/format.h>
 
+#include <cerrno>
 #include <cstdlib>
+#include <cstring>
 #include <optional>
 
 #include "client/cli/exit_code.h"
@@ -80,6 +82,22 @@ int Context::Fail(int exit_code, std::string_view message) const {
   err << fmt::format("w2t: error: {}\n", message);
   err.flush();
   return exit_code;
+}
+
+bool Context::output_closed() const {
+  return lost_output() && out_error && out_error() == EPIPE;
+}
+
+int Context::Finish(int exit_code) const {
+  out.flush();
+  if (!lost_output()) return exit_code;
+  if (!output_closed()) {
+    const int error = out_error ? out_error() : EIO;
+    err << fmt::format("w2t: error: cannot write to stdout: {}\n",
+                       std::strerror(error));
+    err.flush();
+  }
+  return exit_code == kSucceeded ? kFailed : exit_code;
 }
 
 }  // namespace w2t::cli

@@ -21,6 +21,10 @@ struct Context {
   // Whether `out` is the terminal, where things may be redrawn in place.
   bool live = false;
 
+  // The errno of the write that `out` failed with, 0 while it is well. Empty:
+  // not known.
+  std::function<int()> out_error;
+
   // Global options.
   std::string server;  // empty: none was named
   std::string output = "text";
@@ -38,6 +42,14 @@ struct Context {
   // Says what went wrong and what to do about it, and returns the exit code.
   int Fail(const absl::Status& status) const;
   int Fail(int exit_code, std::string_view message) const;
+
+  // True once something could not be written to `out`.
+  bool lost_output() const { return !out.good(); }
+  // Whether that is because nobody reads it any more.
+  bool output_closed() const;
+  // Writes what is left and returns how the command ends: with `exit_code`, but
+  // not well when output was lost. Says so, unless nobody wanted to read it.
+  int Finish(int exit_code) const;
 };
 
 }  // namespace w2t::cli

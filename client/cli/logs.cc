@@ -50,11 +50,11 @@ int Logs(const LogsFlags& flags, const Context& context) {
         } else {
           Write(item, context);
         }
-        if (!context.out.good()) stop.request_stop();
+        if (context.lost_output() || !context.err.good()) stop.request_stop();
       },
       stop.get_token());
   if (interrupts.happened()) return kInterrupted;
-  if (!context.out.good()) return kFailed;
+  if (context.lost_output() || !context.err.good()) return kFailed;
   return status.ok() ? kSucceeded : context.Fail(status);
 }
 
