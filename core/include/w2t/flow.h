@@ -15,6 +15,7 @@
 #include "w2t/flow/graph.h"        // IWYU pragma: export
 #include "w2t/flow/host.h"         // IWYU pragma: export
 #include "w2t/flow/manual_host.h"  // IWYU pragma: export
+#include "w2t/flow/picture.h"      // IWYU pragma: export
 #include "w2t/flow/result.h"       // IWYU pragma: export
 #include "w2t/flow/state.h"        // IWYU pragma: export
 #include "w2t/flow/task.h"         // IWYU pragma: export
