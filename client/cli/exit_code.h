@@ -17,9 +17,11 @@ inline constexpr int kInterrupted = 130;
 inline constexpr char kExitCodesHelp[] =
     "Exit codes:\n"
     "  0    succeeded\n"
-    "  1    the run failed or was cancelled (or the run's own code, when a "
-    "task\n"
-    "       with fail_run set one), or the daemon refused the request\n"
+    "  1    the run failed or was cancelled (or the code of a "
+    "process-compose\n"
+    "       process with restart: exit_on_failure), the daemon refused the "
+    "request,\n"
+    "       or the output could not be written\n"
     "  2    bad usage, or a faulty graph\n"
     "  3    the server cannot be reached\n"
     "  130  interrupted by ^C\n";

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/time/clock.h"
+#include "client/cli/exit_code.h"
 #include "client/cli/report.h"
 
 namespace w2t::cli {
@@ -64,11 +65,7 @@ FollowResult Follower::Follow() {
          (log_streams_->idle() || absl::Now() - last_activity_ > kLogPatience));
     if (result_.run.has_value() && drained) over_ = true;
     if (!over_ && !result_.run.has_value()) LookForCause();
-    if (!display_.Flush()) {
-      // Nobody is there to see it; that counts as leaving.
-      HandleInterrupt();
-      over_ = true;
-    }
+    if (!display_.Flush()) HandleLostOutput();
   }
   mailbox_.Close();
   if (result_.run.has_value()) {
@@ -142,7 +139,29 @@ void Follower::HandleInterrupt() {
   }
   display_.OnNotice("interrupted: cancelling the run; ^C again leaves at once");
   display_.Flush();
-  const auto run = client_.Cancel(options_.run_id, "interrupted by its user");
+  Cancel("interrupted by its user");
+}
+
+void Follower::HandleLostOutput() {
+  // Who ends a pipeline with ^C ends its reader, too.
+  if (interrupts_.happened()) return HandleInterrupt();
+  if (result_.run.has_value() || std::exchange(result_.lost_output, true)) {
+    return;
+  }
+  if (!options_.cancel_on_lost_output) {
+    over_ = true;
+    return;
+  }
+  const std::string_view reason = context_.output_closed()
+                                      ? "its output was closed"
+                                      : "its output could not be written";
+  context_.err << fmt::format("w2t: cancelling {}: {}\n", options_.run_id,
+                              reason);
+  Cancel(reason);
+}
+
+void Follower::Cancel(std::string_view reason) {
+  const auto run = client_.Cancel(options_.run_id, reason);
   if (!run.ok()) End(run.status());
 }
 
@@ -176,6 +195,16 @@ void Follower::LookForCause() {
 void Follower::End(const absl::Status& status) {
   result_.status = status;
   over_ = true;
+}
+
+int LeaveUnread(std::string_view run_id, const Context& context) {
+  context.err << fmt::format(
+      "w2t: {0}; {1} goes on: `w2t watch {1}` comes back to it, `w2t cancel "
+      "{1}` ends it\n",
+      context.output_closed() ? "the output was closed"
+                              : "the output cannot be written",
+      run_id);
+  return kFailed;
 }
 
 }  // namespace w2t::cli

@@ -27,11 +27,16 @@ struct FollowOptions {
   // ^C cancels the run and goes on until it has ended, rather than just
   // leaving.
   bool cancel_on_interrupt = false;
+  // Once its output cannot be written, cancels the run and waits for its end,
+  // rather than leaving it to others.
+  bool cancel_on_lost_output = false;
 };
 
 struct FollowResult {
   absl::Status status;
   bool interrupted = false;
+  // The output could not be written, and the run went on.
+  bool lost_output = false;
   // Set when it has ended.
   std::optional<v1::Run> run;
 };
@@ -68,6 +73,8 @@ class Follower {
   void Handle(Item& item);
   void HandleWatch(const v1::WatchRunResponse& item);
   void HandleInterrupt();
+  void HandleLostOutput();
+  void Cancel(std::string_view reason);
   void FollowLogs(const TaskChange& change);
   // What keeps a run from going on although something could.
   void LookForCause();
@@ -89,6 +96,9 @@ class Follower {
   std::optional<LogStreams> log_streams_;
   std::thread watcher_;
 };
+
+// Says that the run goes on although what it shows is lost; the exit code.
+int LeaveUnread(std::string_view run_id, const Context& context);
 
 }  // namespace w2t::cli
 

@@ -33,7 +33,8 @@ int SubmitAndFollow(const RunFlags& flags, graphfile::LoadResult loaded,
   const auto submitted = client.Submit(std::move(loaded.graph), {.hold = hold});
   if (!submitted.ok()) return context.Fail(submitted.status());
   FollowOptions options{.run_id = submitted->run_id(),
-                        .cancel_on_interrupt = true};
+                        .cancel_on_interrupt = true,
+                        .cancel_on_lost_output = fleet != nullptr};
   options.display.blueprint = loaded.blueprint;
   options.display.from_start = true;
   options.display.quiet = flags.quiet;
@@ -46,6 +47,9 @@ int SubmitAndFollow(const RunFlags& flags, graphfile::LoadResult loaded,
   }
   const FollowResult result = follower.Follow();
   if (fleet != nullptr) fleet->OnDeath({});
+  if (result.lost_output && fleet == nullptr) {
+    return LeaveUnread(submitted->run_id(), context);
+  }
   if (!result.run.has_value() && !result.interrupted) {
     return context.Fail(result.status);
   }
@@ -107,7 +111,10 @@ void AddRun(CLI::App& app, Context& context) {
       "Without --server or W2T_SERVER it starts a daemon and a worker, which "
       "only this run\nsees, and takes them down again. ^C cancels the run, "
       "stops what runs in reverse order\nand ends with 130; a second ^C leaves "
-      "at once.\n\n{}",
+      "at once.\n\nWhen its output cannot be written any more, because its "
+      "reader has gone for example,\na run on a daemon of its own is "
+      "cancelled. "
+      "On a server that was named it goes on.\n\n{}",
       kExitCodesHelp));
   AddGraphFlags(*command, flags->graph);
   AddNumber(*command, "--slots", flags->slots, 1, 1'000'000,

@@ -37,6 +37,7 @@ int WatchRun(const WatchFlags& flags, const Context& context) {
         flags.run_id);
     return kInterrupted;
   }
+  if (result.lost_output) return LeaveUnread(flags.run_id, context);
   if (!result.run.has_value()) return context.Fail(result.status);
   return ExitCodeOf(*result.run);
 }

@@ -2,6 +2,7 @@
 #include <signal.h>
 
 #include <algorithm>
+#include <filesystem>
 #include <string>
 #include <vector>
 
@@ -131,6 +132,33 @@ TEST_F(CliTest, InterruptedRunIsCancelledAndEndsWith130) {
   EXPECT_EQ(status.code, 130)
       << status.ToString() << process->out() << process->err();
   EXPECT_EQ(client_->WaitForEnd("gated-1").state(), v1::RUN_STATE_CANCELLED);
+}
+
+TEST_F(CliTest, RunOnASharedServerGoesOnWhenNobodyReadsItAnyMore) {
+  StartFleet(1);
+  // It goes on printing, so that the loss is noticed.
+  const std::string path = dir_.Write(
+      "ticks.yaml", fmt::format("tasks:\n"
+                                "  t: |\n"
+                                "    until [ -e {} ]; do\n"
+                                "      echo tick; sleep 0.02; done\n",
+                                dir_ / "go"));
+  for (const char* reader : {"| head -n 1", ">/dev/full"}) {
+    SCOPED_TRACE(reader);
+    std::filesystem::remove(dir_ / "go");
+    Process shell(
+        {.argv = {"/bin/sh", "-c",
+                  fmt::format("{{ {} --server {} run {}; echo "
+                              "\"rc=$?\" >&2; }} {}",
+                              CliPath(), daemon_->address(), path, reader)}});
+    EXPECT_EQ(shell.WaitForExit().code, 0);
+    EXPECT_THAT(shell.err(), AllOf(HasSubstr("goes on"), HasSubstr("rc=1")));
+    const std::string run_id =
+        TextAt(ParseJson(Cli({"-o", "json", "list"}).out), "runs.0.run_id");
+    EXPECT_EQ(client_->GetRun(run_id).state(), v1::RUN_STATE_RUNNING);
+    dir_.Write("go", "");
+    EXPECT_EQ(client_->WaitForEnd(run_id).state(), v1::RUN_STATE_SUCCEEDED);
+  }
 }
 
 TEST_F(CliTest, SubmitWatchStatusListAndCancelTellTheSameStory) {

@@ -72,6 +72,27 @@ TEST_F(ZeroConfigTest, InterruptStopsEverythingAndEndsWith130) {
   ExpectNothingLeft();
 }
 
+TEST_F(ZeroConfigTest, LostOutputStopsEverythingInItsOwnTime) {
+  // The service says goodbye, which it can only when it is given its time.
+  const std::string path = dir_.Write(
+      "up.yaml", fmt::format("services:\n"
+                             "  up: |\n"
+                             "    trap 'sleep 0.3; touch {}; exit 0' TERM\n"
+                             "    while :; do echo tick; sleep 0.05; done\n",
+                             dir_ / "goodbye"));
+  Process shell({.argv = {"/bin/sh", "-c",
+                          fmt::format("{{ {} run {}; echo \"rc=$?\" >&2; }} "
+                                      "| head -n 2",
+                                      CliPath(), path)},
+                 .env = Environment()});
+  EXPECT_EQ(shell.WaitForExit().code, 0);
+  EXPECT_THAT(shell.err(), HasSubstr("its output was closed"));
+  EXPECT_THAT(shell.err(), HasSubstr("rc="));
+  EXPECT_THAT(shell.err(), ::testing::Not(HasSubstr("rc=0")));
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "goodbye"));
+  ExpectNothingLeft();
+}
+
 TEST_F(ZeroConfigTest, KilledCommandLeavesNoProcessesBehind) {
   const std::string path =
       dir_.Write("long.yaml", fmt::format("tasks:\n"
