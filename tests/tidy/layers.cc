@@ -42,7 +42,8 @@ const std::vector<Layer>& Layers() {
       {"client/include/", {"core/include/", "generated/"}},
       {"client/", {"core/", "proto/", "generated/"}},
       {"deploy/", {"core/include/", "client/include/", "generated/"}},
-      {"tests/", {"core/", "proto/", "generated/", "server/", "client/"}},
+      {"tests/",
+       {"core/", "proto/", "generated/", "server/", "client/", "deploy/"}},
   };
   return layers;
 }
