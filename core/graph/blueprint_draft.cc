@@ -18,6 +18,7 @@ BlueprintDraft BlueprintDraft::Copy() const {
   BlueprintDraft copy{std::string()};
   *copy.blueprint_ = *blueprint_;
   copy.blueprint_->by_name_.clear();
+  copy.ordered_by_index_ = ordered_by_index_;
   return copy;
 }
 
@@ -27,42 +28,51 @@ void BlueprintDraft::Reserve(size_t tasks, size_t name_bytes) {
 }
 
 TaskIndex BlueprintDraft::Add(std::string_view name) {
-  static const TaskSpec kDefault;
-  return Add(name, kDefault);
-}
-
-TaskIndex BlueprintDraft::Add(std::string_view name, const TaskSpec& spec) {
   Blueprint& b = *blueprint_;
   b.names_ += name;
-  b.tasks_.push_back({
-      .estimate_us = absl::ToInt64Microseconds(
-          std::max(spec.estimate, absl::ZeroDuration())),
-      .remaining_us = 0,
-      .name_end = static_cast<uint32_t>(b.names_.size()),
-      .action = spec.action,
-      .need = kAll,
-      .demand = spec.demand,
-      .retry = spec.retry,
-      .step = 1,
-      .priority = spec.priority,
-      .kind = spec.kind,
-      .has_probe = spec.has_probe,
-      .allow_failure = spec.allow_failure,
-      .fail_run = spec.fail_run,
-      .watched_alive = false,
-  });
+  b.tasks_.push_back({.name_end = static_cast<uint32_t>(b.names_.size())});
   return b.size() - 1;
 }
 
+TaskIndex BlueprintDraft::Add(std::string_view name, const TaskSpec& spec) {
+  const TaskIndex index = Add(name);
+  Blueprint& b = *blueprint_;
+  Blueprint::Task& task = b.tasks_.back();
+  task.kind = spec.kind;
+  task.has_probe = spec.has_probe;
+  task.allow_failure = spec.allow_failure;
+  task.fail_run = spec.fail_run;
+  b.placings_.push_back({.action = spec.action,
+                         .demand = spec.demand,
+                         .retry = spec.retry,
+                         .priority = spec.priority});
+  b.lengths_.push_back({.estimate_us = absl::ToInt64Microseconds(
+                            std::max(spec.estimate, absl::ZeroDuration())),
+                        .remaining_us = 0});
+  return index;
+}
+
 void BlueprintDraft::Depend(TaskIndex task, TaskIndex on, Condition condition) {
-  Blueprint::Adjacency& in = blueprint_->predecessors_;
+  Blueprint& b = *blueprint_;
+  Blueprint::Adjacency& in = b.predecessors_;
   const auto begin = static_cast<uint32_t>(in.edges.size());
   while (in.begin.size() <= task) in.begin.push_back(begin);
   in.edges.push_back({on, condition});
+  if (!b.tasks_[task].waits_for_some) ++b.tasks_[task].need;
+  if (condition == Condition::kReady || condition == Condition::kStarted) {
+    b.tasks_[on].watched_alive = true;
+  }
+  if (on < task) {
+    // All that `on` depends on is there already.
+    b.tasks_[task].step = std::max(b.tasks_[task].step, b.tasks_[on].step + 1);
+  } else {
+    ordered_by_index_ = false;
+  }
 }
 
 void BlueprintDraft::SetNeed(TaskIndex task, uint32_t need) {
   blueprint_->tasks_[task].need = need;
+  blueprint_->tasks_[task].waits_for_some = true;
 }
 
 void BlueprintDraft::SetDemands(std::vector<Demand> demands) {
@@ -74,7 +84,8 @@ void BlueprintDraft::SetRetries(std::vector<RetryPolicy> retries) {
 }
 
 void BlueprintDraft::AddRetry(TaskIndex task, const RetryPolicy& policy) {
-  blueprint_->tasks_[task].retry =
+  blueprint_->placings_.resize(size());
+  blueprint_->placings_[task].retry =
       static_cast<uint32_t>(blueprint_->retries_.size());
   blueprint_->retries_.push_back(policy);
 }
@@ -92,6 +103,11 @@ void BlueprintDraft::DependLate(std::vector<LateEdge> edges) {
       [](const LateEdge& a, const LateEdge& b) { return a.task < b.task; });
   const Blueprint::Adjacency before =
       std::exchange(blueprint_->predecessors_, {});
+  ordered_by_index_ = true;
+  for (Blueprint::Task& task : blueprint_->tasks_) {
+    task.step = 1;
+    if (!task.waits_for_some) task.need = 0;
+  }
   auto late = edges.begin();
   for (TaskIndex task = 0; task < size(); ++task) {
     for (const Blueprint::Edge& edge : before.of(task)) {
@@ -105,20 +121,9 @@ void BlueprintDraft::DependLate(std::vector<LateEdge> edges) {
 
 std::vector<std::vector<TaskIndex>> BlueprintDraft::Freeze() {
   EndDependencies();
-  Blueprint& b = *blueprint_;
-  for (TaskIndex task = 0; task < size(); ++task) {
-    if (b.tasks_[task].need == kAll) {
-      b.tasks_[task].need = static_cast<uint32_t>(b.predecessors(task).size());
-    }
-    for (const Blueprint::Edge& edge : b.predecessors(task)) {
-      if (edge.condition == Condition::kReady ||
-          edge.condition == Condition::kStarted) {
-        b.tasks_[edge.task].watched_alive = true;
-      }
-    }
-  }
   FillSuccessors();
-  if (IsOrderedByIndex()) {
+  Blueprint& b = *blueprint_;
+  if (ordered_by_index_) {
     OrderByIndex();
   } else {
     OrderByKahn();
@@ -147,26 +152,9 @@ void BlueprintDraft::FillSuccessors() {
   out.begin.pop_back();
 }
 
-bool BlueprintDraft::IsOrderedByIndex() const {
-  for (TaskIndex task = 0; task < size(); ++task) {
-    for (const Blueprint::Edge& edge : blueprint_->predecessors(task)) {
-      if (edge.task >= task) return false;
-    }
-  }
-  return true;
-}
-
 void BlueprintDraft::OrderByIndex() {
-  Blueprint& b = *blueprint_;
-  b.order_.resize(size());
-  std::iota(b.order_.begin(), b.order_.end(), 0);
-  for (TaskIndex task = 0; task < size(); ++task) {
-    uint32_t step = 1;
-    for (const Blueprint::Edge& edge : b.predecessors(task)) {
-      step = std::max(step, b.tasks_[edge.task].step + 1);
-    }
-    b.tasks_[task].step = step;
-  }
+  blueprint_->order_.resize(size());
+  std::iota(blueprint_->order_.begin(), blueprint_->order_.end(), 0);
 }
 
 void BlueprintDraft::OrderByKahn() {
@@ -174,6 +162,7 @@ void BlueprintDraft::OrderByKahn() {
   std::vector<uint32_t> open(size());
   b.order_.reserve(size());
   for (TaskIndex i = 0; i < size(); ++i) {
+    b.tasks_[i].step = 1;
     open[i] = static_cast<uint32_t>(b.predecessors(i).size());
     if (open[i] == 0) b.order_.push_back(i);
   }
@@ -191,16 +180,19 @@ void BlueprintDraft::Measure() {
   // Estimates come from users; a sum of them must not overflow.
   constexpr int64_t kMost = INT64_MAX / 4;
   Blueprint& b = *blueprint_;
+  for (const Blueprint::Task& task : b.tasks_) {
+    b.steps_ = std::max(b.steps_, task.step);
+  }
+  if (b.lengths_.empty()) return;
   for (auto it = b.order_.rbegin(); it != b.order_.rend(); ++it) {
-    Blueprint::Task& task = b.tasks_[*it];
+    Blueprint::Length& length = b.lengths_[*it];
     int64_t longest = 0;
     for (const Blueprint::Edge& edge : b.successors(*it)) {
-      longest = std::max(longest, b.tasks_[edge.task].remaining_us);
+      longest = std::max(longest, b.lengths_[edge.task].remaining_us);
     }
-    task.remaining_us =
-        std::min(kMost, longest) + std::min(kMost, task.estimate_us);
-    b.critical_path_us_ = std::max(b.critical_path_us_, task.remaining_us);
-    b.steps_ = std::max(b.steps_, task.step);
+    length.remaining_us =
+        std::min(kMost, longest) + std::min(kMost, length.estimate_us);
+    b.critical_path_us_ = std::max(b.critical_path_us_, length.remaining_us);
   }
 }
 

@@ -35,7 +35,8 @@ class BlueprintDraft {
   }
 
   void Reserve(size_t tasks, size_t name_bytes);
-  // A task like a default TaskSpec, at the next index.
+  // The task at the next index: one like any other and of no length, or one as
+  // specified. A draft has tasks of one kind only.
   TaskIndex Add(std::string_view name);
   TaskIndex Add(std::string_view name, const TaskSpec& spec);
   // `task` depends on `on`, which may not be there yet. Tasks come in order
@@ -44,7 +45,7 @@ class BlueprintDraft {
   // How many of its dependencies must hold. Default: all.
   void SetNeed(TaskIndex task, uint32_t need);
   bool WaitsForSome(TaskIndex task) const {
-    return blueprint_->tasks_[task].need != kAll;
+    return blueprint_->tasks_[task].waits_for_some;
   }
   // What the tasks' specs count from. Default: one default of each.
   void SetDemands(std::vector<Demand> demands);
@@ -70,16 +71,15 @@ class BlueprintDraft {
   BlueprintDraft Copy() const;
 
  private:
-  static constexpr uint32_t kAll = UINT32_MAX;
-
   void EndDependencies();
   void FillSuccessors();
-  bool IsOrderedByIndex() const;
   void OrderByIndex();
   void OrderByKahn();
   void Measure();
 
   std::shared_ptr<Blueprint> blueprint_;
+  // No task depends on one of a higher index, so that this is an order.
+  bool ordered_by_index_ = true;
 };
 
 }  // namespace w2t

@@ -55,14 +55,14 @@ class Blueprint {
   // The index of a name, or kNoTask. O(1) in a Blueprint of a w2t::Graph.
   TaskIndex Find(std::string_view name) const;
   TaskKind kind(TaskIndex task) const { return tasks_[task].kind; }
-  uint32_t action(TaskIndex task) const { return tasks_[task].action; }
+  uint32_t action(TaskIndex task) const { return placing(task).action; }
   // How many dependencies must hold before the task may start.
   uint32_t need(TaskIndex task) const { return tasks_[task].need; }
-  uint32_t demand(TaskIndex task) const { return tasks_[task].demand; }
+  uint32_t demand(TaskIndex task) const { return placing(task).demand; }
   const RetryPolicy& retry(TaskIndex task) const {
-    return retries_[tasks_[task].retry];
+    return retries_[placing(task).retry];
   }
-  int32_t priority(TaskIndex task) const { return tasks_[task].priority; }
+  int32_t priority(TaskIndex task) const { return placing(task).priority; }
   bool has_probe(TaskIndex task) const { return tasks_[task].has_probe; }
   bool allow_failure(TaskIndex task) const {
     return tasks_[task].allow_failure;
@@ -90,12 +90,14 @@ class Blueprint {
 
   // Lengths by the tasks' estimates: of one task, of the longest way from its
   // start to the end of the graph, and of the longest way of all. A service
-  // counts with its estimate, as the time it takes to get ready.
+  // counts with its estimate, as the time it takes to get ready. All are zero
+  // in a graph that knows no estimates.
   absl::Duration estimate(TaskIndex task) const {
-    return absl::Microseconds(tasks_[task].estimate_us);
+    return absl::Microseconds(lengths_.empty() ? 0
+                                               : lengths_[task].estimate_us);
   }
   int64_t remaining_us(TaskIndex task) const {
-    return tasks_[task].remaining_us;
+    return lengths_.empty() ? 0 : lengths_[task].remaining_us;
   }
   absl::Duration critical_path() const {
     return absl::Microseconds(critical_path_us_);
@@ -109,20 +111,25 @@ class Blueprint {
   friend class BlueprintDraft;
 
   struct Task {
+    uint32_t need = 0;
+    uint32_t step = 1;
+    uint32_t name_end = 0;  // names_ holds all names one after the other
+    TaskKind kind = TaskKind::kTask;
+    bool waits_for_some : 1 = false;
+    bool has_probe : 1 = false;
+    bool allow_failure : 1 = false;
+    bool fail_run : 1 = false;
+    bool watched_alive : 1 = false;
+  };
+  struct Placing {
+    uint32_t action = 0;
+    uint32_t demand = 0;
+    uint32_t retry = 0;
+    int32_t priority = 0;
+  };
+  struct Length {
     int64_t estimate_us;
     int64_t remaining_us;
-    uint32_t name_end;  // names_ holds all names one after the other
-    uint32_t action;
-    uint32_t need;
-    uint32_t demand;
-    uint32_t retry;
-    uint32_t step;
-    int32_t priority;
-    TaskKind kind;
-    bool has_probe : 1;
-    bool allow_failure : 1;
-    bool fail_run : 1;
-    bool watched_alive : 1;
   };
   // Compressed sparse rows.
   struct Adjacency {
@@ -135,12 +142,19 @@ class Blueprint {
     }
   };
 
+  const Placing& placing(TaskIndex task) const {
+    static constexpr Placing kAlike;
+    return placings_.empty() ? kAlike : placings_[task];
+  }
+
   Blueprint() = default;
   Blueprint& operator=(const Blueprint&) = default;
 
   std::string name_;
   std::string names_;
   std::vector<Task> tasks_;
+  std::vector<Placing> placings_;  // empty: all are alike
+  std::vector<Length> lengths_;    // empty: they have none
   // Its keys lie in names_.
   absl::flat_hash_map<absl::string_view, TaskIndex> by_name_;
   Adjacency predecessors_;
