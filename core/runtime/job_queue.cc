@@ -11,21 +11,18 @@ constexpr absl::Duration kLongest = absl::Hours(24 * 365);
 }  // namespace
 
 void JobQueue::Post(Host::Job job) {
-  {
-    const std::lock_guard lock(mutex_);
-    jobs_.push_back(std::move(job));
-  }
+  // Told under the lock: once the job has been taken, the queue may go.
+  const std::lock_guard lock(mutex_);
+  jobs_.push_back(std::move(job));
   changed_.notify_one();
 }
 
 void JobQueue::PostAfter(absl::Duration delay, Host::Job job) {
   const auto wait = absl::ToChronoNanoseconds(
       std::clamp(delay, absl::ZeroDuration(), kLongest));
-  {
-    const std::lock_guard lock(mutex_);
-    timers_.emplace(std::pair(Clock::now() + wait, ++last_timer_),
-                    std::move(job));
-  }
+  const std::lock_guard lock(mutex_);
+  timers_.emplace(std::pair(Clock::now() + wait, ++last_timer_),
+                  std::move(job));
   // Whoever waits may be waiting for a later one.
   changed_.notify_one();
 }

@@ -10,7 +10,8 @@
 
 namespace w2t::flow {
 
-// Thread-safe. Must outlive all runs on it. A job does not throw.
+// Thread-safe. Must outlive all runs on it and, as these post jobs, all calls of
+// Resumer::Resume. A job does not throw.
 class Host {
  public:
   using Job = absl::AnyInvocable<void()>;
