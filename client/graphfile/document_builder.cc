@@ -14,6 +14,7 @@
 
 #include "client/graphfile/document.h"
 #include "client/graphfile/json_text.h"
+#include "proto/wire/field.h"
 
 namespace w2t::graphfile {
 namespace {
@@ -30,18 +31,25 @@ Position PositionOf(const YAML::Mark& mark) {
           static_cast<uint32_t>(mark.column) + 1};
 }
 
-// Where the first byte stands that no text has. The parser takes one of them
-// for the end of the file.
-std::optional<Position> FindControlCharacter(std::string_view text) {
+// The first byte that no text has. The parser takes some of them for the end of
+// the file, and lets others through.
+std::optional<Refusal> FindWhatIsNoText(std::string_view text) {
   Position at{1, 1};
-  for (const char c : text) {
-    const auto byte = static_cast<unsigned char>(c);
-    if (byte < ' ' && c != '\t' && c != '\n' && c != '\r') return at;
-    if (c == '\n') {
-      at = {at.line + 1, 1};
-    } else if ((byte & 0xC0) != 0x80) {
-      ++at.column;
+  while (!text.empty()) {
+    const size_t length = wire::Utf8Length(text);
+    if (length == 0) {
+      return Refusal{at, fmt::format("the byte 0x{:02x} is not UTF-8; a graph "
+                                     "file is UTF-8",
+                                     static_cast<unsigned char>(text[0]))};
     }
+    const char c = text[0];
+    const auto byte = static_cast<unsigned char>(c);
+    if (byte < ' ' && c != '\t' && c != '\n' && c != '\r') {
+      return Refusal{at, "a control character; a graph file is text"};
+    }
+    at =
+        c == '\n' ? Position{at.line + 1, 1} : Position{at.line, at.column + 1};
+    text.remove_prefix(length);
   }
   return std::nullopt;
 }
@@ -201,9 +209,8 @@ class DocumentBuilder : public YAML::EventHandler {
 std::unique_ptr<Document> Document::Parse(std::string_view text,
                                           const DocumentLimits& limits,
                                           Faults& faults) {
-  const std::optional<Position> control = FindControlCharacter(text);
-  if (control) {
-    faults.Add(*control, "a control character; a graph file is text");
+  if (const std::optional<Refusal> refusal = FindWhatIsNoText(text)) {
+    faults.Add(refusal->at, refusal->message);
     return nullptr;
   }
   const std::optional<std::string> joined = JoinSurrogates(text);

@@ -85,6 +85,20 @@ bool IsResumable(const grpc::Status& status) {
   }
 }
 
+bool WasOpen(const grpc::Status& status) {
+  switch (Classify(status)) {
+    case Failure::kRefused:
+    case Failure::kNoAnswer:
+      return false;
+    case Failure::kBroken:
+      return true;
+    case Failure::kAnswer:
+      return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
+             status.error_code() == grpc::StatusCode::CANCELLED;
+  }
+  return false;
+}
+
 absl::Status UnreachableError(absl::StatusCode code, std::string_view message) {
   absl::Status status(code, std::string(message));
   status.SetPayload(kUnreachablePayload, absl::Cord());

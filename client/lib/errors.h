@@ -30,6 +30,10 @@ Failure Classify(const grpc::Status& status);
 // True when a stream that ended with `status` is worth opening again.
 bool IsResumable(const grpc::Status& status);
 
+// True when the daemon had the stream that ended with `status`, even if it told
+// nothing on it.
+bool WasOpen(const grpc::Status& status);
+
 // As an absl::Status, with the typed detail. Errors of the connection name
 // `address` and are recognized by IsUnreachable.
 absl::Status Describe(const grpc::Status& status, std::string_view address,

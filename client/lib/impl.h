@@ -15,6 +15,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/lib/errors.h"
+#include "proto/wire/utf8_fields.h"
 #include "w2t/client.h"
 #include "w2t/v1/admin_service.grpc.pb.h"
 #include "w2t/v1/run_service.grpc.pb.h"
@@ -51,6 +52,9 @@ class Client::Impl {
                     grpc::Status (Stub::*method)(grpc::ClientContext*,
                                                  const Request&, Response*),
                     const Request& request, Response* response) const {
+    if (absl::Status checked = wire::CheckUtf8(request); !checked.ok()) {
+      return checked;
+    }
     const absl::Time deadline = absl::Now() + options.call_timeout;
     RedialGap gap;
     bool broken = false;
@@ -70,12 +74,12 @@ class Client::Impl {
   }
 
   // A server stream that is opened again after a lost connection.
-  template <typename Response>
+  template <typename Request, typename Response>
   struct Stream {
-    // Opens it where it is to go on.
-    std::function<std::unique_ptr<grpc::ClientReader<Response>>(
-        grpc::ClientContext*)>
-        open;
+    std::unique_ptr<grpc::ClientReader<Response>> (v1::RunService::Stub::*open)(
+        grpc::ClientContext*, const Request&);
+    // Kept by on_item such that the stream goes on where it was.
+    Request request;
     std::function<Reading(const Response&)> on_item;
     // Whether the stream is complete when the daemon ends it with OK.
     bool ends_with_ok = false;
@@ -84,9 +88,12 @@ class Client::Impl {
     std::function<void(const absl::Status&)> on_interrupted;
   };
 
-  template <typename Response>
-  absl::Status Read(const Stream<Response>& stream,
+  template <typename Request, typename Response>
+  absl::Status Read(const Stream<Request, Response>& stream,
                     const std::stop_token& stop) const {
+    if (absl::Status checked = wire::CheckUtf8(stream.request); !checked.ok()) {
+      return checked;
+    }
     RedialGap gap;
     absl::Time until = absl::InfinitePast();  // until then it is worth trying
     bool interrupted = false;
@@ -94,7 +101,7 @@ class Client::Impl {
       grpc::ClientContext context;
       std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
       const std::unique_ptr<grpc::ClientReader<Response>> reader =
-          stream.open(&context);
+          (*runs.*stream.open)(&context, stream.request);
       Response item;
       while (reader->Read(&item)) {
         const Reading reading = stream.on_item(item);
@@ -115,9 +122,10 @@ class Client::Impl {
       }
       if (stream.recover && stream.recover(status)) continue;
       absl::Status described = Describe(status, address, absl::ZeroDuration());
-      if (!IsResumable(status) || until == absl::InfinitePast()) {
-        return described;
-      }
+      // A stream that never came about is not resumed; one that broke before it
+      // had anything to tell is.
+      const bool known = until != absl::InfinitePast() || WasOpen(status);
+      if (!IsResumable(status) || !known) return described;
       if (!interrupted) {
         interrupted = true;
         until = absl::Now() + options.resume_for;

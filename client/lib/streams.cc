@@ -49,18 +49,16 @@ absl::Status Client::Watch(
     std::stop_token stop) {
   WatchCursor cursor(options.after_seq);
   bool begun = false;
-  Impl::Stream<v1::WatchRunResponse> stream;
-  stream.open = [&](grpc::ClientContext* context) {
-    v1::WatchRunRequest request;
-    request.set_run_id(std::string(run_id));
-    request.set_after_seq(cursor.after_seq());
-    return impl_->runs->WatchRun(context, request);
-  };
+  Impl::Stream<v1::WatchRunRequest, v1::WatchRunResponse> stream;
+  stream.open = &v1::RunService::Stub::WatchRun;
+  stream.request.set_run_id(std::string(run_id));
+  stream.request.set_after_seq(cursor.after_seq());
   stream.on_item = [&](const v1::WatchRunResponse& item) -> Reading {
     begun = true;
     if (absl::Status status = cursor.Advance(item); !status.ok()) {
       return {.status = std::move(status)};
     }
+    stream.request.set_after_seq(cursor.after_seq());
     on_item(item);
     return {.done = item.has_ended()};
   };
@@ -68,8 +66,10 @@ absl::Status Client::Watch(
     const bool compacted =
         begun && cursor.after_seq() != 0 &&
         status.error_code() == grpc::StatusCode::OUT_OF_RANGE;
-    if (compacted) cursor.Restart();
-    return compacted;
+    if (!compacted) return false;
+    cursor.Restart();
+    stream.request.set_after_seq(0);
+    return true;
   };
   stream.on_interrupted = options.on_interrupted;
   return impl_->Read(stream, stop);
@@ -78,13 +78,10 @@ absl::Status Client::Watch(
 absl::StatusOr<v1::Run> Client::Wait(std::string_view run_id,
                                      std::stop_token stop) {
   v1::Run ended;
-  Impl::Stream<v1::WatchRunResponse> stream;
-  stream.open = [&](grpc::ClientContext* context) {
-    v1::WatchRunRequest request;
-    request.set_run_id(std::string(run_id));
-    request.set_end_only(true);
-    return impl_->runs->WatchRun(context, request);
-  };
+  Impl::Stream<v1::WatchRunRequest, v1::WatchRunResponse> stream;
+  stream.open = &v1::RunService::Stub::WatchRun;
+  stream.request.set_run_id(std::string(run_id));
+  stream.request.set_end_only(true);
   stream.on_item = [&](const v1::WatchRunResponse& item) -> Reading {
     const bool in_snapshot =
         item.has_snapshot() && IsEnded(item.snapshot().run().state());
@@ -101,17 +98,15 @@ absl::Status Client::ReadLogs(
     std::string_view run_id, std::string_view task, const LogOptions& options,
     absl::FunctionRef<void(const v1::ReadLogsResponse&)> on_item,
     std::stop_token stop) {
-  v1::ReadLogsRequest request;
+  Impl::Stream<v1::ReadLogsRequest, v1::ReadLogsResponse> stream;
+  stream.open = &v1::RunService::Stub::ReadLogs;
+  stream.ends_with_ok = true;
+  v1::ReadLogsRequest& request = stream.request;
   request.set_run_id(std::string(run_id));
   request.set_task(std::string(task));
   request.set_attempt(options.attempt);
   request.set_offset(options.offset);
   request.set_follow(options.follow);
-  Impl::Stream<v1::ReadLogsResponse> stream;
-  stream.ends_with_ok = true;
-  stream.open = [&](grpc::ClientContext* context) {
-    return impl_->runs->ReadLogs(context, request);
-  };
   stream.on_item = [&](const v1::ReadLogsResponse& item) -> Reading {
     on_item(item);
     request.set_offset(item.next_offset());

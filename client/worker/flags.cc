@@ -7,6 +7,8 @@
 #include <utility>
 #include <vector>
 
+#include "proto/wire/field.h"
+
 namespace w2t::worker {
 
 namespace {
@@ -34,6 +36,12 @@ double Units(const std::string& flag, const std::string& text) {
   return units;
 }
 
+// For what is told to the daemon.
+std::string WrongUtf8(const std::string& text) {
+  if (wire::IsUtf8(text)) return "";
+  return fmt::format("\"{}\" is not UTF-8", wire::Shown(text));
+}
+
 }  // namespace
 
 std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
@@ -48,17 +56,19 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
   app.add_option("--server", worker.server,
                  "The daemon: HOST:PORT or unix:PATH "
                  "(default $W2T_SERVER, else 127.0.0.1:7420)");
-  app.add_option(
-      "--name", worker.name,
-      "Unique among the daemon's workers (default: the host's name)");
+  app.add_option("--name", worker.name,
+                 "Unique among the daemon's workers (default: the host's name)")
+      ->check(WrongUtf8);
   app.add_option("--slots", worker.slots,
                  "One-cpu tasks that run at once (default: the cores)")
       ->check(CLI::Range(1U, 1'000'000U));
   app.add_option("--label", labels, "KEY=VALUE that graphs may select by")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->check(WrongUtf8);
   app.add_option("--resource", resources,
                  "NAME=AMOUNT of something beside cpus")
-      ->allow_extra_args(false);
+      ->allow_extra_args(false)
+      ->check(WrongUtf8);
   app.add_option("--max-leases", worker.max_leases,
                  "Most tasks held at once, waiting ones included")
       ->capture_default_str()

@@ -19,8 +19,9 @@ bool HasControl(std::string_view text) {
   return false;
 }
 
-// Length of the UTF-8 character at the start of `text`, 0 when it is none.
-size_t CharacterLength(std::string_view text) {
+}  // namespace
+
+size_t Utf8Length(std::string_view text) {
   const auto byte = [&](size_t i) {
     return static_cast<unsigned char>(text[i]);
   };
@@ -41,11 +42,9 @@ size_t CharacterLength(std::string_view text) {
   return length;
 }
 
-}  // namespace
-
 bool IsUtf8(std::string_view text) {
   while (!text.empty()) {
-    const size_t length = CharacterLength(text);
+    const size_t length = Utf8Length(text);
     if (length == 0) return false;
     text.remove_prefix(length);
   }
@@ -56,7 +55,7 @@ std::string ToUtf8(std::string_view text) {
   std::string clean;
   clean.reserve(text.size());
   while (!text.empty()) {
-    const size_t length = CharacterLength(text);
+    const size_t length = Utf8Length(text);
     if (length == 0) {
       clean += '?';
     } else {
@@ -70,7 +69,7 @@ std::string ToUtf8(std::string_view text) {
 std::string Shown(std::string_view text, size_t max_bytes) {
   std::string shown;
   while (!text.empty()) {
-    const size_t length = CharacterLength(text);
+    const size_t length = Utf8Length(text);
     if (shown.size() + (length == 0 ? 1 : length) > max_bytes) {
       return shown + "...";
     }
@@ -158,9 +157,15 @@ bool FieldChecker::Label(const FieldPath& path, std::string_view value) {
 }
 
 bool FieldChecker::Text(const FieldPath& path, std::string_view text) {
-  if (text.find('\0') == std::string_view::npos) return true;
-  Invalid(path, "has a NUL byte");
-  return false;
+  if (text.find('\0') != std::string_view::npos) {
+    Invalid(path, "has a NUL byte");
+    return false;
+  }
+  if (!IsUtf8(text)) {
+    Invalid(path, fmt::format("'{}' is not UTF-8", Shown(text)));
+    return false;
+  }
+  return true;
 }
 
 absl::Duration FieldChecker::Span(const FieldPath& path,

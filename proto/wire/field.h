@@ -15,6 +15,9 @@
 
 namespace w2t::wire {
 
+// Bytes of the UTF-8 character at the start of `text`, which is not empty; 0
+// when there is none.
+size_t Utf8Length(std::string_view text);
 bool IsUtf8(std::string_view text);
 // `text` with '?' for every byte that is not UTF-8, so that protobuf takes it
 // as a string.
@@ -82,7 +85,7 @@ class FieldChecker {
   bool Name(const FieldPath& path, std::string_view name);
   // UTF-8 of at most limits.max_name_bytes without control characters.
   bool Label(const FieldPath& path, std::string_view value);
-  // Without NUL, which no program can be given.
+  // UTF-8 without NUL, which no program can be given.
   bool Text(const FieldPath& path, std::string_view text);
   // A well-formed duration from `least` to `most`; else zero.
   absl::Duration Span(const FieldPath& path,

@@ -52,6 +52,7 @@ inline constexpr LogEvent kWorkerDrained{"worker.drained", LogLevel::kInfo};
 inline constexpr LogEvent kSessionOpened{"session.opened", LogLevel::kDebug};
 inline constexpr LogEvent kSessionClosed{"session.closed", LogLevel::kInfo};
 inline constexpr LogEvent kGrpcSaid{"grpc.said", LogLevel::kDebug};
+inline constexpr LogEvent kProtobufSaid{"protobuf.said", LogLevel::kDebug};
 }  // namespace log_event
 
 // A named value. Strings are only looked at during the call.

@@ -4,6 +4,7 @@
 #include <utility>
 
 #include "fmt/format.h"
+#include "google/protobuf/stubs/logging.h"
 #include "grpc/support/log.h"
 #include "grpcpp/ext/proto_server_reflection_plugin.h"
 #include "grpcpp/grpcpp.h"
@@ -12,6 +13,7 @@
 #include "server/observe/log.h"
 #include "server/rpc/admin_service.h"
 #include "server/rpc/run_service.h"
+#include "server/rpc/unreadable.h"
 #include "server/rpc/worker_service.h"
 
 namespace w2t::server {
@@ -22,10 +24,17 @@ void LogGrpc(gpr_log_func_args* args) {
   Log(log_event::kGrpcSaid, {{"message", args->message}});
 }
 
+// What a peer sent may be wrong, which it is told; stderr is not the place.
+void LogProtobuf(google::protobuf::LogLevel, const char*, int,
+                 const std::string& message) {
+  Log(log_event::kProtobufSaid, {{"message", message}});
+}
+
 // gRPC wants these before the first server of a process.
 void UsePlugins() {
   static const bool once = [] {
     gpr_set_log_function(LogGrpc);
+    google::protobuf::SetLogHandler(LogProtobuf);
     grpc::EnableDefaultHealthCheckService(true);
     grpc::reflection::InitProtoReflectionServerBuilderPlugin();
     return true;
@@ -56,6 +65,7 @@ class RpcServer::Impl {
     UsePlugins();
     grpc::ServerBuilder builder;
     SetOptions(*context_.limits, &builder);
+    builder.experimental().SetInterceptorCreators(UnreadableRequests());
     builder.RegisterService(&run_service_);
     builder.RegisterService(&admin_service_);
     builder.RegisterService(&worker_service_);

@@ -95,7 +95,11 @@ void Session::ReadOn() {
 
 void Session::OnReadDone(bool ok) {
   if (!ok) {
-    Close(absl::OkStatus());
+    // gRPC does not tell a message that it could not parse from the end.
+    Close(greeted_ ? absl::OkStatus()
+                   : InvalidField("hello",
+                                  "the stream ended without a hello that can "
+                                  "be read: its strings must be UTF-8"));
     return;
   }
   if (const absl::Status status = Take(); !status.ok()) {

@@ -210,5 +210,40 @@ TEST_F(StreamsTest, LogsGoOnAtTheSameByteOfTheSameAttempt) {
   EXPECT_EQ(resumed.attempt(), 2u);
 }
 
+TEST_F(StreamsTest, AFollowerThatWasToldNothingYetGoesOnAsWell) {
+  daemon_.logs.push_back(
+      [](const v1::ReadLogsRequest&, LogWriter*) { return kCutOff; });
+  daemon_.logs.push_back([](const v1::ReadLogsRequest&, LogWriter* writer) {
+    v1::ReadLogsResponse item;
+    item.add_chunks()->set_data("late");
+    writer->Write(item);
+    return grpc::Status::OK;
+  });
+  std::string text;
+  const absl::Status status =
+      client_->ReadLogs("shop-1", "api", {.follow = true},
+                        [&text](const v1::ReadLogsResponse& item) {
+                          text += item.chunks(0).data();
+                        });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(text, "late");
+}
+
+TEST_F(StreamsTest, ADaemonThatIsNotThereIsNotWaitedFor) {
+  daemon_.Stop();
+  EXPECT_EQ(Watch().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(interrupted_, 0);
+}
+
+TEST_F(StreamsTest, TextThatIsNotUtf8IsRefusedBeforeItIsSent) {
+  const absl::Status logs = client_->ReadLogs(
+      "shop-1", "a\xff", {}, [](const v1::ReadLogsResponse&) {});
+  EXPECT_EQ(logs.code(), absl::StatusCode::kInvalidArgument);
+  EXPECT_EQ(logs.message(), "task: 'a?' is not UTF-8");
+  const absl::Status submitted =
+      client_->Submit(v1::Graph(), {.request_id = "\xff"}).status();
+  EXPECT_EQ(submitted.message(), "request_id: '?' is not UTF-8");
+}
+
 }  // namespace
 }  // namespace w2t

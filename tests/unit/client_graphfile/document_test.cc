@@ -144,6 +144,13 @@ TEST(DocumentTest, ControlCharactersAreRefused) {
   EXPECT_EQ(WrongWith("a:\r\n  b:\t1\r\n"), "");
 }
 
+TEST(DocumentTest, WhatIsNotUtf8HasAPlace) {
+  EXPECT_EQ(WrongWith("a: 1\nb: \"gr\xc3\xbc\xff\xfe\"\n"),
+            "f:2:8: the byte 0xff is not UTF-8; a graph file is UTF-8");
+  EXPECT_EQ(WrongWith("a: \xed\xa0\x80\n"),
+            "f:1:4: the byte 0xed is not UTF-8; a graph file is UTF-8");
+}
+
 TEST(DocumentTest, JsonMayWriteACharacterAsTwoEscapes) {
   EXPECT_EQ(ActionOf(R"({"tasks": {"a": "\\ud83d \ud83d\ude00\u00e9"}})")
                 .exec()

@@ -29,6 +29,33 @@ TEST_F(DaemonTest, RunsAGraphOnAWorker) {
   EXPECT_EQ(GetRun(run_id).state(), v1::RUN_STATE_SUCCEEDED);
 }
 
+TEST_F(DaemonTest, WhatCannotBeReadIsTheFaultOfWhoSentIt) {
+  StartDaemon();
+  const std::string not_utf8 = "\xff";
+  {
+    Context context;
+    v1::GetRunRequest request;
+    request.set_run_id(not_utf8);
+    v1::GetRunResponse response;
+    const grpc::Status status = runs_->GetRun(&context, request, &response);
+    EXPECT_EQ(status.error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+    EXPECT_THAT(FaultOf(status).message(), HasSubstr("not UTF-8"));
+  }
+  {
+    Context context;
+    v1::ReadLogsRequest request;
+    request.set_run_id(not_utf8);
+    v1::ReadLogsResponse response;
+    const auto reader = runs_->ReadLogs(&context, request);
+    EXPECT_FALSE(reader->Read(&response));
+    EXPECT_EQ(reader->Finish().error_code(),
+              grpc::StatusCode::INVALID_ARGUMENT);
+  }
+  const auto worker = Worker(not_utf8, 1);
+  EXPECT_FALSE(worker->Join());
+  EXPECT_EQ(worker->End().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
+}
+
 TEST_F(DaemonTest, AFailureIsAnOutcomeWithItsTask) {
   StartDaemon();
   const auto worker = Worker("w1", 1);
