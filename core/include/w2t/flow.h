@@ -15,10 +15,13 @@
 #include "w2t/flow/graph.h"        // IWYU pragma: export
 #include "w2t/flow/host.h"         // IWYU pragma: export
 #include "w2t/flow/manual_host.h"  // IWYU pragma: export
+#include "w2t/flow/mistakes.h"     // IWYU pragma: export
 #include "w2t/flow/picture.h"      // IWYU pragma: export
 #include "w2t/flow/result.h"       // IWYU pragma: export
 #include "w2t/flow/state.h"        // IWYU pragma: export
+#include "w2t/flow/static.h"       // IWYU pragma: export
 #include "w2t/flow/task.h"         // IWYU pragma: export
+#include "w2t/flow/text.h"         // IWYU pragma: export
 #include "w2t/flow/values.h"       // IWYU pragma: export
 
 #endif  // W2T_FLOW_H_

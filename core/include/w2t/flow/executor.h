@@ -31,6 +31,11 @@ class RunState;
 class ThreadLoop;
 }  // namespace internal
 
+template <typename... Tasks>
+class StaticBlueprint;
+template <typename... Tasks>
+class StaticResult;
+
 // Told what happens, on the threads that run the tasks, several at once.
 class Observer {
  public:
@@ -100,6 +105,10 @@ class Executor {
 
   // Runs a graph to its end. Not to be called by a task on its own executor.
   Result Run(Graph graph, RunOptions options = {});
+  // The same with a blueprint made at compile time: w2t/flow/static.h.
+  template <typename... Tasks>
+  StaticResult<Tasks...> Run(const StaticBlueprint<Tasks...>& blueprint,
+                             RunOptions options = {});
   // Begins to. On a host of one thread, nothing may block that thread then.
   Execution Start(Graph graph, RunOptions options = {});
 

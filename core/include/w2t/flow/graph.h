@@ -33,6 +33,8 @@
 #include "w2t/flow/internal/graph_data.h"
 #include "w2t/flow/internal/input.h"
 #include "w2t/flow/internal/node.h"
+#include "w2t/flow/internal/refusal.h"
+#include "w2t/flow/mistakes.h"
 #include "w2t/flow/task.h"
 #include "w2t/graph.h"
 
@@ -108,6 +110,18 @@ class Graph {
     return AddTask(name, std::move(body), std::move(first), std::move(second),
                    std::move(third));
   }
+  // What none of these takes is an error, which says why: w2t/flow/mistakes.h.
+  BodyMustTake<> Add(std::string_view name, internal::Anything body);
+  template <typename C>
+  auto Add(std::string_view name, C clause, internal::Anything body)
+      -> decltype(internal::Bare(internal::Refusal<C>()));
+  template <typename C, typename D>
+  auto Add(std::string_view name, C first, D second, internal::Anything body)
+      -> decltype(internal::Bare(internal::Refusal<C, D>()));
+  template <typename C, typename D, typename E>
+  auto Add(std::string_view name, C first, D second, E third,
+           internal::Anything body)
+      -> decltype(internal::Bare(internal::Refusal<C, D, E>()));
 
   // `after` waits for `before` to succeed, too. By name, both must exist, once,
   // when the graph is run.

@@ -7,6 +7,7 @@
 #define W2T_FLOW_RESULT_H_
 
 #include <array>
+#include <concepts>
 #include <cstddef>
 #include <cstdint>
 #include <memory>
@@ -22,6 +23,7 @@
 #include "w2t/diagnostic.h"
 #include "w2t/flow/internal/graph_data.h"
 #include "w2t/flow/internal/outcome.h"
+#include "w2t/flow/mistakes.h"
 #include "w2t/flow/state.h"
 #include "w2t/flow/task.h"
 
@@ -62,12 +64,15 @@ class Result {
   // From the beginning to the end of the run.
   absl::Duration wall_time() const { return outcome_.wall_time; }
 
-  // What became of one task. Its value must be copyable; see Get and Take.
-  template <typename T>
+  // What became of one task, with a copy of its value.
+  template <std::copy_constructible T>
   absl::StatusOr<T> operator[](const Task<T>& task) const {
     if (const T* value = Get(task)) return *value;
     return StatusOf(task);
   }
+  // An error: see Get and Take.
+  template <typename T>
+  NotCopyable<T> operator[](const Task<T>& task) const;
   absl::Status operator[](const Task<void>& task) const {
     return StatusOf(task);
   }
