@@ -50,7 +50,9 @@ bool JobQueue::Take(Host::Job* job) {
     if (timers_.empty()) {
       changed_.wait(lock);
     } else {
-      changed_.wait_until(lock, timers_.begin()->first.first);
+      // A copy: another thread may take the timer meanwhile.
+      const Clock::time_point due = timers_.begin()->first.first;
+      changed_.wait_until(lock, due);
     }
   }
   return false;
