@@ -78,20 +78,28 @@ void GraphData::Depend(const AnyTask& on, Condition condition) {
   ++last_edges;
 }
 
-void GraphData::SetNeed(uint32_t need) {
+void GraphData::EndClause(uint32_t need, uint32_t count) {
   const TaskIndex task = draft->size() - 1;
-  const size_t have = last_edges;
-  if (need > have) {
+  const bool alone = last_edges == count;
+  if (need == 0 && (alone || !draft->WaitsForSome(task))) return;
+  if (alone && need <= count) return draft->SetNeed(task, need);
+  const std::string name(draft->task_name(task));
+  if (alone) {
     faults.Add(
         {.code = DiagnosticCode::kTriggerTooLarge,
-         .message = fmt::format("task \"{}\" waits for at least {} of {} "
-                                "tasks",
-                                draft->task_name(task), need, have),
+         .message = fmt::format("task \"{}\" waits for at least {} of {} tasks",
+                                name, need, count),
          .task = task,
-         .task_name = std::string(draft->task_name(task))});
-    return;
+         .task_name = name});
+  } else {
+    faults.Add({.code = DiagnosticCode::kConflict,
+                .message = fmt::format(
+                    "task \"{}\" waits for some tasks and for others too; let "
+                    "AnyOf and AtLeast stand alone, in a task of their own",
+                    name),
+                .task = task,
+                .task_name = name});
   }
-  draft->SetNeed(task, need);
 }
 
 namespace {

@@ -81,6 +81,20 @@ TEST(FlowGraphTest, AskingForMoreThanThereAreIsAFault) {
   EXPECT_EQ(built.faults.listed()[0].code, DiagnosticCode::kTriggerTooLarge);
 }
 
+TEST(FlowGraphTest, WaitingForSomeStandsAlone) {
+  Graph graph;
+  const auto a = graph.Add("a", [] {});
+  const auto b = graph.Add("b", [] {});
+  graph.Add("first", AnyOf(a, b), After(a), [] {});
+  graph.Add("last", After(a), AtLeast(1, a, b), [] {});
+  graph.Add("both", After(a), AfterEnd(b), [] {});
+  const BlueprintOr built = graph.Check();
+  ASSERT_EQ(built.faults.total(), 2u);
+  EXPECT_EQ(built.faults.listed()[0].code, DiagnosticCode::kConflict);
+  EXPECT_EQ(built.faults.listed()[0].task_name, "first");
+  EXPECT_EQ(built.faults.listed()[1].task_name, "last");
+}
+
 TEST(FlowGraphTest, WhatWaitsForSomeCanNotBeOrderedBehindAnother) {
   Graph graph;
   const auto a = graph.Add("a", [] {});

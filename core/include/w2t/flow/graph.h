@@ -90,7 +90,7 @@ class Graph {
 
   // Adds a task; see above for bodies. Names are for people: they need not
   // differ, unless tasks are ordered by name. With several clauses, all of them
-  // must hold; AnyOf and AtLeast stand alone.
+  // must hold; AnyOf and AtLeast stand alone, or the graph has a fault.
   template <TakesResultsOf Body>
   auto Add(std::string_view name, Body body) {
     return AddTask(name, std::move(body));
@@ -156,10 +156,12 @@ class Graph {
   }
   template <typename Clause>
   void AddDependencies(const Clause& clause) {
+    uint32_t count = 0;
     internal::ForEachTask(clause, [&](const AnyTask& task) {
       data_->Depend(task, clause.condition);
+      ++count;
     });
-    if (clause.need > 0) data_->SetNeed(clause.need);
+    data_->EndClause(clause.need, count);
   }
 
   std::unique_ptr<internal::GraphData> data_;
