@@ -52,6 +52,14 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
   std::vector<std::string> resources;
 
   CLI::App app("Runs tasks for a w2t daemon.", "w2t-worker");
+  app.footer(
+      "The first SIGTERM or SIGINT lets it finish what it has and take nothing "
+      "new, however\nlong that lasts; then it ends. The second one stops the "
+      "tasks (as their graph says,\nbut killing them after 2 s), tells the "
+      "daemon, which gives them to other workers, and\nends within 5 s. Under "
+      "systemd, TimeoutStopSec is how long tasks may take to end;\nafter that "
+      "the worker and its tasks are killed, and given up once they have been "
+      "\nmissed for the daemon's re-attach window.");
   app.set_version_flag("--version", "w2t-worker " W2T_VERSION);
   app.add_option("--server", worker.server,
                  "The daemon: HOST:PORT or unix:PATH "

@@ -11,6 +11,7 @@
 #include <random>
 #include <thread>
 
+#include "absl/time/clock.h"
 #include "client/lib/address.h"
 #include "client/worker/exec/command.h"
 #include "client/worker/exec/exec_runner.h"
@@ -28,6 +29,11 @@ constexpr char kDefaultServer[] = "127.0.0.1:7420";
 constexpr uint32_t kProtocol = 1;
 // After Stop programs have this long to end by themselves.
 constexpr absl::Duration kStopGrace = absl::Seconds(2);
+// Functions that do not look whether they are to stop keep the session open no
+// longer than this.
+constexpr absl::Duration kStopPatience = absl::Seconds(4);
+// The daemon has this long to acknowledge how the last one ended.
+constexpr absl::Duration kAckPatience = absl::Seconds(1);
 constexpr absl::Duration kStopPoll = absl::Milliseconds(10);
 
 std::string DefaultServer() {
@@ -227,7 +233,10 @@ class Worker::Impl final : private Session::Delegate {
   std::unique_ptr<HandlerPool> pool_;
   // Of the loop's thread.
   bool stopping_ = false;
+  bool stopped_ = false;
+  bool closing_ = false;
   bool session_closed_ = false;
+  absl::Time close_by_;
 };
 
 void Worker::Impl::StartAttempts(std::vector<Offer> offers) {
@@ -257,7 +266,7 @@ void Worker::Impl::StartAttempts(std::vector<Offer> offers) {
   if (!calls.empty()) pool_->Start(std::move(calls));
   if (!programs.empty()) {
     loop_->Post([this, programs = std::move(programs)]() mutable {
-      if (!stopping_) exec_->Start(std::move(programs));
+      exec_->Start(std::move(programs));
     });
   }
 }
@@ -271,15 +280,24 @@ void Worker::Impl::StopAttempts(std::vector<Lease> leases) {
 void Worker::Impl::BeginStop() {
   if (stopping_) return;
   stopping_ = true;
-  session_->Close();
+  close_by_ = absl::Now() + kStopPatience;
+  session_->Leave("the worker was told to stop");
   if (pool_ != nullptr) pool_->Stop();
-  if (exec_ != nullptr) exec_->CancelAll(kStopGrace);
+  if (exec_ != nullptr) exec_->StopAll(kStopGrace);
   AwaitStopped();
 }
 
 void Worker::Impl::AwaitStopped() {
   const bool running = (exec_ != nullptr && exec_->running() > 0) ||
                        (pool_ != nullptr && pool_->running() > 0);
+  const bool told = !running && !session_->HasLastWords();
+  if (!running && !std::exchange(stopped_, true)) {
+    close_by_ = std::min(close_by_, absl::Now() + kAckPatience);
+  }
+  if (!closing_ && (told || absl::Now() >= close_by_)) {
+    closing_ = true;
+    session_->Close();
+  }
   if (session_closed_ && !running) {
     loop_->Stop();
     return;

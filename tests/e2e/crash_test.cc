@@ -161,6 +161,25 @@ TEST_F(CrashTest, TasksOfAKilledWorkerRunElsewhere) {
   EXPECT_EQ(FindTask(client_->ListTasks(run_id), "gate")->worker(), "w2");
 }
 
+TEST_F(CrashTest, WorkerStoppedTwiceHandsItsTasksOverAtOnce) {
+  // Longer than the test may last: nobody waits for the worker to come back.
+  StartDaemon({"--reattach-window", "1h"});
+  Process& first = AddWorker({.name = "first", .slots = 1});
+  ASSERT_TRUE(client_->WaitForWorkers(1));
+  const std::string run_id = client_->Submit(Gated());
+  ASSERT_TRUE(WaitForStart());
+  AddWorker({.name = "second", .slots = 1});
+  ASSERT_TRUE(client_->WaitForWorkers(2));
+  first.Signal(SIGTERM);
+  ASSERT_TRUE(first.WaitForLine("worker.leaving"));
+  first.Signal(SIGTERM);
+  EXPECT_EQ(first.WaitForExit().code, 0) << first.err();
+  dir_.Write("go", "");
+  EXPECT_EQ(client_->WaitForEnd(run_id).state(), v1::RUN_STATE_SUCCEEDED);
+  EXPECT_THAT(ReadLines(ran()),
+              ::testing::ElementsAre("gate 1", "gate 2", "after 1"));
+}
+
 TEST_F(CrashTest, WorkerKilledInTheMiddleOfManyTasksLosesNone) {
   StartDaemon({"--reattach-window", "300ms"});
   Process& first = AddWorker({.name = "w1", .slots = 3});

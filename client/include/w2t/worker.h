@@ -151,8 +151,9 @@ class Worker {
   // from a signal handler.
   void Drain();
   // Lets Run return soon: functions are asked to stop, programs are stopped and
-  // after 2 s killed. Nothing is reported; the daemon gives the tasks to other
-  // workers. Otherwise like Drain.
+  // after 2 s killed. The daemon is told what was stopped and gives it to other
+  // workers; one that does not acknowledge that within 1 s misses the worker
+  // for its re-attach window first. Otherwise like Drain.
   void Stop();
 
  private:

@@ -142,7 +142,19 @@ void ExecAttempt::OnReady() {
 }
 
 void ExecAttempt::Cancel(absl::Duration longest_grace) {
-  Stop(Ending::kCancelled, "", longest_grace);
+  if (ending_ == Ending::kByItself) {
+    Stop(Ending::kCancelled, "", longest_grace);
+  } else if (!drained_ && !killed_after_ && longest_grace < grace_) {
+    // It is being stopped already, with more patience.
+    AwaitGrace(longest_grace);
+  }
+}
+
+void ExecAttempt::AwaitGrace(absl::Duration grace) {
+  host_->loop().Cancel(grace_timer_);
+  grace_ = grace;
+  grace_timer_ =
+      host_->loop().After(grace, [this, grace] { OnGraceOver(grace); });
 }
 
 void ExecAttempt::Stop(Ending ending, std::string why,
@@ -154,11 +166,9 @@ void ExecAttempt::Stop(Ending ending, std::string why,
   if (prober_ != nullptr) prober_->Cancel();
   const v1::StopPolicy& policy = offer_.action->stop();
   if (policy.command().empty() || !RunStopCommand()) SendStopSignal();
-  const absl::Duration grace =
+  AwaitGrace(
       std::min(policy.has_grace() ? FromProto(policy.grace()) : kDefaultGrace,
-               longest_grace);
-  grace_timer_ =
-      host_->loop().After(grace, [this, grace] { OnGraceOver(grace); });
+               longest_grace));
 }
 
 void ExecAttempt::SendStopSignal() {

@@ -55,7 +55,8 @@ class ExecAttempt {
   // Host::OnAttemptEnded.
   bool Start();
   // Stops it as its action says, though with a grace of `longest_grace` at
-  // most; the outcome is CANCELLED. No effect when it is being stopped already.
+  // most; the outcome is CANCELLED. When it is being stopped already, only its
+  // grace becomes shorter.
   void Cancel(absl::Duration longest_grace = absl::InfiniteDuration());
   // There is room for output again.
   void ResumeOutput();
@@ -71,6 +72,7 @@ class ExecAttempt {
   void Stop(Ending ending, std::string why, absl::Duration longest_grace);
   void SendStopSignal();
   bool RunStopCommand();
+  void AwaitGrace(absl::Duration grace);
   void OnGraceOver(absl::Duration grace);
   void OnChildEnded();
   void AwaitGroup();
@@ -101,6 +103,7 @@ class ExecAttempt {
   Ending ending_ = Ending::kByItself;
   std::string why_;
   TimerId grace_timer_ = 0;
+  absl::Duration grace_ = absl::ZeroDuration();
   std::string stopped_by_;
   std::optional<absl::Duration> killed_after_;
   Child stopper_;  // the stop command; pid 0: none

@@ -26,8 +26,17 @@ ExecRunner::ExecRunner(Loop* loop, AttemptSink* sink, ExecOptions options)
 ExecRunner::~ExecRunner() = default;
 
 void ExecRunner::Start(std::vector<Offer> offers) {
+  if (stopped_) {
+    for (const Offer& offer : offers) Drop(offer);
+    return;
+  }
   for (Offer& offer : offers) queue_.push_back(std::move(offer));
   if (!starting_) StartSome();
+}
+
+void ExecRunner::Drop(const Offer& offer) {
+  sink_->Ended(offer.lease, {.state = v1::TASK_STATE_CANCELLED,
+                             .message = "cancelled before it started"});
 }
 
 void ExecRunner::StartSome() {
@@ -63,14 +72,14 @@ void ExecRunner::Cancel(absl::Span<const Lease> leases) {
   if (waiting.empty() || queue_.empty()) return;
   std::erase_if(queue_, [&](const Offer& offer) {
     if (!waiting.contains(offer.lease.fence)) return false;
-    sink_->Ended(offer.lease, {.state = v1::TASK_STATE_CANCELLED,
-                               .message = "cancelled before it started"});
+    Drop(offer);
     return true;
   });
 }
 
-void ExecRunner::CancelAll(absl::Duration longest_grace) {
-  queue_.clear();
+void ExecRunner::StopAll(absl::Duration longest_grace) {
+  stopped_ = true;
+  for (const Offer& offer : std::exchange(queue_, {})) Drop(offer);
   for (auto& [fence, attempt] : attempts_) attempt->Cancel(longest_grace);
 }
 

@@ -39,8 +39,9 @@ class ExecRunner final : private ExecAttempt::Host {
   void Start(std::vector<Offer> offers);
   // Attempts that have ended, or never were, are left alone.
   void Cancel(absl::Span<const Lease> leases);
-  // Stops all; those that have not been started are dropped without a report.
-  void CancelAll(absl::Duration longest_grace);
+  // Stops all, each within `longest_grace` at most, and starts no more: what
+  // comes later is reported as cancelled.
+  void StopAll(absl::Duration longest_grace);
   // There is room for output again.
   void ResumeOutput();
 
@@ -56,6 +57,7 @@ class ExecRunner final : private ExecAttempt::Host {
   Resolver& resolver() override { return resolver_; }
   void OnAttemptEnded(uint64_t fence) override;
   void StartSome();
+  void Drop(const Offer& offer);
 
   Loop* const loop_;
   AttemptSink* const sink_;
@@ -64,6 +66,7 @@ class ExecRunner final : private ExecAttempt::Host {
   Resolver resolver_;
   std::deque<Offer> queue_;
   bool starting_ = false;  // StartSome is posted
+  bool stopped_ = false;
   absl::flat_hash_map<uint64_t, std::unique_ptr<ExecAttempt>> attempts_;
 };
 

@@ -83,9 +83,22 @@ HandlerPool::~HandlerPool() {
 }
 
 void HandlerPool::Start(std::vector<Offer> offers) {
-  absl::MutexLock lock(&mutex_);
-  for (Offer& offer : offers) queue_.push_back(std::move(offer));
-  for (size_t i = std::min(idle_, offers.size()); i > 0; --i) work_.Signal();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!stopped_) {
+      for (Offer& offer : offers) queue_.push_back(std::move(offer));
+      for (size_t i = std::min(idle_, offers.size()); i > 0; --i) {
+        work_.Signal();
+      }
+      return;
+    }
+  }
+  for (const Offer& offer : offers) Drop(offer.lease);
+}
+
+void HandlerPool::Drop(const Lease& lease) {
+  sink_->Ended(lease, {.state = v1::TASK_STATE_CANCELLED,
+                       .message = "cancelled before it started"});
 }
 
 void HandlerPool::Serve(Slot& slot) {
@@ -202,24 +215,25 @@ void HandlerPool::Cancel(absl::Span<const Lease> leases) {
   }
   // Callbacks of the function's may run in request_stop.
   for (std::stop_source& stop : stops) stop.request_stop();
-  for (const Lease& lease : dropped) {
-    sink_->Ended(lease, {.state = v1::TASK_STATE_CANCELLED,
-                         .message = "cancelled before it started"});
-  }
+  for (const Lease& lease : dropped) Drop(lease);
 }
 
 void HandlerPool::Stop() {
+  std::deque<Offer> dropped;
   std::vector<std::stop_source> stops;
   {
     absl::MutexLock lock(&mutex_);
     stopped_ = true;
-    queue_.clear();
+    dropped.swap(queue_);
     for (const auto& slot : slots_) {
-      if (slot->lease.fence != 0) stops.push_back(slot->stop);
+      if (slot->lease.fence == 0) continue;
+      if (!slot->timed_out) slot->cancelled = true;
+      stops.push_back(slot->stop);
     }
     work_.SignalAll();
   }
   for (std::stop_source& stop : stops) stop.request_stop();
+  for (const Offer& offer : dropped) Drop(offer.lease);
 }
 
 size_t HandlerPool::running() const {

@@ -47,7 +47,8 @@ class HandlerPool {
   // Waiting ones are reported as cancelled at once, running ones are asked to
   // stop.
   void Cancel(absl::Span<const Lease> leases);
-  // Asks all to stop, drops what waits, and lets the threads end.
+  // Asks all to stop, lets the threads end, and takes no more: whatever waits
+  // or comes later is reported as cancelled.
   void Stop();
 
   // Calls that have not returned.
@@ -64,6 +65,7 @@ class HandlerPool {
     std::atomic<bool> timed_out = false;
   };
 
+  void Drop(const Lease& lease);
   void Serve(Slot& slot);
   bool Next(Slot& slot, Offer& offer);
   Outcome Call(Slot& slot, const Offer& offer);

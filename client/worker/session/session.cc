@@ -209,6 +209,11 @@ void Session::CheckLeft() {
   loop_->After(kLeaveQuiet / 4, [this] { CheckLeft(); });
 }
 
+bool Session::HasLastWords() {
+  absl::MutexLock lock(&mutex_);
+  return stream_ != nullptr && state_.welcomed() && state_.held() > 0;
+}
+
 void Session::Close() {
   closing_ = true;
   bool closed = false;

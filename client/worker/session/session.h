@@ -70,6 +70,8 @@ class Session final : public AttemptSink, private Stream::Listener {
   void Open();
   // Asks for no more offers; OnLeft follows once nothing is held.
   void Leave(std::string reason);
+  // Whether the daemon is there and has not acknowledged all that was held.
+  bool HasLastWords();
   // Ends the session at once. What is held is forgotten without a report.
   void Close();
 

@@ -6,6 +6,7 @@
 
 #include <atomic>
 #include <memory>
+#include <set>
 #include <stdexcept>
 #include <string>
 #include <thread>
@@ -53,6 +54,8 @@ class WorkerTest : public ::testing::Test {
   }
   ~WorkerTest() override {
     if (!thread_.joinable()) return;
+    // Nobody will acknowledge what is stopped.
+    daemon_.Hang();
     worker_->Stop();
     thread_.join();
   }
@@ -305,12 +308,34 @@ TEST_F(WorkerTest, DrainLeavesOnceNothingIsHeld) {
   EXPECT_TRUE(Join().ok());
 }
 
-TEST_F(WorkerTest, StopReportsNothing) {
-  Serve({.exec = true});
+TEST_F(WorkerTest, StopReportsWhatItStoppedBeforeItLeaves) {
+  Add("wait", [&](const TaskContext& task) -> absl::StatusOr<std::string> {
+    absl::Notification stopped;
+    const std::stop_callback on_stop(task.stop_token(),
+                                     [&] { stopped.Notify(); });
+    stopped.WaitForNotification();
+    return absl::CancelledError("asked to stop");
+  });
+  Serve({.threads = 1, .exec = true});
   daemon_.Welcome();
   daemon_.Offer(7, Shell("exec sleep 60"));
   EXPECT_EQ(NextReport().state, v1::TASK_STATE_RUNNING);
+  daemon_.Offer(8, Call("wait"));
+  EXPECT_EQ(NextReport().state, v1::TASK_STATE_RUNNING);
+  daemon_.Offer(9, Call("wait"));  // waits for the thread
   worker_->Stop();
+  std::set<uint64_t> cancelled;
+  uint64_t seq = 0;
+  while (cancelled.size() < 3 && !HasFailure()) {
+    const v1::ReportBatch batch = daemon_.NextReport().reports();
+    for (int i = 0; i < batch.state_size(); ++i) {
+      EXPECT_EQ(batch.state(i), v1::TASK_STATE_CANCELLED);
+      cancelled.insert(batch.leases().fence(i));
+    }
+    seq = std::max(seq, batch.seq());
+  }
+  EXPECT_THAT(cancelled, ElementsAre(7, 8, 9));
+  daemon_.Acknowledge(seq);
   EXPECT_TRUE(Join().ok());
 }
 
