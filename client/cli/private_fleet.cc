@@ -30,6 +30,7 @@ namespace fs = std::filesystem;
 constexpr absl::Duration kWorkerPatience = absl::Seconds(3);
 constexpr absl::Duration kWorkerGrace = absl::Seconds(15);
 constexpr absl::Duration kDaemonPatience = absl::Seconds(5);
+constexpr absl::Duration kKillPatience = absl::Seconds(1);
 constexpr absl::Duration kSocketPoll = absl::Milliseconds(2);
 constexpr size_t kShownLines = 20;
 // "/w2t-XXXXXX/w2td.sock" and the end of the string must fit as well.
@@ -203,9 +204,17 @@ void PrivateFleet::Stop() {
 }
 
 void PrivateFleet::Abandon() {
+  {
+    absl::MutexLock lock(&mutex_);
+    stopping_ = true;
+  }
   // The worker gets its second signal from the kernel, once this process ends.
   if (worker_ != nullptr) worker_->Signal(SIGTERM);
-  if (daemon_ != nullptr) daemon_->Signal(SIGKILL);
+  if (daemon_ != nullptr) {
+    daemon_->Signal(SIGKILL);
+    // It would put files into the directory while that is emptied.
+    daemon_->WaitFor(kKillPatience);
+  }
   RemoveDir();
 }
 

@@ -72,6 +72,27 @@ TEST_F(ZeroConfigTest, InterruptStopsEverythingAndEndsWith130) {
   ExpectNothingLeft();
 }
 
+TEST_F(ZeroConfigTest, SecondInterruptLeavesAtOnceWithoutBlamingTheDaemon) {
+  const std::string path =
+      dir_.Write("long.yaml",
+                 fmt::format("tasks:\n"
+                             "  long:\n"
+                             "    command: trap '' TERM; touch {}; sleep 1000\n"
+                             "    stop: {{grace: 1h}}\n",
+                             dir_ / "started"));
+  const auto process = StartCli({"run", path}, Environment());
+  ASSERT_TRUE(Eventually([this] {
+    return std::filesystem::exists(dir_ / "started");
+  })) << process->out()
+      << process->err();
+  process->Signal(SIGINT);
+  ASSERT_TRUE(process->WaitForLine("again leaves at once"));
+  process->Signal(SIGINT);
+  EXPECT_EQ(process->WaitForExit().code, 130);
+  EXPECT_EQ(process->err(), "");
+  ExpectNothingLeft();
+}
+
 TEST_F(ZeroConfigTest, LostOutputStopsEverythingInItsOwnTime) {
   // The service says goodbye, which it can only when it is given its time.
   const std::string path = dir_.Write(
