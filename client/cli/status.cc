@@ -77,16 +77,20 @@ const std::vector<v1::TaskState>& OpenStates() {
   return *states;
 }
 
+// {"run": ..., "tasks": [...]}: each with "why", as in the table.
 int ShowJson(const v1::Run& run, const std::vector<v1::TaskStatus>& tasks,
-             bool with_tasks, const Context& context) {
-  JsonObject json;
-  json.AddRaw("run", ToJson(run));
-  if (with_tasks) {
-    JsonArray list;
-    for (const v1::TaskStatus& task : tasks) list.AddRaw(ToJson(task));
-    json.AddRaw("tasks", list.ToString());
+             const Context& context) {
+  JsonArray list;
+  for (const v1::TaskStatus& task : tasks) {
+    std::string members = ToJson(task);
+    members.pop_back();
+    list.AddRaw(fmt::format(R"({},"why":{}}})", members, Quoted(Why(task))));
   }
-  context.out << json.ToString() << "\n";
+  context.out << JsonObject()
+                     .AddRaw("run", ToJson(run))
+                     .AddRaw("tasks", list.ToString())
+                     .ToString()
+              << "\n";
   return kSucceeded;
 }
 
@@ -97,19 +101,20 @@ int Status(const StatusFlags& flags, const Context& context) {
                                         : (*client)->GetRun(flags.run_id);
   if (!run.ok()) return context.Fail(run.status());
   std::vector<v1::TaskStatus> tasks;
-  const bool wanted =
-      flags.tasks || (!IsEnded(run->state()) && !context.json());
+  const bool wanted = flags.tasks || !IsEnded(run->state());
+  // Programs get all of it.
+  const size_t most = flags.tasks || context.json() ? SIZE_MAX : kMaxTasks;
   if (wanted) {
     const absl::Status listed = (*client)->ForEachTask(
         run->run_id(),
         flags.tasks ? std::vector<v1::TaskState>() : OpenStates(),
         [&](const v1::TaskStatus& task) {
           tasks.push_back(task);
-          return flags.tasks || tasks.size() < kMaxTasks;
+          return tasks.size() < most;
         });
     if (!listed.ok()) return context.Fail(listed);
   }
-  if (context.json()) return ShowJson(*run, tasks, flags.tasks, context);
+  if (context.json()) return ShowJson(*run, tasks, context);
   const Palette palette = context.palette();
   context.out << ReportText(GatherReport(**client, *run), palette);
   if (tasks.empty()) return kSucceeded;
@@ -133,7 +138,8 @@ void AddStatus(CLI::App& app, Context& context) {
       ->add_option("run", flags->run_id, "Id of the run; by default the latest")
       ->type_name("RUN");
   command->add_flag("--tasks", flags->tasks,
-                    "All tasks, also those that ended");
+                    "All tasks, also those that ended; otherwise, of a run "
+                    "that goes on, the open ones");
   command->callback([flags, &context] {
     context.action = [flags, &context] { return Status(*flags, context); };
   });

@@ -198,6 +198,10 @@ TEST_F(CliTest, JsonHasTheProtocolsFieldNames) {
   EXPECT_EQ(TextAt(workers, "workers.0.name"), "w1");
   EXPECT_EQ(TextAt(workers, "workers.0.state"), "WORKER_STATE_ONLINE");
   EXPECT_EQ(TextAt(workers, "workers.0.leases"), "1");
+  const auto open = json({"status", "gated-1"});
+  EXPECT_EQ(TextAt(open, "tasks.0.name"), "gate");
+  EXPECT_EQ(TextAt(open, "tasks.1.name"), "after");
+  EXPECT_EQ(TextAt(open, "tasks.1.why"), "waits for gate");
   dir_.Write("go", "");
   client_->WaitForEnd("gated-1");
   const auto list = json({"list"});
