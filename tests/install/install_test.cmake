@@ -17,13 +17,37 @@ foreach(config IN LISTS configs)
   endif()
 endforeach()
 
-run(${CMAKE_COMMAND} -S ${CMAKE_CURRENT_LIST_DIR}/consumer -B ${WORK_DIR}/build
-  -G Ninja -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_COMPILER=${CXX}
-  -D "CMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}" -D CMAKE_BUILD_TYPE=Debug)
-run(${CMAKE_COMMAND} --build ${WORK_DIR}/build)
+# build(NAME SOURCE): a project outside, in ${WORK_DIR}/NAME.
+function(build name source)
+  run(${CMAKE_COMMAND} -S ${source} -B ${WORK_DIR}/${name}
+    -G Ninja -D CMAKE_PREFIX_PATH=${prefix} -D CMAKE_CXX_COMPILER=${CXX}
+    -D "CMAKE_CXX_COMPILER_LAUNCHER=${LAUNCHER}" -D CMAKE_BUILD_TYPE=Debug)
+  run(${CMAKE_COMMAND} --build ${WORK_DIR}/${name})
+endfunction()
+
+build(build ${CMAKE_CURRENT_LIST_DIR}/consumer)
 run(${WORK_DIR}/build/plan)
 run(${WORK_DIR}/build/submit)
 run(${WORK_DIR}/build/serve)
 foreach(program w2td w2t w2t-worker)
   run(${prefix}/bin/${program} --version)
+endforeach()
+
+# The embedded library needs neither gRPC nor Protobuf, to be found, to be
+# linked or to run.
+build(flow ${CMAKE_CURRENT_LIST_DIR}/flow_consumer)
+run(${WORK_DIR}/flow/flow)
+execute_process(COMMAND ninja -C ${WORK_DIR}/flow -t commands flow
+  OUTPUT_VARIABLE commands COMMAND_ERROR_IS_FATAL ANY)
+execute_process(COMMAND ldd ${WORK_DIR}/flow/flow
+  OUTPUT_VARIABLE libraries COMMAND_ERROR_IS_FATAL ANY)
+file(READ ${WORK_DIR}/flow/CMakeCache.txt cache)
+if(NOT commands MATCHES "libw2t_flow")
+  message(FATAL_ERROR "the link line is not in:\n${commands}")
+endif()
+foreach(text IN ITEMS "${commands}" "${libraries}" "${cache}")
+  string(TOLOWER "${text}" lower)
+  if(lower MATCHES "grpc|protobuf")
+    message(FATAL_ERROR "${CMAKE_MATCH_0} is needed by:\n${text}")
+  endif()
 endforeach()
