@@ -14,6 +14,8 @@ namespace w2t::cli {
 namespace {
 
 constexpr size_t kMailboxBound = 1'024;
+// The first event of a run is its own beginning.
+constexpr uint64_t kRunBegan = 1;
 constexpr absl::Duration kRedraw = absl::Milliseconds(100);
 // Looks more often for the end of the output once the run has ended.
 constexpr absl::Duration kLastLook = absl::Milliseconds(5);
@@ -51,6 +53,7 @@ FollowResult Follower::Follow() {
       mailbox_.Push(std::move(piece));
     });
   }
+  if (options_.display.from_start && !context_.json()) Begin();
   watcher_ = std::thread([this] { Watch(); });
   std::stop_callback on_interrupt(
       interrupts_.token(), [this] { mailbox_.PushUrgent(Interrupted{}); });
@@ -76,16 +79,45 @@ FollowResult Follower::Follow() {
   return result_;
 }
 
+void Follower::Begin() {
+  if (options_.display.blueprint == nullptr) return;
+  const Blueprint& blueprint = *options_.display.blueprint;
+  v1::WatchRunResponse item;
+  v1::RunSnapshot& snapshot = *item.mutable_snapshot();
+  snapshot.mutable_run()->set_run_id(options_.run_id);
+  snapshot.mutable_run()->set_name(std::string(blueprint.name()));
+  snapshot.mutable_run()->set_state(v1::RUN_STATE_RUNNING);
+  snapshot.mutable_run()->mutable_counts()->set_waiting(blueprint.size());
+  for (TaskIndex task = 0; task < blueprint.size(); ++task) {
+    snapshot.add_names(std::string(blueprint.task_name(task)));
+    snapshot.add_states(v1::TASK_STATE_WAITING);
+    snapshot.add_attempts(0);
+    snapshot.add_services(blueprint.kind(task) == TaskKind::kService);
+  }
+  snapshot.set_last(true);
+  HandleWatch(item);
+  after_seq_ = kRunBegan;
+}
+
 void Follower::Watch() {
-  WatchOptions options;
+  WatchOptions options{.after_seq = after_seq_};
   options.on_interrupted = [this](const absl::Status& status) {
     mailbox_.Push(Notice{
         fmt::format("{}; dialling again", std::string(status.message()))});
   };
-  const absl::Status status = client_.Watch(
-      options_.run_id, options,
-      [this](const v1::WatchRunResponse& item) { mailbox_.Push(item); },
-      stop_watch_.get_token());
+  bool any = false;
+  const auto push = [&](const v1::WatchRunResponse& item) {
+    any = true;
+    mailbox_.Push(item);
+  };
+  absl::Status status =
+      client_.Watch(options_.run_id, options, push, stop_watch_.get_token());
+  if (!any && absl::IsOutOfRange(status)) {
+    // More has happened than the daemon keeps.
+    options.after_seq = 0;
+    status =
+        client_.Watch(options_.run_id, options, push, stop_watch_.get_token());
+  }
   mailbox_.Push(WatchEnded{status});
 }
 

@@ -69,6 +69,8 @@ class Follower {
   using Item = std::variant<v1::WatchRunResponse, LogPiece, Interrupted, Notice,
                             WatchEnded, Failed>;
 
+  // Shows the run as it was submitted, so that no event is missed.
+  void Begin();
   void Watch();
   void Handle(Item& item);
   void HandleWatch(const v1::WatchRunResponse& item);
@@ -89,6 +91,7 @@ class Follower {
   FollowResult result_;
   bool over_ = false;
   bool first_snapshot_ = true;
+  uint64_t after_seq_ = 0;          // to watch from; 0: a snapshot
   std::vector<uint32_t> followed_;  // by task: latest attempt being read
   absl::Time last_activity_;
   absl::Time last_look_ = absl::InfinitePast();

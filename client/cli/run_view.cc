@@ -15,6 +15,13 @@ bool IsHeld(v1::TaskState state) {
   return state >= v1::TASK_STATE_LEASED && state <= v1::TASK_STATE_UP;
 }
 
+// Whether an attempt that came to `state` has been started for certain.
+bool Ran(v1::TaskState state) {
+  return state == v1::TASK_STATE_UP || state == v1::TASK_STATE_BACKOFF ||
+         state == v1::TASK_STATE_SUCCEEDED || state == v1::TASK_STATE_FAILED ||
+         state == v1::TASK_STATE_TIMED_OUT;
+}
+
 }  // namespace
 
 bool HasOutput(const TaskChange& change) {
@@ -115,12 +122,21 @@ void RunView::ApplyEvents(const v1::EventBatch& events,
     change.before = task.state;
     change.after = events.state(i);
     if (i < events.attempt_size()) change.attempt = events.attempt(i);
+    if (change.before == v1::TASK_STATE_LEASED && Ran(change.after)) {
+      // Too short for its start to have been reported.
+      changes->push_back({.task = change.task,
+                          .attempt = change.attempt,
+                          .before = v1::TASK_STATE_LEASED,
+                          .after = v1::TASK_STATE_RUNNING,
+                          .worker = change.worker});
+      change.before = v1::TASK_STATE_RUNNING;
+    }
     if (i < events.exit_code_size()) change.exit_code = events.exit_code(i);
     const bool begins = change.after == v1::TASK_STATE_LEASED ||
                         change.after == v1::TASK_STATE_RUNNING;
     if (begins) {
       task.since = latest_;
-    } else if (IsHeld(change.before) && task.since != absl::InfinitePast()) {
+    } else if (IsHeld(task.state) && task.since != absl::InfinitePast()) {
       change.elapsed = latest_ - task.since;
     }
     task.attempt = change.attempt;

@@ -3,7 +3,9 @@
 //
 // Turns snapshots and events into changes of tasks, which is what people are
 // shown. A snapshot counts as the changes from what was known before, so
-// nothing is lost when a watch had to start anew. Not thread-safe.
+// nothing is lost when a watch had to start anew. An attempt whose start was
+// never reported, as it ended at once, starts when its end is told. Not
+// thread-safe.
 #ifndef W2T_CLIENT_CLI_RUN_VIEW_H_
 #define W2T_CLIENT_CLI_RUN_VIEW_H_
 

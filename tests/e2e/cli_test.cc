@@ -53,6 +53,20 @@ TEST_F(CliTest, RunEndsWithTheRunsOwnExitCode) {
   EXPECT_THAT(result.out + result.err, HasSubstr("7"));
 }
 
+TEST_F(CliTest, ShortTaskIsToldInFullEachTime) {
+  StartFleet(1);
+  const std::string path =
+      dir_.Write("short.yaml", "tasks: {a: 'echo oops >&2; exit 3'}\n");
+  for (int i = 0; i < 6; ++i) {
+    const CliResult result = Cli({"run", path});
+    EXPECT_EQ(result.status.code, 1) << result.ToString();
+    EXPECT_THAT(result.out,
+                ::testing::StartsWith("start  a  (attempt 1 on w1)\n"
+                                      "a | oops\n"
+                                      "FAIL   a  exit code 3  after 0."));
+  }
+}
+
 TEST_F(CliTest, FaultyFileIsRefusedWithItsPlaceAndNothingRuns) {
   StartFleet(1);
   const std::string path = dir_.Write("faulty.yaml",

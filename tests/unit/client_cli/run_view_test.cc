@@ -109,5 +109,25 @@ TEST(RunView, SurvivesColumnsThatDoNotFit) {
   EXPECT_EQ(view.tasks().size(), 2u);
 }
 
+TEST(RunView, AttemptThatEndedAtOnceHasStarted) {
+  RunView view;
+  view.Apply(Snapshot({"a"}));
+  const std::vector<TaskChange> changes =
+      view.Apply(Events({{0, v1::TASK_STATE_LEASED, 1},
+                         {.task = 0,
+                          .state = v1::TASK_STATE_FAILED,
+                          .at_ms = 3,
+                          .exit_code = 3,
+                          .worker = "w1"}}));
+  ASSERT_EQ(changes.size(), 3u);
+  EXPECT_EQ(changes[1].after, v1::TASK_STATE_RUNNING);
+  EXPECT_EQ(changes[1].worker, "w1");
+  EXPECT_EQ(changes[1].attempt, 1u);
+  EXPECT_EQ(changes[2].before, v1::TASK_STATE_RUNNING);
+  EXPECT_EQ(changes[2].after, v1::TASK_STATE_FAILED);
+  EXPECT_EQ(changes[2].exit_code, 3);
+  EXPECT_EQ(changes[2].elapsed, absl::Milliseconds(2));
+}
+
 }  // namespace
 }  // namespace w2t::cli
