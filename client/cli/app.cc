@@ -9,7 +9,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/options.h"
-#include "core/graph/suggest.h"
+#include "w2t/internal/suggest.h"
 
 namespace w2t::cli {
 

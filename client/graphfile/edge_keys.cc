@@ -5,7 +5,7 @@
 #include <utility>
 
 #include "client/graphfile/task_keys.h"
-#include "core/graph/suggest.h"
+#include "w2t/internal/suggest.h"
 
 namespace w2t::graphfile {
 namespace {

@@ -7,7 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "client/graphfile/scalars.h"
-#include "core/graph/suggest.h"
+#include "w2t/internal/suggest.h"
 
 namespace w2t::graphfile {
 namespace {

@@ -2,7 +2,7 @@
 
 #include <fmt/format.h>
 
-#include "core/graph/suggest.h"
+#include "w2t/internal/suggest.h"
 
 namespace w2t::graphfile {
 namespace {

@@ -6,9 +6,9 @@
 
 #include "core/graph/blueprint_draft.h"
 #include "core/graph/cycles.h"
-#include "core/graph/suggest.h"
 #include "fmt/format.h"
 #include "w2t/flow/graph.h"
+#include "w2t/internal/suggest.h"
 
 namespace w2t::flow {
 namespace internal {

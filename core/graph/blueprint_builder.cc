@@ -7,9 +7,9 @@
 #include "absl/strings/string_view.h"
 #include "core/graph/blueprint_draft.h"
 #include "core/graph/cycles.h"
-#include "core/graph/suggest.h"
 #include "fmt/format.h"
 #include "w2t/blueprint.h"
+#include "w2t/internal/suggest.h"
 
 namespace w2t {
 namespace {

@@ -19,7 +19,7 @@ function(w2t_public_headers target folder)
   set_target_properties(${target} PROPERTIES VERIFY_INTERFACE_HEADER_SETS ON)
 endfunction()
 
-w2t_public_headers(w2t_core core/include "/w2t/(blueprint|diagnostic|graph|limits)\\.h$")
+w2t_public_headers(w2t_core core/include "/w2t/(blueprint|diagnostic|graph|internal/suggest|limits)\\.h$")
 w2t_public_headers(w2t_flow core/include "/w2t/flow(/.*)?[.]h$")
 w2t_public_headers(w2t_client client/include "/client[^/]*\\.h$")
 w2t_public_headers(w2t_worker client/include "/worker[^/]*\\.h$")

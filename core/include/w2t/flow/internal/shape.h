@@ -11,7 +11,7 @@
 #include <span>
 #include <string_view>
 
-#include "w2t/flow/text.h"
+#include "w2t/internal/suggest.h"
 
 namespace w2t::flow::internal {
 
@@ -48,39 +48,9 @@ struct Shape {
   }
 };
 
-// How many edits turn `a` into `b`; anything above `bound` when it is more.
-// Names longer than kLongest count as far away.
-constexpr size_t DistanceOf(std::string_view a, std::string_view b,
-                            size_t bound) {
-  constexpr size_t kLongest = 64;
-  if (a.size() > kLongest || b.size() > kLongest) return bound + 1;
-  std::array<size_t, kLongest + 1> row{};
-  for (size_t i = 0; i <= a.size(); ++i) row[i] = i;
-  for (size_t j = 1; j <= b.size(); ++j) {
-    size_t diagonal = row[0];
-    row[0] = j;
-    for (size_t i = 1; i <= a.size(); ++i) {
-      const size_t replaced = diagonal + (a[i - 1] == b[j - 1] ? 0 : 1);
-      diagonal = row[i];
-      row[i] = std::min({row[i] + 1, row[i - 1] + 1, replaced});
-    }
-  }
-  return row[a.size()];
-}
-
-// The name nearest to `name` when it may be a slip of it; else empty.
+// The name that may have been meant by `name`; else empty.
 constexpr std::string_view Nearest(std::string_view name, const auto& names) {
-  size_t bound = std::max<size_t>(1, name.size() / 3);
-  std::string_view nearest;
-  if (name.size() < 2) return nearest;
-  for (std::string_view other : names) {
-    const size_t distance = DistanceOf(name, other, bound);
-    if (distance > bound) continue;
-    nearest = other;
-    if (distance == 0) break;
-    bound = distance - 1;
-  }
-  return nearest;
+  return Suggest(name, names.size(), [&](size_t i) { return names[i]; });
 }
 
 // Finds names. Compilers bound how much they compute, so this and all below is
