@@ -81,7 +81,9 @@ std::vector<std::string> ProgressBlock(const RunView& view, absl::Time now,
                                        const Palette& palette) {
   const v1::Run& run = view.run();
   const absl::Duration elapsed =
-      std::max(now - ToTime(run.create_time()), absl::ZeroDuration());
+      run.has_create_time()
+          ? std::max(now - ToTime(run.create_time()), absl::ZeroDuration())
+          : absl::ZeroDuration();
   const size_t settled = view.done() + view.count(v1::TASK_STATE_UP);
   std::vector<std::string> lines;
   lines.push_back(fmt::format(

@@ -112,6 +112,12 @@ void RunView::ApplyEvents(const v1::EventBatch& events,
     }
     if (i < events.time_us_size()) {
       latest_ = std::max(latest_, absl::FromUnixMicros(events.time_us(i)));
+      if (!run_.has_create_time()) {
+        const int64_t micros = absl::ToUnixMicros(latest_);
+        run_.mutable_create_time()->set_seconds(micros / 1'000'000);
+        run_.mutable_create_time()->set_nanos(
+            static_cast<int32_t>(micros % 1'000'000) * 1'000);
+      }
     }
     change.task = events.task(i);
     if (change.task == kRunItself || change.task >= tasks_.size() ||
