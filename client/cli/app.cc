@@ -24,7 +24,7 @@ void AddGlobalOptions(CLI::App& app, Context& context) {
   AddChoice(app, "--output,-o", context.output, {"text", "json"},
             "How to print");
   AddChoice(app, "--color", context.color, {"auto", "always", "never"},
-            "Colours; NO_COLOR in the environment turns them off too");
+            "Colours; auto: on a terminal, unless NO_COLOR is set");
 }
 
 std::string UnknownCommand(const CLI::App& app, const std::string& word) {

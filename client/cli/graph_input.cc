@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <CLI/CLI.hpp>
+#include <cmath>
 
 #include "client/cli/context.h"
 #include "client/cli/options.h"
@@ -33,7 +34,13 @@ void AddGraphFlags(CLI::App& command, GraphFlags& flags) {
                   "wfformat: how long tasks last, as a multiple of their "
                   "recorded time")
       ->type_name("X")
-      ->check(CLI::Validator(CLI::PositiveNumber).description(""))
+      ->check([](const std::string& text) {
+        double scale = 0;
+        const bool good = CLI::detail::lexical_cast(text, scale) &&
+                          std::isfinite(scale) && scale > 0;
+        return good ? std::string()
+                    : fmt::format("\"{}\" is not a number above 0", text);
+      })
       ->default_str("1");
 }
 

@@ -75,7 +75,8 @@ void AddLogs(CLI::App& app, Context& context) {
   command
       ->add_option("--attempt", flags->attempt,
                    "Number of the attempt, from 1; by default the latest")
-      ->type_name("N");
+      ->type_name("N")
+      ->check(CLI::Range(1u, UINT32_MAX).description(""));
   command->callback([flags, &context] {
     context.action = [flags, &context] { return Logs(*flags, context); };
   });

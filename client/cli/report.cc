@@ -128,8 +128,11 @@ std::string ReportText(const RunReport& report, const Palette& palette) {
       IsEnded(run.state()) ? "in" : "for",
       ElapsedText(end - ToTime(run.create_time())), CountsText(run.counts()));
   if (!run.cancel_reason().empty()) {
-    text +=
-        fmt::format("cancelled: {}\n", CleanLine(run.cancel_reason(), false));
+    // A run that was only held for its services has done what it was to do.
+    text += fmt::format(
+        "{}: {}\n",
+        run.state() == v1::RUN_STATE_SUCCEEDED ? "stopped" : "cancelled",
+        CleanLine(run.cancel_reason(), false));
   }
   for (const RootCause& cause : report.causes) {
     text += CauseText(cause, palette);

@@ -18,6 +18,7 @@ namespace {
 struct RunFlags {
   GraphFlags graph;
   uint32_t slots = Cores();
+  bool slots_given = false;
   bool hold = false;
   bool keep_dir = false;
   bool quiet = false;
@@ -90,6 +91,14 @@ int Run(const RunFlags& flags, const Context& context) {
   Interrupts interrupts;
   std::optional<graphfile::LoadResult> loaded = LoadGraph(flags.graph, context);
   if (!loaded.has_value()) return kBadUsage;
+  if (!context.server.empty() && (flags.slots_given || flags.keep_dir)) {
+    return context.Fail(
+        kBadUsage,
+        fmt::format("{} is for the worker and daemon that `run` starts, but "
+                    "the server {} was named",
+                    flags.slots_given ? "--slots" : "--keep-dir",
+                    context.server));
+  }
   if (context.server.empty()) {
     return RunPrivately(flags, *std::move(loaded), interrupts, context);
   }
@@ -117,9 +126,10 @@ void AddRun(CLI::App& app, Context& context) {
       "On a server that was named it goes on.\n\n{}",
       kExitCodesHelp));
   AddGraphFlags(*command, flags->graph);
-  AddNumber(*command, "--slots", flags->slots, 1, 1'000'000,
-            "Slots of the worker that is started; by default as many as there "
-            "are processors");
+  const CLI::Option* slots = AddNumber(
+      *command, "--slots", flags->slots, 1, 1'000'000,
+      "Slots of the worker that is started; by default as many as there are "
+      "processors");
   command->add_flag("--hold", flags->hold,
                     "Keep services up after the last task has ended, until ^C; "
                     "a graph of nothing but services is held anyway");
@@ -128,7 +138,8 @@ void AddRun(CLI::App& app, Context& context) {
   command->add_flag("--quiet,-q", flags->quiet, "Only the summary at the end");
   command->add_flag("--no-logs", flags->no_logs,
                     "Do not show what tasks print");
-  command->callback([flags, &context] {
+  command->callback([flags, slots, &context] {
+    flags->slots_given = slots->count() > 0;
     context.action = [flags, &context] { return Run(*flags, context); };
   });
 }

@@ -70,7 +70,11 @@ int Validate(const GraphFlags& flags, const Context& context) {
     context.err << fmt::format("w2t: note: {}\n", note);
   }
   for (const v1::Diagnostic& fault : verdict.diagnostics()) {
-    context.err << fmt::format("{}: {}: {}\n", flags.file, fault.field(),
+    // Most messages name their field.
+    const bool named =
+        fault.field().empty() || fault.message().starts_with(fault.field());
+    context.err << fmt::format("{}: {}{}{}\n", flags.file,
+                               named ? "" : fault.field(), named ? "" : ": ",
                                fault.message());
   }
   if (!verdict.valid()) {

@@ -91,7 +91,13 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
   try {
     app.parse(argc, argv);
     for (const std::string& label : labels) {
-      worker.labels.push_back(Split("--label", label));
+      auto split = Split("--label", label);
+      for (const auto& [key, value] : worker.labels) {
+        if (key != split.first) continue;
+        throw CLI::ValidationError("--label",
+                                   fmt::format("\"{}\" is named twice", key));
+      }
+      worker.labels.push_back(std::move(split));
     }
     for (const std::string& resource : resources) {
       auto [name, amount] = Split("--resource", resource);

@@ -49,6 +49,26 @@ TEST(Usage, MistakesEndWith2AndSayWhereToLook) {
   EXPECT_EQ(RunWith({"list", "--frobnicate"}).exit_code, 2);
 }
 
+TEST(Usage, FlagsThatWouldDoNothingAreRefused) {
+  const TempFile file(kWhen2Task);
+  for (const std::vector<std::string>& flag :
+       std::vector<std::vector<std::string>>{{"--slots", "2"},
+                                             {"--keep-dir"}}) {
+    std::vector<std::string> args = {"-s", kNowhere, "run", file.path()};
+    args.insert(args.end(), flag.begin(), flag.end());
+    const CliResult result = RunWith(args);
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.err, HasSubstr(flag[0] + " is for the worker"));
+  }
+  for (const char* scale : {"0", "-1", "nan", "inf", "x"}) {
+    const CliResult result =
+        RunWith({"plan", file.path(), "--time-scale", scale});
+    EXPECT_EQ(result.exit_code, 2);
+    EXPECT_THAT(result.err, HasSubstr("is not a number above 0"));
+  }
+  EXPECT_EQ(RunWith({"logs", "r", "t", "--attempt", "0"}).exit_code, 2);
+}
+
 TEST(Usage, GlobalFlagsStandBeforeOrAfterTheCommand) {
   EXPECT_EQ(RunWith({"-o", "json", "version"}).out,
             RunWith({"version", "-o", "json"}).out);
