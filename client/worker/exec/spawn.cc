@@ -4,6 +4,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -234,6 +235,9 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
     waitpid(pid, nullptr, 0);
     return status;
   }
+  rusage own{};
+  getrusage(RUSAGE_SELF, &own);
+  child.inherited_rss_bytes = static_cast<uint64_t>(own.ru_maxrss) * 1024;
   return child;
 }
 
@@ -257,7 +261,8 @@ Exit Reap(const Child& child) {
            static_cast<uint64_t>(time.tv_usec);
   };
   ended.cpu_us = micros(usage.ru_utime) + micros(usage.ru_stime);
-  ended.max_rss_bytes = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  const auto max_rss = static_cast<uint64_t>(usage.ru_maxrss) * 1024;
+  if (max_rss > child.inherited_rss_bytes) ended.max_rss_bytes = max_rss;
   return ended;
 }
 

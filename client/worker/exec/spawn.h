@@ -42,6 +42,9 @@ struct Child {
   // Readable once the child has ended. The child is then reaped by Reap.
   UniqueFd pidfd;
   GroupGuard::Slot guarded;
+  // What the system counts as the child's largest resident set although it was
+  // this process's, whose memory the child had until it became the program.
+  uint64_t inherited_rss_bytes = 0;
 };
 
 // Errors name the stage: "chdir to /x: No such file or directory". NOT_FOUND
@@ -54,7 +57,7 @@ struct Exit {
   int exit_code = 0;    // 128 + signal, when a signal ended it
   uint32_t signal = 0;  // 0: none
   uint64_t cpu_us = 0;  // user and system, with the children it waited for
-  uint64_t max_rss_bytes = 0;
+  uint64_t max_rss_bytes = 0;  // 0: no more than Child::inherited_rss_bytes
 };
 
 // Takes the child off the process table. Only once its pidfd is readable.
