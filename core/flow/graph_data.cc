@@ -116,10 +116,10 @@ class NameTable {
     }
   }
 
-  TaskIndex Find(std::string_view name) {
+  TaskIndex Find(std::string_view name, const GraphData::NamedOrder& order) {
     const auto it = by_name_.find({name.data(), name.size()});
     if (it == by_name_.end()) {
-      AddUnknown(name);
+      AddUnknown(name, order);
       return kNoTask;
     }
     if (it->second == kSeveral) {
@@ -136,16 +136,18 @@ class NameTable {
  private:
   static constexpr TaskIndex kSeveral = kNoTask;
 
-  void AddUnknown(std::string_view name) {
+  void AddUnknown(std::string_view name, const GraphData::NamedOrder& order) {
     const std::string_view near =
         Suggest(name, draft_.size(),
                 [&](size_t task) { return draft_.task_name(task); });
-    faults_.Add({.code = DiagnosticCode::kUnknownDependency,
-                 .message = fmt::format(
-                     "\"{}\" is ordered; {}", name,
-                     near.empty() ? std::string("there is no such task")
-                                  : fmt::format("did you mean \"{}\"?", near)),
-                 .suggestion = std::string(near)});
+    faults_.Add(
+        {.code = DiagnosticCode::kUnknownDependency,
+         .message = fmt::format(
+             "\"{}\" is ordered after \"{}\"; there is no task \"{}\"{}",
+             order.after, order.before, name,
+             near.empty() ? std::string()
+                          : fmt::format("; did you mean \"{}\"?", near)),
+         .suggestion = std::string(near)});
   }
 
   const BlueprintDraft& draft_;
@@ -162,8 +164,8 @@ void AddOrders(const GraphData& data, BlueprintDraft& draft,
   if (!data.named_orders.empty()) {
     NameTable names(draft, faults);
     for (const GraphData::NamedOrder& order : data.named_orders) {
-      const TaskIndex before = names.Find(order.before);
-      const TaskIndex after = names.Find(order.after);
+      const TaskIndex before = names.Find(order.before, order);
+      const TaskIndex after = names.Find(order.after, order);
       if (before == kNoTask || after == kNoTask) continue;
       edges.push_back({after, before, Condition::kSucceeded});
     }
@@ -195,10 +197,6 @@ void AddCycle(const BlueprintDraft& draft, const std::vector<TaskIndex>& cycle,
 }
 
 void CheckLimits(const BlueprintDraft& draft, Diagnostics& faults) {
-  if (draft.size() == 0) {
-    faults.Add({.code = DiagnosticCode::kEmptyGraph,
-                .message = "the graph has no tasks"});
-  }
   const auto check = [&](std::string_view what, std::string_view name,
                          uint64_t value) {
     if (value > BlueprintDraft::kMost) {

@@ -41,6 +41,10 @@ void RunState::Begin() {
     if (b.need(task) == 0) roots.push_back(task);
   }
   unfinished_ = b.size();
+  if (b.size() == 0) {
+    done_.store(true, std::memory_order_release);
+    return;
+  }
   // Contiguous shares, so that each thread begins with its own part of memory.
   const size_t jobs = std::min<size_t>(roots.size(), threads_);
   for (size_t i = 0; i < jobs; ++i) {
@@ -56,12 +60,16 @@ void RunState::Begin() {
   const auto stop = [weak](const absl::Status& why) {
     if (const auto run = weak.lock()) static_cast<RunState&>(*run).Stop(why);
   };
-  if (options_.deadline < absl::InfiniteDuration()) {
-    host_->PostAfter(options_.deadline, [stop, deadline = options_.deadline] {
-      stop(absl::DeadlineExceededError(
-          fmt::format("the run was stopped after its deadline of {}",
-                      absl::FormatDuration(deadline))));
-    });
+  const absl::Duration deadline = options_.deadline;
+  const auto too_late = [stop, deadline] {
+    stop(absl::DeadlineExceededError(
+        fmt::format("the run was stopped after its deadline of {}",
+                    absl::FormatDuration(deadline))));
+  };
+  if (deadline <= absl::ZeroDuration()) {
+    too_late();
+  } else if (deadline < absl::InfiniteDuration()) {
+    host_->PostAfter(deadline, too_late);
   }
   if (options_.stop.stop_possible()) {
     outer_stop_.emplace(options_.stop, [stop] {

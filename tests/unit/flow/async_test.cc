@@ -76,6 +76,26 @@ TEST(FlowAsyncTest, AwaitsOtherCoroutinesAndTheirExceptions) {
   EXPECT_EQ(*result[bad], "negative");
 }
 
+// What it is given lives until it ends, also what is made for it alone.
+TEST(FlowAsyncTest, ArgumentsMayBeTakenByReference) {
+  Graph graph;
+  const auto bad = graph.Add("bad", []() -> absl::Status {
+    return absl::AbortedError("a message that does not fit in a small buffer");
+  });
+  std::vector<Task<int>> parts;
+  for (int i = 0; i < 3; ++i) parts.push_back(graph.Add("p", [] { return 1; }));
+  const auto words = graph.Add(
+      "words", AfterFailure(bad), After(parts),
+      [](const absl::Status& why, const Values<int>& values,
+         const std::stop_token& stop) -> Async<std::string> {
+        co_await Sleep(absl::Milliseconds(1));
+        co_return std::string(why.message()) +
+            std::to_string(values.size() + (stop.stop_requested() ? 10 : 0));
+      });
+  EXPECT_EQ(*Executor(2).Run(std::move(graph))[words],
+            "a message that does not fit in a small buffer3");
+}
+
 TEST(FlowAsyncTest, ResumesFromAnotherThread) {
   Graph graph;
   std::optional<std::thread> other;

@@ -72,6 +72,15 @@ TEST(FlowStopTest, ADeadlineThatIsNotReachedChangesNothing) {
       Executor(1).Run(std::move(graph), {.deadline = absl::Hours(1)}).ok());
 }
 
+TEST(FlowStopTest, ADeadlineThatHasPassedLetsNothingStart) {
+  Graph graph;
+  const auto a = graph.Add("a", [] {});
+  const Result result = Executor::Cooperative().Run(
+      std::move(graph), {.deadline = absl::ZeroDuration()});
+  EXPECT_EQ(result.state(a), TaskState::kCancelled);
+  EXPECT_TRUE(absl::IsDeadlineExceeded(result.status())) << result.status();
+}
+
 TEST(FlowStopTest, ARetryIsNotWaitedFor) {
   Graph graph;
   ManualHost host;

@@ -2,9 +2,9 @@
 //
 //   Graph graph;
 //   Task<int> fetch = graph.Add("fetch", [] { return 20; });
-//   Task<int> parse = graph.Add("parse", After(fetch), [](int x) { return x;
-//   }); Task<> log = graph.Add("log", AnyOf(fetch, parse), [](const int* f,
-//                                                         const int* p) {...});
+//   Task<int> parse = graph.Add("parse", After(fetch), Parse);
+//   Task<> log = graph.Add("log", AnyOf(fetch, parse),
+//                          [](const int* fetched, const int* parsed) { ... });
 //
 // A body returns T, absl::StatusOr<T>, or Async<T> of either; with no value:
 // void, absl::Status or Async<>. An error, or an exception, is the failure of

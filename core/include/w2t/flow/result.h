@@ -46,7 +46,7 @@ class Result {
   Result& operator=(Result&&) noexcept;
   ~Result();
 
-  // OK when every task succeeded; else the first failure, CANCELLED or
+  // OK when no task failed or was cancelled; else the first failure, CANCELLED or
   // DEADLINE_EXCEEDED when the run was stopped, or INVALID_ARGUMENT when the
   // graph has faults, and nothing was run.
   const absl::Status& status() const { return outcome_.status; }

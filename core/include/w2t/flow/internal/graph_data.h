@@ -88,8 +88,8 @@ struct GraphData {
   TaskIndex AddTask(std::string_view name);
   void Depend(const AnyTask& on,
               Condition condition);  // of the task added last
-  // Its dependencies so far ended with `count` of which `need` must hold; 0: all
-  // of them.
+  // Its dependencies so far ended with `count` of which `need` must hold; 0:
+  // all of them.
   void EndClause(uint32_t need, uint32_t count);
 
   uint32_t last_edges = 0;  // of the task added last

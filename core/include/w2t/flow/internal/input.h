@@ -152,8 +152,8 @@ template <typename Body, typename Arguments>
 inline constexpr bool IsCallable = false;
 template <typename Body, typename... Arguments>
 inline constexpr bool IsCallable<Body, std::tuple<Arguments...>> =
-    std::is_invocable_v<Body&, Arguments...> ||
-    std::is_invocable_v<Body&, Arguments..., std::stop_token>;
+    std::is_invocable_v<Body&, const Arguments&...> ||
+    std::is_invocable_v<Body&, const Arguments&..., std::stop_token>;
 
 template <typename Body, typename Inputs>
 struct CallOf;

@@ -95,24 +95,29 @@ struct Call {
   [[no_unique_address]] Body body;
   [[no_unique_address]] std::tuple<Inputs...> inputs;
 
-  decltype(auto) operator()(const Activation& activation) {
+  auto Arguments(const Activation& activation) const {
     return std::apply(
-        [&](const auto&... input) -> decltype(auto) {
-          return std::apply(
-              [&](auto&&... values) -> decltype(auto) {
-                if constexpr (std::is_invocable_v<Body&, decltype(values)...,
-                                                  std::stop_token>) {
-                  return std::invoke(body,
-                                     std::forward<decltype(values)>(values)...,
-                                     *activation.stop);
-                } else {
-                  return std::invoke(body,
-                                     std::forward<decltype(values)>(values)...);
-                }
-              },
-              std::tuple_cat(input.Arguments(activation)...));
+        [&](const auto&... input) {
+          return std::tuple_cat(input.Arguments(activation)...);
         },
         inputs);
+  }
+  // The body may keep references to the arguments for as long as it runs.
+  template <typename Tuple>
+  decltype(auto) Invoke(const Tuple& arguments, const std::stop_token& stop) {
+    return std::apply(
+        [&](const auto&... values) -> decltype(auto) {
+          if constexpr (std::is_invocable_v<Body&, decltype(values)...,
+                                            std::stop_token>) {
+            return std::invoke(body, values..., stop);
+          } else {
+            return std::invoke(body, values...);
+          }
+        },
+        arguments);
+  }
+  decltype(auto) operator()(const Activation& activation) {
+    return Invoke(Arguments(activation), *activation.stop);
   }
 };
 
@@ -174,7 +179,8 @@ struct AsyncNode : ValueNode<T> {
   static constexpr Fiber* (*kFiber)(Node*) = &FiberOf;
 
   void Start(const Activation& activation) {
-    coroutine.emplace(call(activation));
+    arguments.emplace(call.Arguments(activation));
+    coroutine.emplace(call.Invoke(*arguments, *activation.stop));
     fiber.runner = activation.runner;
     fiber.task = activation.task;
     fiber.next = coroutine->handle();
@@ -182,7 +188,10 @@ struct AsyncNode : ValueNode<T> {
   }
 
   [[no_unique_address]] Body_ call;
-  std::optional<Coroutine> coroutine;
+  std::optional<decltype(std::declval<const Body_&>().Arguments(
+      std::declval<const Activation&>()))>
+      arguments;
+  std::optional<Coroutine> coroutine;  // may refer to the arguments
   Fiber fiber;
 };
 
