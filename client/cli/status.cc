@@ -32,10 +32,14 @@ std::string Why(const v1::TaskStatus& task) {
     case v1::TASK_STATE_WAITING:
       return names.empty() ? "" : fmt::format("waits for {}", names);
     case v1::TASK_STATE_READY:
-      return names;
+    case v1::TASK_STATE_LEASED:
+    case v1::TASK_STATE_RUNNING:
+    case v1::TASK_STATE_UP:
+      return names.empty() ? task.message() : names;
     case v1::TASK_STATE_SKIPPED:
       return names.empty() ? "" : fmt::format("because of {}", names);
     case v1::TASK_STATE_BACKOFF:
+      if (!names.empty()) return names;
       return fmt::format("attempt {} failed: {}", task.attempt(),
                          FailureText(task.state(), task.exit_code(),
                                      task.signal(), task.message()));

@@ -29,8 +29,8 @@ void FillRun(const Run& run, v1::Run* out);
 // The run's failures too.
 void FillRunWithFailures(const Run& run, WorkerNamer name_of, v1::Run* out);
 
-// Everything but the reason why a ready task has no worker, which is the
-// scheduler's to tell.
+// Everything but the reason why a task without pending dependencies makes others
+// wait, which takes the engine to tell.
 void FillTask(const Run& run, TaskIndex task, WorkerNamer name_of,
               v1::TaskStatus* out);
 

@@ -4,13 +4,14 @@
 #include <string>
 #include <utility>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/time/clock.h"
 #include "fmt/format.h"
 #include "proto/wire/graph_codec.h"
 #include "proto/wire/view_codec.h"
 #include "server/rpc/checks.h"
 #include "server/rpc/read_logs_call.h"
 #include "server/rpc/unary.h"
+#include "server/rpc/waiting.h"
 #include "server/rpc/watch_call.h"
 
 namespace w2t::server {
@@ -38,25 +39,6 @@ absl::StatusOr<StateSet> StatesOf(const v1::ListTasksRequest& request) {
   return states;
 }
 
-// Tells why ready tasks wait. The reason is one of their demand, so it is
-// worked out once for each.
-class Reasons {
- public:
-  Reasons(const Engine& engine, const Run& run) : engine_(engine), run_(run) {}
-
-  const std::string& Of(TaskIndex task) {
-    const auto [it, fresh] =
-        reasons_.try_emplace(run_.blueprint().demand(task));
-    if (fresh) it->second = engine_.WhyReady(run_, task);
-    return it->second;
-  }
-
- private:
-  const Engine& engine_;
-  const Run& run_;
-  absl::flat_hash_map<uint32_t, std::string> reasons_;
-};
-
 struct TaskPage {
   uint64_t start = 0;
   uint32_t size = 0;
@@ -65,7 +47,7 @@ struct TaskPage {
 
 void FillTasks(const View& view, const Run& run, const TaskPage& page,
                v1::ListTasksResponse* response) {
-  Reasons reasons(view.engine, run);
+  Waiting waiting(view.engine, run, absl::Now());
   const auto name_of = [&](WorkerNumber w) { return view.workers.Find(w); };
   const uint32_t size = run.blueprint().size();
   for (uint64_t i = page.start; i < size; ++i) {
@@ -78,8 +60,7 @@ void FillTasks(const View& view, const Run& run, const TaskPage& page,
     }
     v1::TaskStatus* out = response->add_tasks();
     wire::FillTask(run, task, name_of, out);
-    if (state != TaskState::kReady) continue;
-    if (const std::string& why = reasons.Of(task); !why.empty()) {
+    if (const std::string why = waiting.Of(task); !why.empty()) {
       out->add_waiting_for(why);
     }
   }

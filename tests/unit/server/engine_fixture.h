@@ -41,6 +41,7 @@ class EngineFixture {
 
   const Engine& engine() const { return engine_; }
   View view() const { return {engine_, workers_}; }
+  absl::Time now() const { return now_; }
 
   std::vector<Action> Step(Event event) {
     now_ += absl::Milliseconds(1);
@@ -71,13 +72,13 @@ class EngineFixture {
     Collect(Step(std::move(hello)));
   }
   // The worker says of all that it holds that it is in `state`.
-  void ReportAll(TaskState state) {
+  void ReportAll(TaskState state, int32_t exit_code = 0) {
     ReportsEvent event;
     event.session = SessionId{1};
     event.seq = ++seq_;
     event.reports.leases = std::exchange(offers_, LeaseColumns());
     event.reports.state.assign(event.reports.leases.size(), state);
-    event.reports.exit_code.assign(event.reports.leases.size(), 0);
+    event.reports.exit_code.assign(event.reports.leases.size(), exit_code);
     Collect(Step(std::move(event)));
   }
 

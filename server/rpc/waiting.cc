@@ -1,0 +1,111 @@
+#include "server/rpc/waiting.h"
+
+#include <algorithm>
+#include <string_view>
+
+#include "fmt/format.h"
+#include "proto/wire/field.h"
+#include "proto/wire/graph_codec.h"
+
+namespace w2t::server {
+namespace {
+
+constexpr size_t kMostShown = 80;  // bytes of a worker's or a user's words
+// The worker's, when the graph names none.
+constexpr absl::Duration kProbeDeadline = absl::Seconds(60);
+
+const v1::ReadyProbe& ProbeOf(const Run& run, TaskIndex task) {
+  const auto& definition =
+      static_cast<const wire::GraphDefinition&>(*run.spec().definition);
+  return definition.actions()[run.blueprint().action(task)].ready();
+}
+
+std::string Words(const v1::ReadyProbe& probe) {
+  switch (probe.kind_case()) {
+    case v1::ReadyProbe::kTcp:
+      return fmt::format("tcp:{}", wire::Shown(probe.tcp(), kMostShown));
+    case v1::ReadyProbe::kExec:
+      return fmt::format("exec:{}", wire::Shown(probe.exec(), kMostShown));
+    case v1::ReadyProbe::kLogRegex:
+      return fmt::format("log:{}", wire::Shown(probe.log_regex(), kMostShown));
+    case v1::ReadyProbe::kLogText:
+      return fmt::format("log:{}", wire::Shown(probe.log_text(), kMostShown));
+    case v1::ReadyProbe::KIND_NOT_SET:
+      break;
+  }
+  return "";
+}
+
+int64_t DeadlineUs(const v1::ReadyProbe& probe) {
+  if (!probe.has_deadline()) return absl::ToInt64Microseconds(kProbeDeadline);
+  return probe.deadline().seconds() * 1'000'000 +
+         probe.deadline().nanos() / 1'000;
+}
+
+}  // namespace
+
+std::string Waiting::Of(TaskIndex task) {
+  switch (run_.task(task).state) {
+    case TaskState::kReady:
+      return OfReady(task);
+    case TaskState::kBackoff:
+      return OfBackoff(task);
+    case TaskState::kLeased:
+    case TaskState::kRunning:
+    case TaskState::kUp:
+      return OfHeld(task);
+    default:
+      return "";
+  }
+}
+
+std::string Waiting::OfReady(TaskIndex task) {
+  const auto [it, fresh] =
+      by_demand_.try_emplace(run_.blueprint().demand(task));
+  if (fresh) it->second = engine_.WhyReady(run_, task);
+  return it->second;
+}
+
+std::string Waiting::OfBackoff(TaskIndex task) const {
+  const TaskRecord& record = run_.task(task);
+  const TaskDetail* detail = run_.detail(task);
+  std::string ended = fmt::format("exit code {}", record.exit_code);
+  if (detail != nullptr && !detail->message.empty()) {
+    ended = wire::Shown(detail->message, 2 * kMostShown);
+  } else if (detail != nullptr && detail->signal != 0) {
+    ended = fmt::format("signal {}", detail->signal);
+  }
+  return fmt::format("attempt {} ended: {}; attempt {} in {}", record.attempt,
+                     ended, record.attempt + 1,
+                     Until(record.end_us + run_.BackoffUs(task)));
+}
+
+std::string Waiting::OfHeld(TaskIndex task) const {
+  const TaskRecord& record = run_.task(task);
+  const Worker* worker = engine_.fleet().Find(record.worker);
+  if (worker != nullptr && !worker->session) {
+    const int64_t window_us =
+        absl::ToInt64Microseconds(engine_.options().reattach_window);
+    return fmt::format(
+        "its worker {} is detached, and given up in {} unless it comes back",
+        wire::Shown(worker->spec.name, kMostShown),
+        Until(worker->detached_us + window_us));
+  }
+  if (record.state != TaskState::kRunning ||
+      !run_.blueprint().has_probe(task)) {
+    return "";
+  }
+  const v1::ReadyProbe& probe = ProbeOf(run_, task);
+  return fmt::format("waits for its probe {}; {} left of its deadline",
+                     Words(probe), Until(record.start_us + DeadlineUs(probe)));
+}
+
+std::string Waiting::Until(int64_t us) const {
+  const absl::Duration left =
+      std::max(absl::FromUnixMicros(us) - now_, absl::ZeroDuration());
+  return absl::FormatDuration(absl::Trunc(left, left < absl::Seconds(1)
+                                                    ? absl::Milliseconds(1)
+                                                    : absl::Seconds(1)));
+}
+
+}  // namespace w2t::server

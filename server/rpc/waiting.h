@@ -1,0 +1,43 @@
+// Why a task that depends on nothing any more makes others wait.
+#ifndef W2T_SERVER_RPC_WAITING_H_
+#define W2T_SERVER_RPC_WAITING_H_
+
+#include <cstdint>
+#include <string>
+
+#include "absl/container/flat_hash_map.h"
+#include "absl/time/time.h"
+#include "core/engine/engine.h"
+
+namespace w2t::server {
+
+// For the tasks of one run at one moment. Each answer is one line of a few
+// hundred bytes at most, and takes no longer for a large run than for a small
+// one, but for what is asked of the scheduler, which is asked once for each
+// demand. Not thread-safe; the engine must outlive it.
+class Waiting {
+ public:
+  Waiting(const Engine& engine, const Run& run, absl::Time now)
+      : engine_(engine), run_(run), now_(now) {}
+
+  // Empty when there is nothing to say. A ready task: why no worker has it. One
+  // in backoff: what went wrong, and when it is tried again. One that a worker
+  // has: that the worker is gone, or that the probe has not passed.
+  std::string Of(TaskIndex task);
+
+ private:
+  std::string OfReady(TaskIndex task);
+  std::string OfBackoff(TaskIndex task) const;
+  std::string OfHeld(TaskIndex task) const;
+  // "4s", from now on.
+  std::string Until(int64_t us) const;
+
+  const Engine& engine_;
+  const Run& run_;
+  const absl::Time now_;
+  absl::flat_hash_map<uint32_t, std::string> by_demand_;
+};
+
+}  // namespace w2t::server
+
+#endif  // W2T_SERVER_RPC_WAITING_H_

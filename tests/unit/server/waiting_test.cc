@@ -1,0 +1,77 @@
+#include "server/rpc/waiting.h"
+
+#include <string>
+
+#include "gmock/gmock.h"
+#include "gtest/gtest.h"
+#include "tests/unit/server/engine_fixture.h"
+
+namespace w2t::server {
+namespace {
+
+class WaitingTest : public ::testing::Test {
+ protected:
+  // Why the first task of the only run makes others wait, so much later.
+  std::string Why(absl::Duration later = absl::ZeroDuration()) const {
+    const w2t::Run& run = *engine_.engine().runs().begin()->second;
+    return Waiting(engine_.engine(), run, engine_.now() + later).Of(0);
+  }
+
+  EngineFixture engine_;
+};
+
+TEST_F(WaitingTest, AReadyTaskWithoutAWorker) {
+  engine_.Submit(MakeGraph("g", 1));
+  EXPECT_EQ(Why(), "no worker is connected");
+}
+
+TEST_F(WaitingTest, AServiceWhoseProbeHasNotPassed) {
+  v1::Graph graph = MakeGraph("g", 1);
+  graph.mutable_tasks(0)->set_kind(v1::TASK_KIND_SERVICE);
+  v1::ReadyProbe& probe = *graph.mutable_actions(0)->mutable_ready();
+  probe.set_tcp("1");
+  engine_.AddWorker(1);
+  engine_.Submit(graph);
+  EXPECT_EQ(Why(), "");  // it has not started
+  engine_.ReportAll(TaskState::kRunning);
+  EXPECT_EQ(Why(absl::Milliseconds(7'500)),
+            "waits for its probe tcp:1; 52s left of its deadline");
+  EXPECT_EQ(Why(absl::Hours(1)),
+            "waits for its probe tcp:1; 0 left of its deadline");
+}
+
+TEST_F(WaitingTest, ATaskThatRunsHasNothingToSay) {
+  engine_.AddWorker(1);
+  engine_.Submit(MakeGraph("g", 1));
+  engine_.ReportAll(TaskState::kRunning);
+  EXPECT_EQ(Why(), "");
+}
+
+TEST_F(WaitingTest, ATaskWhoseWorkerIsDetached) {
+  engine_.AddWorker(1);
+  engine_.Submit(MakeGraph("g", 1));
+  engine_.ReportAll(TaskState::kRunning);
+  engine_.Step(SessionClosedEvent{SessionId{1}});
+  EXPECT_EQ(Why(absl::Seconds(2)),
+            "its worker w1 is detached, and given up in 8s unless it comes "
+            "back");
+}
+
+TEST_F(WaitingTest, ATaskThatIsTriedAgainLater) {
+  v1::Graph graph = MakeGraph("g", 1);
+  graph.mutable_tasks(0)->mutable_retry()->set_attempts(2);
+  graph.mutable_tasks(0)
+      ->mutable_retry()
+      ->mutable_initial_backoff()
+      ->set_seconds(5);
+  engine_.AddWorker(1);
+  engine_.Submit(graph);
+  engine_.ReportAll(TaskState::kFailed, 3);
+  EXPECT_EQ(Why(absl::Seconds(1)),
+            "attempt 1 ended: exit code 3; attempt 2 in 4s");
+  EXPECT_EQ(Why(absl::Milliseconds(4'750)),
+            "attempt 1 ended: exit code 3; attempt 2 in 250ms");
+}
+
+}  // namespace
+}  // namespace w2t::server
