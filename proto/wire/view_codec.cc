@@ -3,6 +3,8 @@
 #include <algorithm>
 #include <string>
 
+#include "proto/wire/field.h"
+
 namespace w2t::wire {
 namespace {
 
@@ -70,6 +72,24 @@ void AddDetail(const Run& run, const RunEvent& event, uint32_t position,
   }
 }
 
+bool WentWrong(TaskState state) {
+  return IsFailure(state) || state == TaskState::kBackoff;
+}
+
+TaskColumns::Detail SnapshotDetailOf(const Run& run, TaskIndex task,
+                                     WorkerNamer name_of) {
+  const TaskRecord& record = run.task(task);
+  TaskColumns::Detail told;
+  told.task = task;
+  told.exit_code = record.exit_code;
+  if (record.worker) told.worker = std::string(name_of(record.worker));
+  if (const TaskDetail* detail = run.detail(task); detail != nullptr) {
+    told.signal = detail->signal;
+    told.message = Shown(detail->message, TaskColumns::kMaxMessageBytes);
+  }
+  return told;
+}
+
 }  // namespace
 
 google::protobuf::Timestamp TimestampOf(int64_t micros) {
@@ -133,7 +153,7 @@ void FillTask(const Run& run, TaskIndex task, WorkerNamer name_of,
   }
 }
 
-TaskColumns TaskColumns::Of(const Run& run) {
+TaskColumns TaskColumns::Of(const Run& run, WorkerNamer name_of) {
   TaskColumns columns;
   columns.blueprint = run.spec().blueprint;
   const uint32_t size = run.blueprint().size();
@@ -143,7 +163,26 @@ TaskColumns TaskColumns::Of(const Run& run) {
     columns.states.push_back(run.task(task).state);
     columns.attempts.push_back(run.task(task).attempt);
   }
+  for (const bool failures : {true, false}) {
+    for (TaskIndex task = 0;
+         task < size && columns.details.size() < kMaxDetails; ++task) {
+      const TaskRecord& record = run.task(task);
+      if (record.attempt != 0 && WentWrong(record.state) == failures) {
+        columns.details.push_back(SnapshotDetailOf(run, task, name_of));
+      }
+    }
+  }
+  std::sort(columns.details.begin(), columns.details.end(),
+            [](const Detail& a, const Detail& b) { return a.task < b.task; });
   return columns;
+}
+
+size_t TaskColumns::bytes() const {
+  size_t sum = size() * (sizeof(TaskState) + sizeof(uint32_t));
+  for (const Detail& detail : details) {
+    sum += sizeof(detail) + detail.message.size() + detail.worker.size();
+  }
+  return sum;
 }
 
 void FillSnapshot(const TaskColumns& tasks, uint32_t first, uint32_t count,
@@ -156,6 +195,19 @@ void FillSnapshot(const TaskColumns& tasks, uint32_t first, uint32_t count,
     out->add_attempts(tasks.attempts[task]);
     out->add_steps(tasks.blueprint->step(task));
     out->add_services(tasks.blueprint->kind(task) == TaskKind::kService);
+  }
+  auto detail =
+      std::lower_bound(tasks.details.begin(), tasks.details.end(), first,
+                       [](const TaskColumns::Detail& d, TaskIndex task) {
+                         return d.task < task;
+                       });
+  for (; detail != tasks.details.end() && detail->task < end; ++detail) {
+    v1::SnapshotDetail* told = out->add_details();
+    told->set_position(detail->task - first);
+    told->set_exit_code(detail->exit_code);
+    told->set_signal(detail->signal);
+    told->set_message(detail->message);
+    told->set_worker(detail->worker);
   }
 }
 

@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <string_view>
 #include <vector>
 
@@ -29,22 +30,36 @@ void FillRun(const Run& run, v1::Run* out);
 // The run's failures too.
 void FillRunWithFailures(const Run& run, WorkerNamer name_of, v1::Run* out);
 
-// Everything but the reason why a task without pending dependencies makes others
-// wait, which takes the engine to tell.
+// Everything but the reason why a task without pending dependencies makes
+// others wait, which takes the engine to tell.
 void FillTask(const Run& run, TaskIndex task, WorkerNamer name_of,
               v1::TaskStatus* out);
 
 // The columns of a run's tasks as they were at one moment, for a snapshot that
 // is sent in parts later on.
 struct TaskColumns {
+  struct Detail {
+    TaskIndex task = kNoTask;
+    int32_t exit_code = 0;
+    uint32_t signal = 0;
+    std::string message;
+    std::string worker;
+  };
+  static constexpr size_t kMaxDetails = 10'000;
+  static constexpr size_t kMaxMessageBytes = 256;
+
   std::shared_ptr<const Blueprint> blueprint;
   std::vector<TaskState> states;
   std::vector<uint32_t> attempts;
+  // Sorted by task. Those of tasks that did not end well come in first.
+  std::vector<Detail> details;
 
-  static TaskColumns Of(const Run& run);
+  static TaskColumns Of(const Run& run, WorkerNamer name_of);
   uint32_t size() const { return static_cast<uint32_t>(states.size()); }
+  // What it takes in memory, roughly.
+  size_t bytes() const;
 };
-// Tasks first to first + count - 1. Sets the columns and first_task only.
+// Tasks first to first + count - 1. Sets all but run, seq and last.
 void FillSnapshot(const TaskColumns& tasks, uint32_t first, uint32_t count,
                   v1::RunSnapshot* out);
 

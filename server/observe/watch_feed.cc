@@ -8,8 +8,6 @@
 namespace w2t::server {
 namespace {
 
-constexpr size_t kSnapshotTaskBytes = sizeof(TaskState) + sizeof(uint32_t);
-
 absl::Status TooSlow(uint64_t limit, uint64_t bytes) {
   Diagnostic fault;
   fault.code = DiagnosticCode::kLimitExceeded;
@@ -32,7 +30,7 @@ size_t WatchFeed::SizeOf(const Entry& entry) {
   if (const auto* bytes = std::get_if<SharedBytes>(&entry)) {
     return (*bytes)->size();
   }
-  return std::get<Snapshot>(entry).tasks.size() * kSnapshotTaskBytes;
+  return std::get<Snapshot>(entry).tasks.bytes();
 }
 
 void WatchFeed::PutSnapshot(v1::Run run, uint64_t seq,

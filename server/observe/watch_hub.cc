@@ -59,7 +59,7 @@ std::vector<SharedBytes> EncodeEvents(const View& view, const Run& run,
 
 void PutSnapshot(const View& view, const Run& run, WatchFeed* feed) {
   feed->PutSnapshot(RunOf(view, run), run.last_seq(),
-                    wire::TaskColumns::Of(run));
+                    wire::TaskColumns::Of(run, NamerOf(view)));
 }
 
 absl::Status NotKept(const Run& run, uint64_t after_seq) {

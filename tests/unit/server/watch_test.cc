@@ -179,6 +179,23 @@ TEST_F(WatchHubTest, AnEndedRunIsASnapshotAndTheEnd) {
   EXPECT_TRUE(watcher.end.has_value());
 }
 
+TEST_F(WatchHubTest, ASnapshotTellsHowAttemptsEndedAndWhere) {
+  const RunNumber run = env_.Submit(MakeGraph("g", 3, 3));
+  env_.AddWorker(1);
+  env_.ReportAll(TaskState::kSucceeded);
+  env_.ReportAll(TaskState::kFailed, 7);
+  Watcher watcher;
+  ASSERT_TRUE(Watch(run, &watcher).ok());
+  watcher.Drain();
+  const v1::RunSnapshot& snapshot = watcher.got.at(0).snapshot();
+  ASSERT_EQ(snapshot.details_size(), 2);  // t2 never ran
+  EXPECT_EQ(snapshot.details(0).position(), 0u);
+  EXPECT_EQ(snapshot.details(0).worker(), "w1");
+  EXPECT_EQ(snapshot.details(1).position(), 1u);
+  EXPECT_EQ(snapshot.details(1).exit_code(), 7);
+  EXPECT_EQ(snapshot.details(1).worker(), "w1");
+}
+
 TEST_F(WatchHubTest, ALargeSnapshotComesInParts) {
   const uint32_t tasks = WatchFeed::kPartTasks * 2 + 3;
   const RunNumber run = env_.Submit(MakeGraph("g", static_cast<int>(tasks)));
