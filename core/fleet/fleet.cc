@@ -34,6 +34,7 @@ void Fleet::Remove(WorkerNumber number) {
   Worker& worker = it->second;
   lease_count_ -= worker.leases.size();
   if (worker.session) by_session_.erase(worker.session);
+  for (const Resource& resource : worker.spec.resources) Forget(resource.name);
   const auto named = by_name_.find(worker.spec.name);
   if (named != by_name_.end() && named->second == number) by_name_.erase(named);
   workers_.erase(it);
@@ -94,9 +95,24 @@ void Fleet::Release(Worker& worker, Fence fence,
 }
 
 ResourceKind Fleet::Intern(std::string_view resource) {
-  const auto [it, added] = kinds_.try_emplace(
-      std::string(resource), static_cast<ResourceKind>(kinds_.size()));
-  return it->second;
+  const auto [it, added] = kinds_.try_emplace(std::string(resource));
+  Kind& kind = it->second;
+  if (added && unused_kinds_.empty()) {
+    kind.number = static_cast<ResourceKind>(kinds_.size() - 1);
+  } else if (added) {
+    kind.number = unused_kinds_.back();
+    unused_kinds_.pop_back();
+  }
+  ++kind.users;
+  return kind.number;
+}
+
+void Fleet::Forget(std::string_view resource) {
+  const auto it = kinds_.find(View(resource));
+  assert(it != kinds_.end());
+  if (--it->second.users > 0) return;
+  unused_kinds_.push_back(it->second.number);
+  kinds_.erase(it);
 }
 
 }  // namespace w2t

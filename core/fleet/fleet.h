@@ -68,8 +68,13 @@ class Fleet {
   void Release(Worker& worker, Fence fence,
                const std::vector<ResourceAmount>& amounts);
 
-  // The number of a resource's name; new names get the next one.
+  // The number of a resource's name, with one user more.
   ResourceKind Intern(std::string_view resource);
+  // One user less; without any the name is forgotten, and its number is given
+  // to another.
+  void Forget(std::string_view resource);
+  // Names that are known.
+  size_t kinds() const { return kinds_.size(); }
 
   const absl::btree_map<WorkerNumber, Worker>& workers() const {
     return workers_;
@@ -84,7 +89,14 @@ class Fleet {
   absl::btree_map<WorkerNumber, Worker> workers_;
   absl::flat_hash_map<std::string, WorkerNumber> by_name_;
   absl::flat_hash_map<SessionId, WorkerNumber> by_session_;
-  absl::flat_hash_map<std::string, ResourceKind> kinds_;
+  // The names of workers and of shapes come and go: no number is kept for one
+  // that nobody has.
+  struct Kind {
+    ResourceKind number = 0;
+    uint64_t users = 0;
+  };
+  absl::flat_hash_map<std::string, Kind> kinds_;
+  std::vector<ResourceKind> unused_kinds_;
   size_t lease_count_ = 0;
   uint64_t generation_ = 0;
 };

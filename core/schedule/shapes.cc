@@ -92,6 +92,9 @@ ShapeId Shapes::Intern(const Demand& demand) {
 bool Shapes::Release(ShapeId id) {
   Shape& shape = shapes_[id];
   if (--shape.users > 0) return false;
+  for (const Resource& resource : shape.demand.resources) {
+    if (resource.milli != 0) fleet_.Forget(resource.name);
+  }
   ids_.erase(shape.demand);
   shape = Shape();
   unused_.push_back(id);

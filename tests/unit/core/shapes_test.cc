@@ -42,6 +42,28 @@ TEST(ShapesTest, EverNewDemandsDoNotPileUp) {
   EXPECT_EQ(shapes.size(), 1u);
 }
 
+TEST(ShapesTest, NamesOfResourcesGoWithTheirLastUser) {
+  Fleet fleet;
+  Shapes shapes(&fleet);
+  const ShapeId gpu = shapes.Intern({.resources = {{"gpus", 1'000}}});
+  for (uint32_t i = 1; i <= 1'000; ++i) {
+    const std::string own = "r" + std::to_string(i);
+    Worker& worker =
+        fleet.Add(WorkerNumber{i},
+                  {.name = "w", .resources = {{"gpus", 2'000}, {own, 5'000}}});
+    EXPECT_TRUE(Shapes::Fits(shapes.at(gpu), worker));
+    const ShapeId wants = shapes.Intern({.resources = {{own, 6'000}}});
+    EXPECT_FALSE(Shapes::Fits(shapes.at(wants), worker));
+    EXPECT_LE(worker.free.size(), 2u);
+    fleet.Remove(WorkerNumber{i});
+    EXPECT_EQ(fleet.kinds(), 2u);  // the shape still has it
+    shapes.Release(wants);
+    EXPECT_EQ(fleet.kinds(), 1u);
+  }
+  shapes.Release(gpu);
+  EXPECT_EQ(fleet.kinds(), 0u);
+}
+
 TEST(ShapesTest, WhatWaitedInAnEndedRunDoesNotLiveOnInAnotherOne) {
   // Both runs' demands get the same number, one after the other.
   EngineEnv env;
