@@ -136,8 +136,10 @@ void ActionChecker::CheckEnv(const v1::ExecAction& exec,
       check_.Missing(path.Field("env"), "has a variable without a name");
     } else if (key.find('=') != std::string::npos) {
       check_.Invalid(entry, "the name of a variable has no '='");
-    } else if (check_.Text(entry, key)) {
-      check_.Text(entry, value);
+    } else if (check_.Text(entry, key) && check_.Text(entry, value)) {
+      // It becomes one string, "KEY=VALUE".
+      check_.AtMost(entry, "max_argument_bytes", kMaxArgumentBytes,
+                    key.size() + 1 + value.size());
     }
   }
 }

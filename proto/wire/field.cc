@@ -165,7 +165,7 @@ bool FieldChecker::Text(const FieldPath& path, std::string_view text) {
     Invalid(path, fmt::format("'{}' is not UTF-8", Shown(text)));
     return false;
   }
-  return true;
+  return AtMost(path, "max_argument_bytes", kMaxArgumentBytes, text.size());
 }
 
 absl::Duration FieldChecker::Span(const FieldPath& path,

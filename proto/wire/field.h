@@ -26,6 +26,9 @@ std::string ToUtf8(std::string_view text);
 // become '?', and what is beyond `max_bytes` becomes "...".
 std::string Shown(std::string_view text, size_t max_bytes = 64);
 
+// What Linux starts a program with (MAX_ARG_STRLEN, without the NUL).
+inline constexpr uint64_t kMaxArgumentBytes = 131'071;
+
 // Where a field stands: "graph.tasks[3].host.labels[\"role\"]". Lives on the
 // stack and is only spelled out for a fault.
 class FieldPath {
@@ -85,7 +88,8 @@ class FieldChecker {
   bool Name(const FieldPath& path, std::string_view name);
   // UTF-8 of at most limits.max_name_bytes without control characters.
   bool Label(const FieldPath& path, std::string_view value);
-  // UTF-8 without NUL, which no program can be given.
+  // What becomes one string of a program's arguments or environment: UTF-8
+  // without NUL, with at most kMaxArgumentBytes.
   bool Text(const FieldPath& path, std::string_view text);
   // A well-formed duration from `least` to `most`; else zero.
   absl::Duration Span(const FieldPath& path,

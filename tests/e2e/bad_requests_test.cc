@@ -162,10 +162,20 @@ std::vector<BadRequest> FieldFaults() {
           "action too large", v1::DIAGNOSTIC_CODE_LIMIT_EXCEEDED,
           "graph.actions[0]",
           [](G& graph) {
-            graph.mutable_actions(0)->mutable_exec()->set_shell(
-                std::string(300'000, '#'));
+            v1::ExecAction& exec = *graph.mutable_actions(0)->mutable_exec();
+            exec.clear_shell();
+            for (int i = 0; i < 3; ++i)
+              exec.add_argv(std::string(100'000, '#'));
           },
           "max_action_bytes"),
+      BadGraph(
+          "shell line that Linux cannot start",
+          v1::DIAGNOSTIC_CODE_LIMIT_EXCEEDED, "graph.actions[0].exec.shell",
+          [](G& graph) {
+            graph.mutable_actions(0)->mutable_exec()->set_shell(
+                std::string(200'000, '#'));
+          },
+          "max_argument_bytes"),
       BadGraph("bad regular expression", v1::DIAGNOSTIC_CODE_INVALID_VALUE,
                "graph.actions[0].ready.log_regex",
                [](G& graph) {

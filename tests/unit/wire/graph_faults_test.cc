@@ -270,6 +270,25 @@ void ExpectLimit(const Diagnostic& fault, const std::string& field,
   EXPECT_THAT(fault.message, testing::HasSubstr(name));
 }
 
+TEST(GraphLimitTest, AStringThatLinuxCannotStartAProgramWithIsRefused) {
+  v1::Graph graph = SmallGraph();
+  v1::ExecAction& exec = *graph.mutable_actions(0)->mutable_exec();
+  const std::string most(131'071, 'x');
+  exec.add_argv(most);
+  EXPECT_TRUE(DecodeGraph(graph, Limits()).faults.empty());
+  exec.set_argv(1, most + "x");
+  ExpectLimit(OnlyFault(graph), "graph.actions[0].exec.argv[1]",
+              "max_argument_bytes", 131'071, 131'072);
+  exec.clear_argv();
+  exec.set_shell(most + "xx");
+  ExpectLimit(OnlyFault(graph), "graph.actions[0].exec.shell",
+              "max_argument_bytes", 131'071, 131'073);
+  exec.set_shell("true");
+  (*exec.mutable_env())["A"] = most;  // "A=" comes before it
+  ExpectLimit(OnlyFault(graph), "graph.actions[0].exec.env[\"A\"]",
+              "max_argument_bytes", 131'071, 131'073);
+}
+
 TEST(GraphLimitTest, CountsEntries) {
   v1::Graph graph = SmallGraph();
   v1::Task& task = *graph.mutable_tasks(0);
@@ -305,8 +324,10 @@ TEST(GraphLimitTest, CountsEntriesOfActions) {
 
 TEST(GraphLimitTest, BoundsTheSizeOfActions) {
   v1::Graph graph = SmallGraph();
-  graph.mutable_actions(0)->mutable_exec()->add_argv(
-      std::string(256 * 1024, 'x'));
+  for (int i = 0; i < 3; ++i) {
+    graph.mutable_actions(0)->mutable_exec()->add_argv(
+        std::string(100 * 1024, 'x'));
+  }
   const uint64_t size = graph.actions(0).ByteSizeLong();
   ExpectLimit(OnlyFault(graph), "graph.actions[0]", "max_action_bytes",
               256 * 1024, size);
