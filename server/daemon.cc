@@ -167,6 +167,11 @@ Daemon::~Daemon() = default;
 absl::StatusOr<std::unique_ptr<Daemon>> Daemon::Start(const Config& config,
                                                       Handlers handlers) {
   auto parts = std::make_unique<Parts>(config);
+  // Before the journal counts a start.
+  for (const std::string& address : config.listen) {
+    absl::Status can = CheckCanListen(address);
+    if (!can.ok()) return can;
+  }
   absl::Status opened = parts->Open(std::move(handlers));
   if (!opened.ok()) return opened;
   absl::Status serves = parts->Serve();

@@ -1,6 +1,7 @@
 #include "server/config/addresses.h"
 
 #include <fcntl.h>
+#include <netdb.h>
 #include <sys/socket.h>
 #include <sys/stat.h>
 #include <sys/un.h>
@@ -63,6 +64,66 @@ int TryConnect(const std::string& path) {
     return 0;
   }
   return errno;
+}
+
+absl::Status CannotListen(std::string_view address, std::string_view why) {
+  return absl::UnavailableError(
+      fmt::format("cannot listen on {}: {}", address, why));
+}
+
+// Whether a socket can be made at `path`, where nothing is.
+absl::Status CheckDirectory(const std::string& address,
+                            const std::string& path) {
+  const size_t slash = path.rfind('/');
+  const std::string directory = slash == std::string::npos ? "."
+                                : slash == 0               ? "/"
+                                             : path.substr(0, slash);
+  struct stat info = {};
+  if (stat(directory.c_str(), &info) != 0) {
+    return CannotListen(address, fmt::format("the directory {}: {}", directory,
+                                             ErrnoText(errno)));
+  }
+  if (!S_ISDIR(info.st_mode)) {
+    return CannotListen(address,
+                        fmt::format("{} is not a directory", directory));
+  }
+  if (access(directory.c_str(), W_OK | X_OK) != 0) {
+    return CannotListen(address, fmt::format("the directory {}: {}", directory,
+                                             ErrnoText(errno)));
+  }
+  return absl::OkStatus();
+}
+
+// 0, or why no socket can be bound to it.
+int TryBind(const addrinfo& to) {
+  const Fd fd(socket(to.ai_family, SOCK_STREAM | SOCK_CLOEXEC, 0));
+  if (fd.get() < 0) return errno;
+  const int one = 1;
+  setsockopt(fd.get(), SOL_SOCKET, SO_REUSEADDR, &one, sizeof(one));
+  return bind(fd.get(), to.ai_addr, to.ai_addrlen) == 0 ? 0 : errno;
+}
+
+absl::Status CheckTcp(const std::string& address) {
+  const std::string host(HostOf(address));
+  const std::string port = address.substr(address.rfind(':') + 1);
+  addrinfo hints = {};
+  hints.ai_socktype = SOCK_STREAM;
+  hints.ai_flags = AI_PASSIVE;
+  addrinfo* found = nullptr;
+  const int error = getaddrinfo(host.c_str(), port.c_str(), &hints, &found);
+  if (error != 0) {
+    return CannotListen(address,
+                        fmt::format("host {}: {}", host, gai_strerror(error)));
+  }
+  // gRPC binds them all, and is content with one.
+  int reason = 0;
+  for (const addrinfo* at = found; at != nullptr; at = at->ai_next) {
+    reason = TryBind(*at);
+    if (reason == 0) break;
+  }
+  freeaddrinfo(found);
+  if (reason == 0) return absl::OkStatus();
+  return CannotListen(address, ErrnoText(reason));
 }
 
 bool WriteAll(int fd, std::string_view text) {
@@ -144,6 +205,13 @@ absl::Status ClearStaleSocket(std::string_view address) {
         "cannot remove the old socket {}: {}", *path, ErrnoText(errno)));
   }
   return absl::OkStatus();
+}
+
+absl::Status CheckCanListen(const std::string& address) {
+  const std::optional<std::string> path = UnixPath(address);
+  if (!path.has_value()) return CheckTcp(address);
+  const absl::Status cleared = ClearStaleSocket(address);
+  return cleared.ok() ? CheckDirectory(address, *path) : cleared;
 }
 
 absl::Status WriteAddressFile(const std::string& path,

@@ -24,6 +24,12 @@ std::string BoundAddress(std::string_view address, int port);
 // socket. Nothing to do for other addresses.
 absl::Status ClearStaleSocket(std::string_view address);
 
+// Looks whether this process could listen at `address` now, and clears a stale
+// socket, with the errors of ClearStaleSocket. May ask the system's resolver,
+// and so wait. UNAVAILABLE says what is in the way: no such directory or host,
+// no permission, in use, not an address of this machine.
+absl::Status CheckCanListen(const std::string& address);
+
 // Writes the addresses, one a line, so that a reader sees all or nothing.
 absl::Status WriteAddressFile(const std::string& path,
                               const std::vector<std::string>& addresses);

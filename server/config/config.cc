@@ -6,6 +6,7 @@
 
 #include "CLI/CLI.hpp"
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "server/config/addresses.h"
 
 namespace w2t::server {
@@ -36,43 +37,53 @@ absl::Status NotEmpty(std::string_view value, std::string* out) {
 
 constexpr absl::Duration kLeastInterval = absl::Milliseconds(1);
 
+std::string NoDefault() { return ""; }
+
 const Setting kSettings[] = {
     {"data", "DIR", "Where the journal and the logs are kept",
+     [] { return std::string("$XDG_STATE_HOME/w2t, else ~/.local/state/w2t"); },
      [](std::string_view value, Config* config) {
        return NotEmpty(value, &config->data);
      }},
     {"address-file", "PATH", "Write the bound addresses here once it serves",
+     NoDefault,
      [](std::string_view value, Config* config) {
        return NotEmpty(value, &config->address_file);
      }},
     {"reattach-window", "DURATION",
      "How long a worker's attempts are kept for it after its stream broke",
+     [] { return absl::FormatDuration(Config().reattach_window); },
      [](std::string_view value, Config* config) {
        return ParseDuration(value, absl::ZeroDuration(),
                             &config->reattach_window);
      }},
     {"lease-ttl", "DURATION",
-     "A worker that is silent for this long is taken for unreachable",
+     "A worker that is silent for this long is taken for unreachable; at "
+     "least 2 ping intervals",
+     [] { return absl::FormatDuration(Config().lease_ttl); },
      [](std::string_view value, Config* config) {
        return ParseDuration(value, kLeastInterval, &config->lease_ttl);
      }},
     {"ping-interval", "DURATION", "How often workers are pinged",
+     [] { return absl::FormatDuration(Config().ping_interval); },
      [](std::string_view value, Config* config) {
        return ParseDuration(value, kLeastInterval, &config->ping_interval);
      }},
     {"shutdown-grace", "DURATION",
      "How long to wait at a stop for what workers hold",
+     [] { return absl::FormatDuration(Config().shutdown_grace); },
      [](std::string_view value, Config* config) {
        return ParseDuration(value, absl::ZeroDuration(),
                             &config->shutdown_grace);
      }},
     {"log-level", "LEVEL", "debug, info, warn, error or off",
+     [] { return std::string("info"); },
      [](std::string_view value, Config* config) {
        if (ParseLogLevel(value, &config->log_level)) return absl::OkStatus();
        return absl::InvalidArgumentError(fmt::format(
            "must be debug, info, warn, error or off, not '{}'", value));
      }},
-    {"stop-with-parent", "", "Stop when the parent process ends",
+    {"stop-with-parent", "", "Stop when the parent process ends", NoDefault,
      [](std::string_view value, Config* config) {
        if (value != "true" && value != "false") {
          return absl::InvalidArgumentError(
@@ -103,16 +114,20 @@ struct Flags {
 };
 
 void Declare(CLI::App* app, Flags* flags) {
-  app->add_option("--listen", flags->listen,
-                  "Address to serve, unix:PATH or HOST:PORT; may be repeated")
+  app->add_option(
+         "--listen", flags->listen,
+         fmt::format("Address to serve, unix:PATH or HOST:PORT; may be "
+                     "repeated (default: {})",
+                     fmt::join(Config().listen, ", ")))
       ->type_name("ADDRESS")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  app->add_option("--config", flags->config_file, "Configuration file in YAML")
+  app->add_option("--config", flags->config_file,
+                  "Configuration file in YAML (default: none)")
       ->type_name("FILE");
   app->add_option("--limit", flags->limits,
-                  "Changes a limit, as GetServerInfo lists them; may be "
-                  "repeated")
+                  "Changes a limit; may be repeated. `w2t version` shows all "
+                  "limits of a daemon, README their defaults")
       ->type_name("NAME=VALUE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
@@ -124,7 +139,11 @@ void Declare(CLI::App* app, Flags* flags) {
           flag, [value](int64_t) { *value = "true"; },
           std::string(setting.help));
     } else {
-      app->add_option(flag, *value, std::string(setting.help))
+      const std::string fallback = setting.shown_default();
+      app->add_option(flag, *value,
+                      fallback.empty() ? std::string(setting.help)
+                                       : fmt::format("{} (default: {})",
+                                                     setting.help, fallback))
           ->type_name(std::string(setting.placeholder));
     }
   }
@@ -164,6 +183,21 @@ absl::Status ApplyFlags(const CLI::App& app, const Flags& flags,
   return absl::OkStatus();
 }
 
+// A worker is heard of once in a ping interval, so a lease that is shorter than
+// a few of them ends while its worker is well.
+constexpr int kPingsPerLease = 2;
+
+absl::Status CheckTogether(const Config& config) {
+  if (config.lease_ttl >= kPingsPerLease * config.ping_interval) {
+    return absl::OkStatus();
+  }
+  return absl::InvalidArgumentError(fmt::format(
+      "lease-ttl is {} and ping-interval is {}: lease-ttl must be at least {} "
+      "ping intervals, or workers that are well are cut off",
+      absl::FormatDuration(config.lease_ttl),
+      absl::FormatDuration(config.ping_interval), kPingsPerLease));
+}
+
 }  // namespace
 
 absl::Span<const Setting> AllSettings() { return kSettings; }
@@ -199,6 +233,8 @@ CommandLine ParseCommandLine(int argc, const char* const* argv) {
   }
   const absl::Status applied = ApplyFlags(app, flags, &line.config);
   if (!applied.ok()) return BadUsage(std::string(applied.message()));
+  const absl::Status together = CheckTogether(line.config);
+  if (!together.ok()) return BadUsage(std::string(together.message()));
   if (line.config.data.empty()) line.config.data = DefaultDataDirectory();
   if (line.config.data.empty()) {
     return BadUsage("--data is needed where HOME is not set");

@@ -35,6 +35,8 @@ struct Setting {
   std::string_view name;
   std::string_view placeholder;
   std::string_view help;
+  // For --help; empty: there is none.
+  std::string (*shown_default)();
   // INVALID_ARGUMENT says what is wrong, without the name.
   absl::Status (*set)(std::string_view value, Config* config);
 };
@@ -49,8 +51,9 @@ struct CommandLine {
 };
 CommandLine ParseCommandLine(int argc, const char* const* argv);
 
-// Applies a file in YAML. INVALID_ARGUMENT with file:line:column for a key that
-// is not known or a value that does not fit; NOT_FOUND when it cannot be read.
+// Applies a file in YAML. INVALID_ARGUMENT with a line "file:line:column: ..."
+// for each key that is not known and each value that does not fit, 20 at most;
+// NOT_FOUND when it cannot be read.
 absl::Status ApplyConfigFile(const std::string& path, Config* config);
 
 // $XDG_STATE_HOME/w2t, or ~/.local/state/w2t.

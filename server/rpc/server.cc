@@ -71,8 +71,6 @@ class RpcServer::Impl {
     builder.RegisterService(&worker_service_);
     std::vector<int> ports(addresses.size());
     for (size_t i = 0; i < ports.size(); ++i) {
-      absl::Status cleared = ClearStaleSocket(addresses[i]);
-      if (!cleared.ok()) return cleared;
       builder.AddListeningPort(addresses[i], grpc::InsecureServerCredentials(),
                                &ports[i]);
     }
@@ -80,8 +78,8 @@ class RpcServer::Impl {
     for (size_t i = 0; i < ports.size(); ++i) {
       if (ports[i] == 0) {
         return absl::UnavailableError(
-            fmt::format("cannot listen on {}: the address is in use, or not "
-                        "one of this machine",
+            fmt::format("cannot listen on {}: it was taken just now, or is "
+                        "named twice",
                         addresses[i]));
       }
       addresses_.push_back(BoundAddress(addresses[i], ports[i]));

@@ -1,5 +1,6 @@
 #include "server/config/addresses.h"
 
+#include <netinet/in.h>
 #include <sys/socket.h>
 #include <sys/un.h>
 #include <unistd.h>
@@ -94,6 +95,33 @@ TEST_F(AddressesTest, LeavesAFileThatIsNoSocket) {
       ClearStaleSocket(fmt::format("unix:{}", Path("precious")));
   EXPECT_THAT(std::string(status.message()), HasSubstr("not a socket"));
   EXPECT_TRUE(std::filesystem::exists(Path("precious")));
+}
+
+TEST_F(AddressesTest, SaysWhatKeepsItFromListening) {
+  const auto why = [](const std::string& address) {
+    return std::string(CheckCanListen(address).message());
+  };
+  EXPECT_EQ(why(fmt::format("unix:{}", Path("s"))), "");
+  EXPECT_EQ(why("127.0.0.1:0"), "");
+  EXPECT_THAT(why(fmt::format("unix:{}", Path("none/s"))),
+              HasSubstr("No such file or directory"));
+  std::ofstream(Path("file")) << "data";
+  EXPECT_THAT(why(fmt::format("unix:{}/s", Path("file"))),
+              HasSubstr("is not a directory"));
+  // An address for documentation (RFC 5737) is nobody's.
+  EXPECT_THAT(why("192.0.2.1:0"), HasSubstr("Cannot assign"));
+
+  const int fd = socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0);
+  sockaddr_in at = {};
+  at.sin_family = AF_INET;
+  at.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
+  socklen_t size = sizeof(at);
+  ASSERT_EQ(bind(fd, reinterpret_cast<sockaddr*>(&at), size), 0);
+  ASSERT_EQ(listen(fd, 1), 0);
+  ASSERT_EQ(getsockname(fd, reinterpret_cast<sockaddr*>(&at), &size), 0);
+  EXPECT_THAT(why(fmt::format("127.0.0.1:{}", ntohs(at.sin_port))),
+              HasSubstr("in use"));
+  close(fd);
 }
 
 TEST_F(AddressesTest, WritesOneAddressALine) {

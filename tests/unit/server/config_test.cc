@@ -2,6 +2,7 @@
 
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -141,6 +142,22 @@ TEST_F(ConfigTest, FileFaultsHaveTheirPlace) {
   EXPECT_THAT(FaultOf("- a\n"), HasSubstr(":1:1: the file must be a map"));
   EXPECT_THAT(FaultOf("a: [\n"), StartsWith(path_));
   EXPECT_THAT(FaultOf("stop-with-parent: perhaps\n"), HasSubstr("true or"));
+}
+
+TEST_F(ConfigTest, AllFaultsOfAFileAreToldAtOnce) {
+  const std::string faults = FaultOf(
+      "lisen: h:1\nlease-ttl: soon\nlimits: {max_taks: 1, max_runs: x}\n");
+  EXPECT_EQ(std::count(faults.begin(), faults.end(), '\n'), 3) << faults;
+  for (const char* place : {":1:1: ", ":2:12: ", ":3:10: ", ":3:23: "}) {
+    EXPECT_THAT(faults, HasSubstr(path_ + place));
+  }
+}
+
+TEST_F(ConfigTest, ALeaseOutlastsSeveralPings) {
+  const CommandLine line =
+      Parse({"--data=/d", "--lease-ttl", "1s", "--ping-interval", "5s"});
+  EXPECT_EQ(line.exit_code, 2);
+  EXPECT_THAT(line.text, HasSubstr("lease-ttl is 1s and ping-interval is 5s"));
 }
 
 TEST_F(ConfigTest, AnEmptyFileChangesNothing) {

@@ -56,6 +56,17 @@ TEST_F(DaemonTest, WhatCannotBeReadIsTheFaultOfWhoSentIt) {
   EXPECT_EQ(worker->End().error_code(), grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(DaemonTest, AStartThatCannotListenIsNotCounted) {
+  Config nowhere = config_;
+  nowhere.listen = {fmt::format("unix:{}/none/s", directory_)};
+  EXPECT_EQ(StartAnother(nowhere).code(), absl::StatusCode::kUnavailable);
+  StartDaemon();
+  Context context;
+  v1::GetServerInfoResponse info;
+  ASSERT_TRUE(admin_->GetServerInfo(&context, {}, &info).ok());
+  EXPECT_EQ(info.epoch(), 1u);
+}
+
 TEST_F(DaemonTest, AFailureIsAnOutcomeWithItsTask) {
   StartDaemon();
   const auto worker = Worker("w1", 1);
