@@ -144,20 +144,10 @@ std::vector<BadRequest> StructuralFaults() {
   };
 }
 
-std::vector<BadRequest> FieldFaults() {
+// Actions that are larger than they may be.
+std::vector<BadRequest> LargeActions() {
   using G = v1::Graph;
   return {
-      BadGraph("action that is not there", v1::DIAGNOSTIC_CODE_INVALID_VALUE,
-               "graph.tasks[0].action",
-               [](G& graph) { graph.mutable_tasks(0)->set_action(99); }),
-      BadGraph("action that does nothing", v1::DIAGNOSTIC_CODE_MISSING_FIELD,
-               "graph.actions[0]",
-               [](G& graph) { graph.mutable_actions(0)->clear_exec(); }),
-      BadGraph("program without a command", v1::DIAGNOSTIC_CODE_MISSING_FIELD,
-               "graph.actions[0].exec",
-               [](G& graph) {
-                 graph.mutable_actions(0)->mutable_exec()->clear_shell();
-               }),
       BadGraph(
           "action too large", v1::DIAGNOSTIC_CODE_LIMIT_EXCEEDED,
           "graph.actions[0]",
@@ -176,6 +166,23 @@ std::vector<BadRequest> FieldFaults() {
                 std::string(200'000, '#'));
           },
           "max_argument_bytes"),
+  };
+}
+
+std::vector<BadRequest> FieldFaults() {
+  using G = v1::Graph;
+  return {
+      BadGraph("action that is not there", v1::DIAGNOSTIC_CODE_INVALID_VALUE,
+               "graph.tasks[0].action",
+               [](G& graph) { graph.mutable_tasks(0)->set_action(99); }),
+      BadGraph("action that does nothing", v1::DIAGNOSTIC_CODE_MISSING_FIELD,
+               "graph.actions[0]",
+               [](G& graph) { graph.mutable_actions(0)->clear_exec(); }),
+      BadGraph("program without a command", v1::DIAGNOSTIC_CODE_MISSING_FIELD,
+               "graph.actions[0].exec",
+               [](G& graph) {
+                 graph.mutable_actions(0)->mutable_exec()->clear_shell();
+               }),
       BadGraph("bad regular expression", v1::DIAGNOSTIC_CODE_INVALID_VALUE,
                "graph.actions[0].ready.log_regex",
                [](G& graph) {
@@ -562,8 +569,8 @@ TEST_F(BadRequestsTest, EachKindIsRefusedAndNoneDisturbsARunInProgress) {
   ASSERT_TRUE(client_->WaitForTask("long-1", "t20", v1::TASK_STATE_SUCCEEDED));
 
   std::vector<BadRequest> all;
-  for (auto kinds : {StructuralFaults(), FieldFaults(), BadSubmits(),
-                     BadQueries(), BadStreams()}) {
+  for (auto kinds : {StructuralFaults(), LargeActions(), FieldFaults(),
+                     BadSubmits(), BadQueries(), BadStreams()}) {
     all.insert(all.end(), kinds.begin(), kinds.end());
   }
   EXPECT_GE(all.size(), 20u);
