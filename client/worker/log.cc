@@ -59,6 +59,15 @@ bool SetLogLevel(std::string_view level) {
 
 bool LogEnabled(LogLevel level) { return Logger().should_log(ToSpdlog(level)); }
 
+std::string Quoted(std::string_view text) {
+  std::string quoted = "\"";
+  for (const char c : text) {
+    if (c == '"' || c == '\\') quoted.push_back('\\');
+    quoted += c == '\n' ? std::string_view("\\n") : std::string_view(&c, 1);
+  }
+  return quoted + "\"";
+}
+
 void LogLine(LogLevel level, std::string_view line) {
   Logger().log(ToSpdlog(level),
                spdlog::string_view_t(line.data(), line.size()));

@@ -5,6 +5,7 @@
 
 #include <fmt/format.h>
 
+#include <string>
 #include <string_view>
 #include <utility>
 
@@ -18,6 +19,9 @@ bool SetLogLevel(std::string_view level);
 
 bool LogEnabled(LogLevel level);
 void LogLine(LogLevel level, std::string_view line);
+
+// In quotes, whatever it holds: what is between them is one value of a line.
+std::string Quoted(std::string_view text);
 
 // The line starts with the event's name: "session.opened server=...".
 template <typename... Args>

@@ -216,8 +216,8 @@ class Worker::Impl final : private Session::Delegate {
     if (guard.ok()) {
       guard_ = *std::move(guard);
     } else {
-      Log(LogLevel::kWarn, "worker.unguarded error=\"{}\"",
-          std::string(guard.status().message()));
+      Log(LogLevel::kWarn, "worker.unguarded error={}",
+          Quoted(std::string(guard.status().message())));
     }
   }
   void BeginStop();

@@ -91,8 +91,8 @@ void Session::OnMessage(v1::SessionResponse& message) {
     if (!status.ok()) stream_->Cancel();
   }
   if (!status.ok()) {
-    Log(LogLevel::kError, "session.confused server={} error=\"{}\"", server_,
-        std::string(status.message()));
+    Log(LogLevel::kError, "session.confused server={} error={}", server_,
+        Quoted(std::string(status.message())));
     return;
   }
   if (!todo.start.empty()) delegate_->StartAttempts(std::move(todo.start));
@@ -100,8 +100,8 @@ void Session::OnMessage(v1::SessionResponse& message) {
   if (!todo.discard.empty()) delegate_->StopAttempts(std::move(todo.discard));
   if (todo.welcomed) loop_->Post([this] { HandleWelcome(); });
   if (todo.drained) {
-    Log(LogLevel::kInfo, "session.drained server={} reason=\"{}\"", server_,
-        *todo.drained);
+    Log(LogLevel::kInfo, "session.drained server={} reason={}", server_,
+        Quoted(*todo.drained));
   }
   Flush();
 }
@@ -159,11 +159,11 @@ void Session::HandleClosed(const absl::Status& status) {
     return;
   }
   if (welcomed || !unreachable_logged_) {
-    Log(LogLevel::kWarn, "session.{} server={} code={} error=\"{}\"",
+    Log(LogLevel::kWarn, "session.{} server={} code={} error={}",
         welcomed                      ? "lost"
         : absl::IsUnavailable(status) ? "unreachable"
                                       : "refused",
-        server_, absl::StatusCodeToString(status.code()), words);
+        server_, absl::StatusCodeToString(status.code()), Quoted(words));
     unreachable_logged_ = true;
   }
   const double jitter =
