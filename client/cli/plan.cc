@@ -28,11 +28,17 @@ struct Plan {
   std::vector<std::vector<TaskIndex>> steps;  // by start, then index
   std::vector<TaskIndex> critical;
   std::vector<bool> is_critical;
+  std::vector<bool> assumed;  // no estimate was given
 };
 
-Plan MakePlan(std::shared_ptr<const Blueprint> blueprint, uint32_t slots) {
+Plan MakePlan(const graphfile::LoadResult& loaded, uint32_t slots) {
   Plan plan;
-  plan.blueprint = std::move(blueprint);
+  plan.blueprint = loaded.blueprint;
+  plan.assumed.resize(plan.blueprint->size());
+  for (const v1::Task& task : loaded.graph.tasks()) {
+    const TaskIndex index = plan.blueprint->Find(task.name());
+    if (index != kNoTask) plan.assumed[index] = !task.has_estimate();
+  }
   plan.slots = slots;
   plan.prediction = Predict(plan.blueprint, slots);
   plan.critical = plan.blueprint->CriticalTasks();
@@ -86,11 +92,19 @@ std::string PlanText(const Plan& plan, const Palette& palette) {
                  std::string(blueprint.task_name(task)),
                  LengthText(plan.prediction.start[task]),
                  LengthText(blueprint.estimate(task)),
-                 fmt::format("{}{}", plan.is_critical[task] ? "critical" : "",
-                             service ? " service" : "")});
+                 fmt::format("{}{}{}", plan.is_critical[task] ? "critical" : "",
+                             service ? " service" : "",
+                             plan.assumed[task] ? " assumed" : "")});
     }
   }
-  return text + table.ToString();
+  text += table.ToString();
+  const auto assumed = static_cast<uint64_t>(
+      std::count(plan.assumed.begin(), plan.assumed.end(), true));
+  if (assumed > 0) {
+    text += fmt::format("\nassumed: {} without an estimate\n",
+                        Count(assumed, "task"));
+  }
+  return text;
 }
 
 std::string PlanJson(const Plan& plan) {
@@ -104,6 +118,7 @@ std::string PlanJson(const Plan& plan) {
               .Add("name", blueprint.task_name(task))
               .Add("service", blueprint.kind(task) == TaskKind::kService)
               .Add("estimate", blueprint.estimate(task))
+              .Add("estimate_assumed", static_cast<bool>(plan.assumed[task]))
               .Add("start", plan.prediction.start[task])
               .Add("end", plan.prediction.end[task])
               .Add("critical", static_cast<bool>(plan.is_critical[task]))
@@ -134,7 +149,7 @@ std::string PlanJson(const Plan& plan) {
 int ShowPlan(const PlanFlags& flags, const Context& context) {
   const auto loaded = LoadGraph(flags.graph, context);
   if (!loaded.has_value()) return kBadUsage;
-  const Plan plan = MakePlan(loaded->blueprint, flags.slots);
+  const Plan plan = MakePlan(*loaded, flags.slots);
   if (context.json()) {
     context.out << PlanJson(plan) << "\n";
   } else {
