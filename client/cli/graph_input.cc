@@ -47,8 +47,15 @@ void AddGraphFlags(CLI::App& command, GraphFlags& flags) {
 graphfile::LoadResult ReadGraph(const GraphFlags& flags) {
   graphfile::Options options;
   options.format = ToFormat(flags.format);
-  options.time_scale = flags.time_scale;
-  return graphfile::LoadFile(flags.file, options);
+  options.time_scale = flags.time_scale.value_or(1);
+  graphfile::LoadResult loaded = graphfile::LoadFile(flags.file, options);
+  const bool scaled = flags.time_scale.has_value() && loaded.faults.empty();
+  if (scaled && loaded.format != graphfile::Format::kWfFormat) {
+    loaded.faults.push_back(
+        {.file = flags.file,
+         .message = "--time-scale is for WfFormat traces, and this is none"});
+  }
+  return loaded;
 }
 
 void PrintFaults(const graphfile::LoadResult& loaded, const GraphFlags& flags,

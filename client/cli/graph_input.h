@@ -18,7 +18,7 @@ struct Context;
 struct GraphFlags {
   std::string file;
   std::string format = "auto";
-  double time_scale = 1.0;
+  std::optional<double> time_scale;
 };
 
 // Declares FILE, --format and --time-scale. `flags` must outlive `command`.

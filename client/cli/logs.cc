@@ -33,6 +33,23 @@ void Write(const v1::ReadLogsResponse& item, const Context& context) {
   context.err.flush();
 }
 
+// A task that has not printed and one that has not run look alike.
+void TellWhyEmpty(const LogsFlags& flags, Client& client,
+                  const Context& context) {
+  client
+      .ForEachTask(flags.run_id, {},
+                   [&](const v1::TaskStatus& task) {
+                     if (task.name() != flags.task) return true;
+                     if (task.attempt() == 0) {
+                       context.err << fmt::format(
+                           "w2t: note: {} has not been started; it is {}\n",
+                           task.name(), Word(task.state()));
+                     }
+                     return false;
+                   })
+      .IgnoreError();
+}
+
 int Logs(const LogsFlags& flags, const Context& context) {
   const Interrupts interrupts;
   const auto client = context.Connect();
@@ -41,10 +58,12 @@ int Logs(const LogsFlags& flags, const Context& context) {
   std::stop_source stop;
   const std::stop_callback on_interrupt(interrupts.token(),
                                         [&stop] { stop.request_stop(); });
+  bool any = false;
   const absl::Status status = (*client)->ReadLogs(
       flags.run_id, flags.task,
       {.attempt = flags.attempt, .follow = flags.follow},
       [&](const v1::ReadLogsResponse& item) {
+        any |= item.chunks_size() > 0;
         if (context.json()) {
           context.out << ToJson(item) << "\n" << std::flush;
         } else {
@@ -55,7 +74,9 @@ int Logs(const LogsFlags& flags, const Context& context) {
       stop.get_token());
   if (interrupts.happened()) return kInterrupted;
   if (context.lost_output() || !context.err.good()) return kFailed;
-  return status.ok() ? kSucceeded : context.Fail(status);
+  if (!status.ok()) return context.Fail(status);
+  if (!any && !context.json()) TellWhyEmpty(flags, **client, context);
+  return kSucceeded;
 }
 
 }  // namespace

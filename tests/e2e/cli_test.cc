@@ -261,6 +261,8 @@ TEST_F(CliTest, LogsAreShownAndFollowed) {
   EXPECT_EQ(now.status.code, 0);
   EXPECT_THAT(now.out,
               AllOf(HasSubstr("first line"), Not(HasSubstr("last line"))));
+  EXPECT_THAT(Cli({"logs", "gated-1", "after"}).err,
+              HasSubstr("after has not been started; it is waiting"));
   dir_.Write("go", "");
   EXPECT_EQ(follower->WaitForExit().code, 0) << follower->err();
   EXPECT_EQ(follower->out(), "first line\nlast line\n");

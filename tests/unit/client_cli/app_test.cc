@@ -66,6 +66,8 @@ TEST(Usage, FlagsThatWouldDoNothingAreRefused) {
     EXPECT_EQ(result.exit_code, 2);
     EXPECT_THAT(result.err, HasSubstr("is not a number above 0"));
   }
+  EXPECT_THAT(RunWith({"plan", file.path(), "--time-scale", "2"}).err,
+              HasSubstr("--time-scale is for WfFormat traces"));
   EXPECT_EQ(RunWith({"logs", "r", "t", "--attempt", "0"}).exit_code, 2);
 }
 
@@ -108,6 +110,15 @@ TEST(Plan, ShowsStepsCriticalPathAndLength) {
   EXPECT_THAT(plan.out, HasSubstr("4 tasks in 3 steps"));
   EXPECT_THAT(plan.out, HasSubstr("expected length  500ms with 2 slots"));
   EXPECT_THAT(plan.out, HasSubstr("setup_db -> start_server -> run_tests"));
+}
+
+TEST(Plan, SaysWhichLengthsAreAssumed) {
+  const TempFile file("tasks: {a: echo, b: {command: echo, estimate: 2s}}\n");
+  EXPECT_THAT(RunWith({"plan", file.path()}).out,
+              HasSubstr("assumed: 1 task without an estimate"));
+  EXPECT_THAT(RunWith({"-o", "json", "plan", file.path()}).out,
+              HasSubstr(R"("name":"a","service":false,"estimate":"1s",)"
+                        R"("estimate_assumed":true)"));
 }
 
 TEST(Plan, IsAnObjectForPrograms) {
