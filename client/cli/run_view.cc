@@ -74,7 +74,13 @@ void RunView::ApplySnapshot(const v1::RunSnapshot& snapshot,
     counts_[v1::TASK_STATE_WAITING] += end - tasks_.size();
     tasks_.resize(end);
   }
+  auto detail = snapshot.details().begin();
   for (int i = 0; i < snapshot.names_size(); ++i) {
+    const auto position = static_cast<uint32_t>(i);
+    while (detail != snapshot.details().end() &&
+           detail->position() < position) {
+      ++detail;
+    }
     Task& task = tasks_[first + i];
     task.name = snapshot.names(i);
     if (i < snapshot.services_size()) task.service = snapshot.services(i);
@@ -89,6 +95,12 @@ void RunView::ApplySnapshot(const v1::RunSnapshot& snapshot,
                         .before = task.state,
                         .after = state,
                         .from_snapshot = true});
+    if (detail != snapshot.details().end() && detail->position() == position) {
+      changes->back().exit_code = detail->exit_code();
+      changes->back().signal = detail->signal();
+      changes->back().message = detail->message();
+      changes->back().worker = detail->worker();
+    }
     task.attempt = attempt;
     task.since = absl::InfinitePast();
     Move(first + i, state);

@@ -23,6 +23,26 @@ TEST(RunView, FirstSnapshotIsTheChangeFromWaiting) {
   EXPECT_THAT(view.active(), ElementsAre(1));
 }
 
+TEST(RunView, ASnapshotTellsHowATaskEnded) {
+  RunView view;
+  v1::WatchRunResponse response = Snapshot(
+      {"a", "b", "c"}, {v1::TASK_STATE_SUCCEEDED, v1::TASK_STATE_FAILED,
+                        v1::TASK_STATE_RUNNING});
+  v1::SnapshotDetail* detail = response.mutable_snapshot()->add_details();
+  detail->set_position(1);
+  detail->set_exit_code(3);
+  detail->set_message("exit code 3");
+  detail = response.mutable_snapshot()->add_details();
+  detail->set_position(2);
+  detail->set_worker("w1");
+  const auto changes = view.Apply(response);
+  ASSERT_EQ(changes.size(), 3u);
+  EXPECT_EQ(changes[0].message, "");
+  EXPECT_EQ(changes[1].exit_code, 3);
+  EXPECT_EQ(changes[1].message, "exit code 3");
+  EXPECT_EQ(changes[2].worker, "w1");
+}
+
 TEST(RunView, SnapshotComesInParts) {
   RunView view;
   v1::WatchRunResponse first = Snapshot({"a", "b"});
