@@ -19,7 +19,7 @@ RUN apt-get update \
       libabsl20220623 libfmt9 libgrpc++1.51 libprotobuf32 libspdlog1.10 \
       libsqlite3-0 libyaml-cpp0.7 \
  && rm -rf /var/lib/apt/lists/* \
- && useradd --system --uid 7420 --create-home --home-dir /var/lib/w2t w2t
+ && useradd --uid 7420 --create-home --home-dir /var/lib/w2t w2t
 COPY --from=build /opt/w2t/ /usr/local/
 USER w2t
 WORKDIR /var/lib/w2t

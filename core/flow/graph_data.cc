@@ -171,6 +171,14 @@ void AddOrders(const GraphData& data, BlueprintDraft& draft,
     }
   }
   for (const BlueprintDraft::LateEdge& edge : edges) {
+    if (edge.task == edge.on) {
+      const std::string name(draft.task_name(edge.task));
+      faults.Add(
+          {.code = DiagnosticCode::kSelfDependency,
+           .message = fmt::format("task \"{}\" is ordered after itself", name),
+           .task = edge.task,
+           .task_name = name});
+    }
     if (!draft.WaitsForSome(edge.task)) continue;
     faults.Add(
         {.code = DiagnosticCode::kConflict,

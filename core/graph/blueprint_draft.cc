@@ -123,9 +123,7 @@ std::vector<std::vector<TaskIndex>> BlueprintDraft::Freeze() {
   EndDependencies();
   FillSuccessors();
   Blueprint& b = *blueprint_;
-  if (ordered_by_index_) {
-    OrderByIndex();
-  } else {
+  if (!ordered_by_index_) {
     OrderByKahn();
     if (b.order_.size() < size()) {
       return FindCycles(b.predecessors_.begin, b.predecessors_.edges);
@@ -150,11 +148,6 @@ void BlueprintDraft::FillSuccessors() {
     }
   }
   out.begin.pop_back();
-}
-
-void BlueprintDraft::OrderByIndex() {
-  blueprint_->order_.resize(size());
-  std::iota(blueprint_->order_.begin(), blueprint_->order_.end(), 0);
 }
 
 void BlueprintDraft::OrderByKahn() {
@@ -184,10 +177,11 @@ void BlueprintDraft::Measure() {
     b.steps_ = std::max(b.steps_, task.step);
   }
   if (b.lengths_.empty()) return;
-  for (auto it = b.order_.rbegin(); it != b.order_.rend(); ++it) {
-    Blueprint::Length& length = b.lengths_[*it];
+  for (uint32_t place = size(); place-- > 0;) {
+    const TaskIndex task = b.in_order(place);
+    Blueprint::Length& length = b.lengths_[task];
     int64_t longest = 0;
-    for (const Blueprint::Edge& edge : b.successors(*it)) {
+    for (const Blueprint::Edge& edge : b.successors(task)) {
       longest = std::max(longest, b.lengths_[edge.task].remaining_us);
     }
     length.remaining_us =

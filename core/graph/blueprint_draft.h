@@ -73,7 +73,6 @@ class BlueprintDraft {
  private:
   void EndDependencies();
   void FillSuccessors();
-  void OrderByIndex();
   void OrderByKahn();
   void Measure();
 

@@ -23,6 +23,8 @@ inline constexpr uint64_t kCycleSearchBudget = 20'000'000;
 // kCycleSearchBudget; in a larger knot it is the shortest one through the tasks
 // that were tried. Tasks that only hang off a cycle are in none.
 //
+// A task that depends on itself alone is no knot: callers refuse that before.
+//
 // `begin` and `edges` are the tasks' dependencies as compressed sparse rows.
 // R. Tarjan, "Depth-first search and linear graph algorithms", 1972, without
 // recursion, then breadth-first searches inside each knot.

@@ -10,10 +10,9 @@ void Run::StartStopping() {
   stopping_ = true;
   const TaskState unheld =
       cancelled_ || fail_fast_ ? TaskState::kCancelled : TaskState::kSkipped;
-  const auto& order = blueprint().order();
   std::vector<uint32_t> open(tasks_.size());
-  for (auto it = order.rbegin(); it != order.rend(); ++it) {
-    const TaskIndex task = *it;
+  for (uint32_t place = blueprint().size(); place-- > 0;) {
+    const TaskIndex task = blueprint().in_order(place);
     if (IsHeld(tasks_[task].state)) {
       if (open[task] == 0) RequestStop(task);
     } else if (!IsOutcome(tasks_[task].state)) {

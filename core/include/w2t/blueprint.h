@@ -85,8 +85,11 @@ class Blueprint {
   // barrier.
   uint32_t step(TaskIndex task) const { return tasks_[task].step; }
   uint32_t steps() const { return steps_; }
-  // Every task after all that it depends on.
-  const std::vector<TaskIndex>& order() const { return order_; }
+  // The task at a place from 0 to size() - 1 of an order in which every task
+  // comes after all that it depends on.
+  TaskIndex in_order(uint32_t place) const {
+    return order_.empty() ? place : order_[place];
+  }
 
   // Lengths by the tasks' estimates: of one task, of the longest way from its
   // start to the end of the graph, and of the longest way of all. A service
@@ -159,7 +162,7 @@ class Blueprint {
   absl::flat_hash_map<absl::string_view, TaskIndex> by_name_;
   Adjacency predecessors_;
   Adjacency successors_;
-  std::vector<TaskIndex> order_;
+  std::vector<TaskIndex> order_;  // empty: the order of the indices is one
   std::vector<Demand> demands_;
   std::vector<RetryPolicy> retries_;
   uint32_t steps_ = 0;

@@ -101,9 +101,8 @@ TEST(BlueprintTest, OrdersEveryTaskAfterItsDependencies) {
                               .Task("a"));
   ASSERT_NE(blueprint, nullptr);
   std::vector<size_t> place(blueprint->size(), SIZE_MAX);
-  ASSERT_EQ(blueprint->order().size(), blueprint->size());
-  for (size_t i = 0; i < blueprint->order().size(); ++i) {
-    place[blueprint->order()[i]] = i;
+  for (uint32_t i = 0; i < blueprint->size(); ++i) {
+    place[blueprint->in_order(i)] = i;
   }
   for (TaskIndex task = 0; task < blueprint->size(); ++task) {
     EXPECT_NE(place[task], SIZE_MAX) << "missing from the order";
@@ -251,7 +250,7 @@ TEST(BlueprintTest, FreezesAChainOfAHundredThousandTasks) {
   ASSERT_NE(blueprint, nullptr);
   EXPECT_EQ(blueprint->steps(), kTasks);
   EXPECT_EQ(blueprint->step(0), kTasks);
-  EXPECT_EQ(blueprint->order().front(), kTasks - 1);
+  EXPECT_EQ(blueprint->in_order(0), kTasks - 1);
   EXPECT_EQ(blueprint->critical_path(), kTasks * kDefaultEstimate);
   EXPECT_EQ(blueprint->CriticalTasks().size(), kTasks);
 }

@@ -49,6 +49,18 @@ TEST(FlowGraphTest, OrdersByHandleAndByName) {
   EXPECT_EQ(result.steps(), 3u);
 }
 
+TEST(FlowGraphTest, ATaskCanNotBeOrderedAfterItself) {
+  Graph graph;
+  const auto a = graph.Add("a", [] {});
+  graph.Order(a, a);
+  graph.Order("a", "a");
+  const BlueprintOr built = graph.Check();
+  ASSERT_EQ(built.faults.total(), 2u);
+  EXPECT_EQ(built.faults.listed()[0].code, DiagnosticCode::kSelfDependency);
+  EXPECT_TRUE(absl::IsInvalidArgument(
+      Executor::Cooperative().Run(std::move(graph)).status()));
+}
+
 TEST(FlowGraphTest, AnUnknownNameComesWithTheOneProbablyMeant) {
   Graph graph;
   graph.Add("migrate", [] {});
