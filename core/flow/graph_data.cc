@@ -30,8 +30,8 @@ void* Arena::Grow(size_t size, size_t alignment) {
   const size_t bytes = std::max(twice, size + alignment);
   blocks_.push_back(std::make_unique_for_overwrite<std::byte[]>(bytes));
   bytes_ += bytes;
-  next_ = reinterpret_cast<uintptr_t>(blocks_.back().get());
-  end_ = next_ + bytes;
+  next_ = blocks_.back().get();
+  left_ = bytes;
   return Allocate(size, alignment);
 }
 

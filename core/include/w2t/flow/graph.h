@@ -66,7 +66,7 @@ struct AfterFailure : internal::Clause<internal::Pass::kFailure, Handles...> {
 // have not, or not yet.
 template <internal::TaskOrTasks... Handles>
 struct AtLeast : internal::Clause<internal::Pass::kPointer, Handles...> {
-  AtLeast(uint32_t count, Handles... handles)
+  explicit AtLeast(uint32_t count, Handles... handles)
       : AtLeast::Clause{Condition::kSucceeded, count, {std::move(handles)...}} {
   }
 };

@@ -25,18 +25,21 @@ namespace w2t::flow::internal {
 class Arena {
  public:
   void* Allocate(size_t size, size_t alignment) {
-    const auto at = (next_ + alignment - 1) & ~(alignment - 1);
-    if (at + size > end_) return Grow(size, alignment);
-    next_ = at + size;
-    return reinterpret_cast<void*>(at);
+    const size_t padding =
+        -reinterpret_cast<uintptr_t>(next_) & (alignment - 1);
+    if (padding + size > left_) return Grow(size, alignment);
+    void* place = next_ + padding;
+    next_ += padding + size;
+    left_ -= padding + size;
+    return place;
   }
   size_t bytes() const { return bytes_; }
 
  private:
   void* Grow(size_t size, size_t alignment);
 
-  uintptr_t next_ = 0;
-  uintptr_t end_ = 0;
+  std::byte* next_ = nullptr;
+  size_t left_ = 0;
   size_t bytes_ = 0;
   std::vector<std::unique_ptr<std::byte[]>> blocks_;
 };
