@@ -66,12 +66,7 @@ TaskIndex Result::CauseOf(TaskIndex skipped) const {
   while (state(at) == TaskState::kSkipped) {
     TaskIndex cause = kNoTask;
     for (const Blueprint::Edge& edge : blueprint()->predecessors(at)) {
-      const TaskState ended = state(edge.task);
-      const bool holds = edge.condition == Condition::kFinished ||
-                         ended == (edge.condition == Condition::kFailed
-                                       ? TaskState::kFailed
-                                       : TaskState::kSucceeded);
-      if (holds) continue;
+      if (internal::Holds(edge.condition, state(edge.task))) continue;
       // What failed explains more than what was skipped itself.
       if (cause == kNoTask || state(cause) == TaskState::kSkipped) {
         cause = edge.task;

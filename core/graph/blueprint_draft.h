@@ -62,7 +62,7 @@ class BlueprintDraft {
   auto& by_name() { return blueprint_->by_name_; }
 
   // Orders the tasks and measures them. When that cannot be done, returns the
-  // cycles, as FindCycles does, and leaves the draft as it was.
+  // cycles, as FindCycles does; the draft is then good for its names only.
   std::vector<std::vector<TaskIndex>> Freeze();
   // After Freeze.
   std::shared_ptr<const Blueprint> Take() && { return std::move(blueprint_); }

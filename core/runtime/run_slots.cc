@@ -29,7 +29,7 @@ void RunState::Work(int index) {
       continue;
     }
     if (left-- == 0) {
-      slot.queue.PushFront(next);
+      PutBack(next);
       PostJob(index);
       return;
     }
@@ -53,6 +53,12 @@ TaskIndex RunState::Next(Slot& slot) {
     }
   }
   return kNoTask;
+}
+
+void RunState::PutBack(TaskIndex task) {
+  const std::lock_guard lock(mutex_);
+  resumed_.push_front(task);
+  resumed_count_.store(resumed_.size(), std::memory_order_relaxed);
 }
 
 TaskIndex RunState::TakeResumed() {

@@ -116,7 +116,7 @@ void RunState::Stop(absl::Status why) {
     stopping_.store(true, std::memory_order_release);
     stop_status_ = std::move(why);
     sleepers.assign(sleepers_.begin(), sleepers_.end());
-    for (const auto& [task, failed] : backing_off_) backing_off.push_back(task);
+    backing_off.assign(backing_off_.begin(), backing_off_.end());
   }
   stop_.request_stop();
   std::sort(sleepers.begin(), sleepers.end());

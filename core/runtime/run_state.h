@@ -28,6 +28,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "core/runtime/work_queue.h"
 #include "w2t/flow/executor.h"
@@ -75,6 +76,9 @@ class RunState final : public Runner {
   // A task for this slot, or kNoTask.
   TaskIndex Next(Slot& slot);
   TaskIndex TakeResumed();
+  // A slice is over before this one: it is the next to be taken, even when it
+  // is one that has the thread to itself.
+  void PutBack(TaskIndex task);
   TaskIndex Steal(Slot& slot);
   // Gives the slot back. False when there is more to do after all.
   bool Leave(int index);
@@ -134,7 +138,7 @@ class RunState final : public Runner {
   std::deque<TaskIndex> resumed_;
   absl::flat_hash_map<TaskIndex, uint64_t> sleepers_;  // waits to end on a stop
   absl::flat_hash_map<TaskIndex, uint32_t> attempts_;  // of those that failed
-  absl::flat_hash_map<TaskIndex, uint32_t> backing_off_;
+  absl::flat_hash_set<TaskIndex> backing_off_;
   absl::flat_hash_map<TaskIndex, uint32_t> missed_;  // edges
   absl::Status stop_status_;
   TaskIndex first_failure_ = kNoTask;

@@ -74,7 +74,7 @@ bool RunState::KeepFailure(TaskIndex task, absl::Status status,
           std::max(retry.initial_backoff, retry.max_backoff);
       for (uint32_t n = failed; n > 1 && *delay < most; --n) *delay *= 2;
       *delay = std::min(*delay, most);
-      backing_off_.insert({task, failed});
+      backing_off_.insert(task);
       return true;
     }
   }
@@ -126,11 +126,7 @@ void RunState::End(Slot& slot, TaskIndex task, TaskState state) {
 
 void RunState::Release(Slot& slot, TaskIndex task, TaskState state) {
   for (const Blueprint::Edge& edge : outcome_.blueprint->successors(task)) {
-    const bool holds =
-        edge.condition == Condition::kFinished ||
-        state == (edge.condition == Condition::kFailed ? TaskState::kFailed
-                                                       : TaskState::kSucceeded);
-    if (!holds) {
+    if (!Holds(edge.condition, state)) {
       Miss(slot, edge.task, state);
     } else if (open_[edge.task].fetch_sub(1, std::memory_order_acq_rel) == 1) {
       slot.ready.push_back(edge.task);

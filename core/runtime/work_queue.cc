@@ -27,14 +27,6 @@ void WorkQueue::Push(absl::Span<const TaskIndex> tasks) {
   SetSize(size_ + tasks.size());
 }
 
-void WorkQueue::PushFront(TaskIndex task) {
-  const std::lock_guard lock(lock_);
-  if (size_ == ring_.size()) Grow(size_ + 1);
-  head_ = At(ring_.size() - 1);
-  ring_[head_] = task;
-  SetSize(size_ + 1);
-}
-
 TaskIndex WorkQueue::Pop() {
   if (looks_empty()) return kNoTask;
   const std::lock_guard lock(lock_);

@@ -32,7 +32,6 @@ class SpinLock {
 class alignas(64) WorkQueue {
  public:
   void Push(absl::Span<const TaskIndex> tasks);
-  void PushFront(TaskIndex task);
   // kNoTask when it is empty.
   TaskIndex Pop();
   // Moves half of them, at least one, to the end of `tasks`.

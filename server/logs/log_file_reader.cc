@@ -84,6 +84,9 @@ absl::Status LogFileReader::Read(uint64_t max_bytes, LogCursor* cursor,
     return absl::UnavailableError(
         fmt::format("cannot open {}: {}", path_, std::strerror(errno)));
   }
+  // The writer has only just made it, or was killed as it did.
+  *end = Peek(0, kLogHeaderBytes).size() < kLogHeaderBytes;
+  if (*end) return absl::OkStatus();
   if (absl::Status status = ReadHeader(); !status.ok()) return status;
   if (cursor->frame_at_ == 0) cursor->frame_at_ = kLogHeaderBytes;
   uint64_t bytes = 0;

@@ -50,6 +50,18 @@ TEST(FlowAsyncTest, OneAtATimeEndsEachBeforeTheNext) {
   EXPECT_THAT(said, ElementsAre("a starts", "a ends", "b starts", "b ends"));
 }
 
+// A thread's slice ends in the middle of a task that has the thread to itself.
+TEST(FlowAsyncTest, OneAtATimeOutlastsManyWaitsThatAreOverAtOnce) {
+  Graph graph;
+  int rounds = 0;
+  const auto begin = [](Resumer resumer) { resumer.Resume(); };
+  graph.Add("task", [&]() -> Async<> {
+    for (; rounds < 100; ++rounds) co_await Suspend(std::cref(begin));
+  });
+  EXPECT_TRUE(Executor::OneAtATime().Run(std::move(graph)).ok());
+  EXPECT_EQ(rounds, 100);
+}
+
 TEST(FlowAsyncTest, AwaitsOtherCoroutinesAndTheirExceptions) {
   Graph graph;
   const auto leaf = [](int x) -> Async<int> {

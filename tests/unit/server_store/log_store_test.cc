@@ -275,6 +275,17 @@ TEST_F(LogStoreTest, ACrashInTheMiddleOfAFrameCostsOnlyThatFrame) {
   EXPECT_EQ(Text(name_), "whole again");
 }
 
+TEST_F(LogStoreTest, AFileThatHasNotBegunHasNoOutputYet) {
+  Open();
+  for (const int bytes : {0, 15}) {
+    std::filesystem::create_directories(dir_ / "logs/shop-7");
+    std::ofstream(dir_ / "logs/shop-7/3.1") << std::string(bytes, '\0');
+    EXPECT_EQ(Text(name_), "") << bytes;
+  }
+  Append(name_, "now");
+  EXPECT_EQ(Text(name_), "now");
+}
+
 TEST_F(LogStoreTest, ZerosAtTheEndOfAFileAreNoOutput) {
   Open();
   Append(name_, "whole");

@@ -25,6 +25,13 @@ struct Interval {
   int64_t end_ns = 0;
 };
 
+// Whether an edge is satisfied by how the task before it ended.
+constexpr bool Holds(Condition condition, TaskState ended) {
+  return condition == Condition::kFinished ||
+         ended == (condition == Condition::kFailed ? TaskState::kFailed
+                                                   : TaskState::kSucceeded);
+}
+
 struct Outcome {
   absl::Status status;
   Diagnostics faults;
