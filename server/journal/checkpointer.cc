@@ -6,15 +6,17 @@
 
 namespace w2t {
 
-Checkpointer::Checkpointer(SqliteDatabase database)
-    : database_(std::move(database)), thread_([this] { Loop(); }) {}
+Checkpointer::Checkpointer(SqliteDatabase database, bool background)
+    : database_(std::move(database)) {
+  if (background) thread_ = std::thread([this] { Loop(); });
+}
 
 Checkpointer::~Checkpointer() {
   {
     absl::MutexLock lock(&mu_);
     stopping_ = true;
   }
-  thread_.join();
+  if (thread_.joinable()) thread_.join();
 }
 
 Checkpointer::State Checkpointer::state() const {
@@ -23,6 +25,7 @@ Checkpointer::State Checkpointer::state() const {
 }
 
 void Checkpointer::Request() {
+  if (!thread_.joinable()) return RunPassive();
   absl::MutexLock lock(&mu_);
   state_.busy = true;
 }
@@ -60,12 +63,16 @@ void Checkpointer::Loop() {
       mu_.Await(absl::Condition(&has_work));
       if (stopping_) return;
     }
-    absl::MutexLock running(&running_mu_);
-    uint64_t copied = 0;
-    const bool made = Run(database_, SQLITE_CHECKPOINT_PASSIVE, &copied);
-    absl::MutexLock lock(&mu_);
-    state_ = {.busy = false, .failed = !made, .copied_pages = copied};
+    RunPassive();
   }
+}
+
+void Checkpointer::RunPassive() {
+  absl::MutexLock running(&running_mu_);
+  uint64_t copied = 0;
+  const bool made = Run(database_, SQLITE_CHECKPOINT_PASSIVE, &copied);
+  absl::MutexLock lock(&mu_);
+  state_ = {.busy = false, .failed = !made, .copied_pages = copied};
 }
 
 }  // namespace w2t

@@ -15,7 +15,8 @@ namespace w2t {
 // Thread-safe.
 class Checkpointer {
  public:
-  explicit Checkpointer(SqliteDatabase database);
+  // Unless `background`, Request makes the checkpoint itself.
+  Checkpointer(SqliteDatabase database, bool background);
   ~Checkpointer();
   Checkpointer(const Checkpointer&) = delete;
   Checkpointer& operator=(const Checkpointer&) = delete;
@@ -27,7 +28,7 @@ class Checkpointer {
   };
   State state() const;
 
-  // Asks for a checkpoint and does not wait.
+  // Asks for a checkpoint and does not wait for the background.
   void Request();
   // Makes one over the committing thread's own connection, so that nothing is
   // added meanwhile and the log starts over. Waits for one that is under way.
@@ -35,6 +36,7 @@ class Checkpointer {
 
  private:
   void Loop();
+  void RunPassive();
   static bool Run(const SqliteDatabase& database, int mode, uint64_t* copied);
 
   const SqliteDatabase database_;

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 
 #include <filesystem>
+#include <optional>
 #include <system_error>
 #include <utility>
 
@@ -27,20 +28,26 @@ absl::Status MakeDirectory(const std::string& directory) {
   return absl::OkStatus();
 }
 
+absl::StatusOr<std::unique_ptr<Journal>> OpenSqlite(
+    const JournalOptions& options, std::optional<LockFile> lock) {
+  absl::StatusOr<std::unique_ptr<SqliteJournal>> journal =
+      SqliteJournal::Open(options, std::move(lock));
+  if (!journal.ok()) return journal.status();
+  return *std::move(journal);
+}
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(
     const JournalOptions& options) {
+  if (!options.vfs.empty()) return OpenSqlite(options, std::nullopt);
   if (absl::Status status = MakeDirectory(options.directory); !status.ok()) {
     return status;
   }
   absl::StatusOr<LockFile> lock =
       LockFile::Take(options.directory + "/journal.lock");
   if (!lock.ok()) return lock.status();
-  absl::StatusOr<std::unique_ptr<SqliteJournal>> journal =
-      SqliteJournal::Open(options, *std::move(lock));
-  if (!journal.ok()) return journal.status();
-  return *std::move(journal);
+  return OpenSqlite(options, *std::move(lock));
 }
 
 }  // namespace w2t

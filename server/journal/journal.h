@@ -36,6 +36,10 @@ struct JournalOptions {
   uint64_t checkpoint_bytes = 4 * 1024 * 1024;
   // Size of the write-ahead log at which Append itself waits for that.
   uint64_t max_wal_bytes = 64 * 1024 * 1024;
+  // Name of a registered SQLite VFS that holds the files. Empty: the system
+  // does. With another one nothing else is used, neither the directory, nor a
+  // lock, nor a thread: what happens follows from the calls alone.
+  std::string vfs;
 };
 
 class Journal {

@@ -1,9 +1,6 @@
 #include "server/journal/sqlite.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
-#include <sys/stat.h>
-#include <unistd.h>
 
 #include <algorithm>
 #include <cerrno>
@@ -39,14 +36,15 @@ std::string_view SqliteStatement::Blob(int column) const {
   return {static_cast<const char*>(data), static_cast<size_t>(size)};
 }
 
-absl::StatusOr<SqliteDatabase> SqliteDatabase::Open(const std::string& path) {
+absl::StatusOr<SqliteDatabase> SqliteDatabase::Open(const std::string& path,
+                                                    const std::string& vfs) {
   SqliteDatabase database;
   database.path_ = path;
   sqlite3* handle = nullptr;
   const int code = sqlite3_open_v2(
       path.c_str(), &handle,
       SQLITE_OPEN_READWRITE | SQLITE_OPEN_CREATE | SQLITE_OPEN_NOMUTEX,
-      nullptr);
+      vfs.empty() ? nullptr : vfs.c_str());
   database.handle_.reset(handle);  // there is one even when opening failed
   if (code != SQLITE_OK) return database.Error(code, "open it");
   sqlite3_extended_result_codes(handle, 1);
@@ -79,23 +77,23 @@ absl::StatusOr<uint64_t> SqliteDatabase::QueryNumber(std::string_view sql) {
 void SqliteDatabase::KeepLogFile(uint64_t bytes) {
   int keep = 1;
   sqlite3_file_control(handle_.get(), "main", SQLITE_FCNTL_PERSIST_WAL, &keep);
-  const int fd = open((path_ + "-wal").c_str(), O_WRONLY | O_CLOEXEC);
-  if (fd < 0) return;
+  sqlite3_file* log = nullptr;
+  const int code = sqlite3_file_control(handle_.get(), "main",
+                                        SQLITE_FCNTL_JOURNAL_POINTER, &log);
+  if (code != SQLITE_OK || log == nullptr || log->pMethods == nullptr) return;
   // Frames of zeros are no frames to SQLite: their checksums do not match.
   static constexpr char kZeros[64 * 1024] = {};
-  struct stat file;
-  if (fstat(fd, &file) == 0) {
-    auto size = static_cast<uint64_t>(file.st_size);
-    while (size < bytes) {
-      const uint64_t chunk = std::min<uint64_t>(sizeof(kZeros), bytes - size);
-      const ssize_t written =
-          pwrite(fd, kZeros, chunk, static_cast<off_t>(size));
-      if (written <= 0) break;
-      size += static_cast<uint64_t>(written);
-    }
-    fsync(fd);
+  sqlite3_int64 size = 0;
+  if (log->pMethods->xFileSize(log, &size) != SQLITE_OK) return;
+  const auto end = static_cast<sqlite3_int64>(bytes);
+  if (size >= end) return;
+  while (size < end) {
+    const auto chunk =
+        static_cast<int>(std::min<sqlite3_int64>(sizeof(kZeros), end - size));
+    if (log->pMethods->xWrite(log, kZeros, chunk, size) != SQLITE_OK) break;
+    size += chunk;
   }
-  close(fd);
+  log->pMethods->xSync(log, SQLITE_SYNC_NORMAL);
 }
 
 absl::Status SqliteDatabase::Error(int code, std::string_view doing) const {

@@ -42,7 +42,9 @@ class SqliteStatement {
 // A connection. Used by one thread at a time.
 class SqliteDatabase {
  public:
-  static absl::StatusOr<SqliteDatabase> Open(const std::string& path);
+  // `vfs` as in JournalOptions.
+  static absl::StatusOr<SqliteDatabase> Open(const std::string& path,
+                                             const std::string& vfs);
 
   absl::StatusOr<SqliteStatement> Prepare(std::string_view sql);
   absl::Status Execute(const char* sql);

@@ -56,8 +56,9 @@ absl::Status MakeSchema(const std::string& path, SqliteDatabase& database) {
   return absl::OkStatus();
 }
 
-absl::StatusOr<SqliteDatabase> OpenDatabase(const std::string& path) {
-  absl::StatusOr<SqliteDatabase> database = SqliteDatabase::Open(path);
+absl::StatusOr<SqliteDatabase> OpenDatabase(const std::string& path,
+                                            const std::string& vfs) {
+  absl::StatusOr<SqliteDatabase> database = SqliteDatabase::Open(path, vfs);
   if (!database.ok()) return database.status();
   absl::Status status = database->Execute(kSettings);
   if (status.ok()) status = MakeSchema(path, *database);
@@ -74,14 +75,15 @@ int NoteLogPages(void* pages, sqlite3*, const char*, int count) {
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<SqliteJournal>> SqliteJournal::Open(
-    const JournalOptions& options, LockFile lock) {
+    const JournalOptions& options, std::optional<LockFile> lock) {
   const std::string path = DatabasePath(options);
-  absl::StatusOr<SqliteDatabase> database = OpenDatabase(path);
+  absl::StatusOr<SqliteDatabase> database = OpenDatabase(path, options.vfs);
   if (!database.ok()) return database.status();
   absl::StatusOr<SqliteStatement> insert = database->Prepare(
       "INSERT INTO batches(number, epoch, body) VALUES(?1, ?2, ?3)");
   if (!insert.ok()) return insert.status();
-  absl::StatusOr<SqliteDatabase> checkpoints = SqliteDatabase::Open(path);
+  absl::StatusOr<SqliteDatabase> checkpoints =
+      SqliteDatabase::Open(path, options.vfs);
   if (!checkpoints.ok()) return checkpoints.status();
   if (absl::Status status = checkpoints->Execute(kSettings); !status.ok()) {
     return status;
@@ -102,7 +104,8 @@ absl::StatusOr<std::unique_ptr<SqliteJournal>> SqliteJournal::Open(
   return journal;
 }
 
-SqliteJournal::SqliteJournal(const JournalOptions& options, LockFile lock,
+SqliteJournal::SqliteJournal(const JournalOptions& options,
+                             std::optional<LockFile> lock,
                              SqliteDatabase database, SqliteStatement insert,
                              SqliteDatabase checkpoints)
     : options_(options),
@@ -110,7 +113,8 @@ SqliteJournal::SqliteJournal(const JournalOptions& options, LockFile lock,
       lock_(std::move(lock)),
       database_(std::move(database)),
       insert_(std::move(insert)),
-      checkpointer_(std::move(checkpoints)) {
+      checkpointer_(std::move(checkpoints),
+                    /*background=*/options.vfs.empty()) {
   sqlite3_wal_hook(database_.handle(), &NoteLogPages, &wal_pages_);
 }
 

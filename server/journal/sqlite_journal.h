@@ -4,6 +4,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 
@@ -18,9 +19,9 @@ namespace w2t {
 
 class SqliteJournal : public Journal {
  public:
-  // Takes over `lock`, which guards the directory.
+  // Takes over `lock`, which guards the directory, if there is one.
   static absl::StatusOr<std::unique_ptr<SqliteJournal>> Open(
-      const JournalOptions& options, LockFile lock);
+      const JournalOptions& options, std::optional<LockFile> lock);
   ~SqliteJournal() override;
 
   absl::Status Replay(Visitor visit) override;
@@ -29,7 +30,7 @@ class SqliteJournal : public Journal {
   uint64_t last_epoch() const override { return last_epoch_; }
 
  private:
-  SqliteJournal(const JournalOptions& options, LockFile lock,
+  SqliteJournal(const JournalOptions& options, std::optional<LockFile> lock,
                 SqliteDatabase database, SqliteStatement insert,
                 SqliteDatabase checkpoints);
 
@@ -42,7 +43,7 @@ class SqliteJournal : public Journal {
 
   const JournalOptions options_;
   const std::string path_;
-  const LockFile lock_;  // given back last
+  const std::optional<LockFile> lock_;  // given back last
   SqliteDatabase database_;
   SqliteStatement insert_;
   std::string frame_;  // its memory is used again

@@ -52,6 +52,11 @@ TEST_F(JournalTest, ANewOneIsEmpty) {
   EXPECT_THAT(Read(*journal), ElementsAre());
 }
 
+TEST_F(JournalTest, ItsLogFileIsMadeLargeAtOnce) {
+  const auto journal = Open({.checkpoint_bytes = 300'000});
+  EXPECT_EQ(std::filesystem::file_size(dir_ / "data/journal.db-wal"), 300'000u);
+}
+
 TEST_F(JournalTest, GivesBackWhatWasAppendedInOrder) {
   const auto journal = Open();
   const std::string binary("\0\xff\n", 3);
