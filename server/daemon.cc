@@ -8,6 +8,8 @@
 #include <system_error>
 #include <utility>
 
+#include "absl/base/thread_annotations.h"
+#include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "fmt/format.h"
 #include "server/config/addresses.h"
@@ -64,6 +66,9 @@ struct Daemon::Parts {
 
   absl::Status Open(Handlers handlers);
   absl::Status Serve();
+  // What grpc.health.v1 says follows from both.
+  void SetStalled(const absl::Status& status);
+  void SetTaking(bool takes);
 
   const Config config;
   std::unique_ptr<Journal> journal;
@@ -75,6 +80,10 @@ struct Daemon::Parts {
   std::unique_ptr<Dispatcher> dispatcher;
   std::unique_ptr<Loop> loop;
   std::unique_ptr<RpcServer> server;
+
+  absl::Mutex health_mutex;
+  bool stalled ABSL_GUARDED_BY(health_mutex) = false;
+  bool taking ABSL_GUARDED_BY(health_mutex) = false;  // there is a server
 };
 
 absl::Status Daemon::Parts::Open(Handlers handlers) {
@@ -107,11 +116,12 @@ absl::Status Daemon::Parts::Open(Handlers handlers) {
     Log(log_event::kJournalFailed, {{"reason", std::string(status.message())}});
     failed(status);
   };
+  options.on_stall = [this](const absl::Status& s) { SetStalled(s); };
   options.on_idle = std::move(handlers.on_idle);
   loop = std::make_unique<Loop>(std::move(options), journal.get(), &inbox,
                                 dispatcher.get());
   const absl::Time begin = absl::Now();
-  if (absl::Status replayed = loop->Replay(); !replayed.ok()) {
+  if (absl::Status replayed = loop->Replay(begin); !replayed.ok()) {
     return About(fmt::format("cannot replay the journal in {}", config.data),
                  replayed);
   }
@@ -145,13 +155,31 @@ absl::Status Daemon::Parts::Serve() {
            {"reason", "anybody who can reach it can run programs"}});
     }
   }
-  server->SetServing(true);
+  SetTaking(true);
   return absl::OkStatus();
+}
+
+void Daemon::Parts::SetStalled(const absl::Status& status) {
+  if (status.ok()) {
+    Log(log_event::kJournalResumed, {});
+  } else {
+    Log(log_event::kJournalStalled,
+        {{"reason", std::string(status.message())}});
+  }
+  const absl::MutexLock lock(&health_mutex);
+  stalled = !status.ok();
+  if (taking) server->SetServing(!stalled);
+}
+
+void Daemon::Parts::SetTaking(bool takes) {
+  const absl::MutexLock lock(&health_mutex);
+  taking = takes;
+  server->SetServing(taking && !stalled);
 }
 
 Daemon::Parts::~Parts() {
   if (server != nullptr) {
-    server->SetServing(false);
+    SetTaking(false);
     sessions->CloseAll(StoppingStatus());
     calls.AbortAll(StoppingStatus());
     server->Shutdown(kLastCalls);
@@ -184,7 +212,7 @@ const std::vector<std::string>& Daemon::addresses() const {
 }
 
 void Daemon::BeginDrain() {
-  parts_->server->SetServing(false);
+  parts_->SetTaking(false);
   parts_->inbox.Post(DrainServerEvent());
 }
 

@@ -68,11 +68,10 @@ class Journal {
   // Makes a batch durable. `epoch` counts the starts of daemons on this journal
   // and never falls: FAILED_PRECONDITION for one that is below the latest,
   // because another daemon has taken over.
-  // RESOURCE_EXHAUSTED when the batch is too large or the disk is full: nothing
-  // was written, and the same batch may be tried again.
-  // UNAVAILABLE after any other error: whether the batch is durable is unknown,
-  // and every further Append fails the same way until the journal is opened
-  // anew.
+  // RESOURCE_EXHAUSTED when the disk is full, UNAVAILABLE when writing or
+  // syncing failed: the batch is not a part of the journal, though a crash may
+  // make it one. The only batch to append next is the same one.
+  // INTERNAL when the batch is too large.
   virtual absl::Status Append(uint64_t epoch, std::string_view bytes) = 0;
 
   // Number of the latest batch. 0: none.

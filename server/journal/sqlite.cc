@@ -110,9 +110,10 @@ absl::Status SqliteDatabase::Error(int code, std::string_view doing) const {
   }
   // Not for a failed sync, after which nobody knows what the disk holds.
   const bool no_space = code == SQLITE_IOERR_WRITE && IsNoSpace(system_error);
-  if (kind == SQLITE_FULL || kind == SQLITE_TOOBIG || no_space) {
+  if (kind == SQLITE_FULL || no_space) {
     return absl::ResourceExhaustedError(message);
   }
+  if (kind == SQLITE_TOOBIG) return absl::InternalError(message);
   return absl::UnavailableError(message);
 }
 

@@ -179,7 +179,6 @@ absl::Status SqliteJournal::Damaged(uint64_t batch,
 
 absl::Status SqliteJournal::CheckAppend(uint64_t epoch,
                                         std::string_view bytes) const {
-  if (!broken_.ok()) return broken_;
   if (epoch < last_epoch_) {
     return absl::FailedPreconditionError(
         fmt::format("journal {}: epoch {} is over; a daemon of epoch {} has "
@@ -187,7 +186,7 @@ absl::Status SqliteJournal::CheckAppend(uint64_t epoch,
                     path_, epoch, last_epoch_));
   }
   if (bytes.size() > options_.max_batch_bytes) {
-    return absl::ResourceExhaustedError(
+    return absl::InternalError(
         fmt::format("journal {}: a batch of {} bytes exceeds the limit "
                     "max_batch_bytes of {}",
                     path_, bytes.size(), options_.max_batch_bytes));
@@ -210,10 +209,9 @@ absl::Status SqliteJournal::Append(uint64_t epoch, std::string_view bytes) {
     status = database_.Error(code, fmt::format("write batch {}", batch));
   }
   insert_.Reset();
-  if (!status.ok()) {
-    if (!absl::IsResourceExhausted(status)) broken_ = status;
-    return status;
-  }
+  // A commit that failed is written again as a whole, sync and all, so what a
+  // failed sync has lost of it does not matter.
+  if (!status.ok()) return status;
   last_batch_ = batch;
   last_epoch_ = epoch;
   KeepLogSmall();

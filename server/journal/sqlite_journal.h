@@ -49,7 +49,6 @@ class SqliteJournal : public Journal {
   std::string frame_;  // its memory is used again
   uint64_t last_batch_ = 0;
   uint64_t last_epoch_ = 0;
-  absl::Status broken_;  // not OK: no Append any more
   uint64_t page_bytes_ = 0;
   uint64_t wal_pages_ = 0;       // of the log, after the latest commit
   uint64_t patience_bytes_ = 0;  // size of the log at which to try again

@@ -1,5 +1,8 @@
 #include "server/loop/inbox.h"
 
+#include <algorithm>
+#include <iterator>
+
 #include "fmt/format.h"
 #include "proto/wire/status_codec.h"
 #include "server/loop/weight.h"
@@ -33,8 +36,25 @@ void Inbox::Batch::Clear() {
   queries.clear();
 }
 
+void Inbox::Batch::Add(Batch later) {
+  for (auto& [position, reply] : later.replies) {
+    replies.emplace_back(events.size() + position, std::move(reply));
+  }
+  std::ranges::move(later.early, std::back_inserter(early));
+  std::ranges::move(later.events, std::back_inserter(events));
+  std::ranges::move(later.queries, std::back_inserter(queries));
+}
+
+void Inbox::Batch::RefuseCalls(const absl::Status& why) {
+  for (auto& [position, reply] : replies) reply({why}, nullptr);
+  replies.clear();
+  for (Query& query : queries) query(nullptr);
+  queries.clear();
+}
+
 absl::Status Inbox::Admit(size_t bytes) {
   if (closed_) return StoppingStatus();
+  if (refusing_) return refusal_;
   if (calls_ >= max_inbox_) {
     return Busy("calls", "max_inbox", max_inbox_, calls_ + 1);
   }
@@ -92,14 +112,9 @@ void Inbox::PostQuery(Query query) {
   Wake();
 }
 
-bool Inbox::HasAny() const {
-  return !waiting_.early.empty() || !waiting_.events.empty() ||
-         !waiting_.queries.empty();
-}
-
 bool Inbox::Pop(absl::Time deadline, Batch* batch) {
   absl::MutexLock lock(&mutex_);
-  while (!HasAny() && !closed_) {
+  while (waiting_.empty() && !closed_) {
     sleeping_ = true;
     if (came_.WaitWithDeadline(&mutex_, deadline)) break;
   }
@@ -107,8 +122,28 @@ bool Inbox::Pop(absl::Time deadline, Batch* batch) {
   std::swap(*batch, waiting_);
   calls_ = 0;
   call_bytes_ = 0;
-  return !closed_ || !batch->early.empty() || !batch->events.empty() ||
-         !batch->queries.empty();
+  return !closed_ || !batch->empty();
+}
+
+void Inbox::Refuse(absl::Status why) {
+  absl::MutexLock lock(&mutex_);
+  refusing_ = true;
+  refusal_ = std::move(why);
+}
+
+void Inbox::TakeAgain() {
+  absl::MutexLock lock(&mutex_);
+  refusing_ = false;
+}
+
+absl::Status Inbox::refusal() {
+  absl::MutexLock lock(&mutex_);
+  return refusing_ ? refusal_ : absl::OkStatus();
+}
+
+absl::Status Inbox::WhyRefused() {
+  absl::MutexLock lock(&mutex_);
+  return closed_ || refusal_.ok() ? StoppingStatus() : refusal_;
 }
 
 void Inbox::Close() {

@@ -29,7 +29,7 @@ struct View {
 };
 
 // Runs on the loop after the commit of its batch, so that it sees only what is
-// durable. Null when the daemon stops: then there is nothing to look at.
+// durable. Null when there is nothing to look at; Inbox::WhyRefused says why.
 using Query = absl::AnyInvocable<void(const View*)>;
 
 // The engine's answer to a call: a SubmitReply or StatusReply.
@@ -53,6 +53,13 @@ class Inbox {
     std::vector<Query> queries;
 
     void Clear();
+    // Adds what `later` holds behind this.
+    void Add(Batch later);
+    bool empty() const {
+      return early.empty() && events.empty() && queries.empty();
+    }
+    // Answers all who wait for one, and leaves the events.
+    void RefuseCalls(const absl::Status& why);
   };
 
   // At most `max_inbox` calls and queries wait, and what they carry weighs at
@@ -62,9 +69,9 @@ class Inbox {
   Inbox(const Inbox&) = delete;
   Inbox& operator=(const Inbox&) = delete;
 
-  // RESOURCE_EXHAUSTED naming the limit, with a typed detail; UNAVAILABLE after
-  // Close. On an error `reply` and `query` are not called. `event` is one that
-  // has a token; the loop sets it.
+  // RESOURCE_EXHAUSTED naming the limit, with a typed detail; WhyRefused while
+  // calls are refused; UNAVAILABLE after Close. On an error `reply` and `query`
+  // are not called. `event` is one that has a token; the loop sets it.
   absl::Status TryCall(Event event, Reply reply);
   absl::Status TryAsk(Query query);
 
@@ -79,12 +86,20 @@ class Inbox {
   // empty.
   bool Pop(absl::Time deadline, Batch* batch);
 
+  // From now on calls are refused with `why`, an error, or taken again. What
+  // workers say is always taken.
+  void Refuse(absl::Status why);
+  void TakeAgain();
+  // OK while calls are taken.
+  absl::Status refusal();
+  // For a call that has been refused: the latest reason.
+  absl::Status WhyRefused();
+
   void Close();
 
  private:
   absl::Status Admit(size_t bytes) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   void Wake() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  bool HasAny() const ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   const size_t max_inbox_;
   const size_t max_inbox_bytes_;
@@ -95,6 +110,8 @@ class Inbox {
   size_t call_bytes_ ABSL_GUARDED_BY(mutex_) = 0;
   bool sleeping_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
+  bool refusing_ ABSL_GUARDED_BY(mutex_) = false;
+  absl::Status refusal_ ABSL_GUARDED_BY(mutex_);  // the latest
 };
 
 }  // namespace w2t::server

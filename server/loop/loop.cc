@@ -1,5 +1,7 @@
 #include "server/loop/loop.h"
 
+#include <algorithm>
+#include <iterator>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -19,6 +21,15 @@ void SetToken(Event& event, ReplyToken token) {
   std::visit(
       [token](auto& e) {
         if constexpr (requires { e.token; }) e.token = token;
+      },
+      event);
+}
+
+// Whether a client waits for an answer to it.
+bool IsCall(const Event& event) {
+  return std::visit(
+      [](const auto& e) {
+        return requires { e.token; };
       },
       event);
 }
@@ -60,7 +71,7 @@ Loop::Loop(Options options, Journal* journal, Inbox* inbox,
 
 Loop::~Loop() { Stop(); }
 
-absl::Status Loop::Replay() {
+absl::Status Loop::Replay(absl::Time now) {
   const absl::Status replayed = journal_->Replay(
       [this](uint64_t number, std::string_view bytes) -> absl::Status {
         absl::StatusOr<FactBatch> batch = wire::DecodeBatch(bytes);
@@ -72,7 +83,7 @@ absl::Status Loop::Replay() {
         return absl::OkStatus();
       });
   if (!replayed.ok()) return replayed;
-  StepResult started = engine_.Start(absl::Now());
+  StepResult started = engine_.Start(now);
   if (!started.facts.facts.empty()) {
     const absl::Status appended =
         journal_->Append(engine_.epoch(), wire::EncodeBatch(started.facts));
@@ -88,22 +99,35 @@ void Loop::Start() { thread_ = std::thread(&Loop::Run, this); }
 
 void Loop::Run() {
   Inbox::Batch batch;
-  while (inbox_->Pop(failed_ ? absl::InfiniteFuture() : engine_.NextWakeup(),
-                     &batch)) {
-    if (failed_) {
-      Reject(batch);
-    } else {
-      Process(batch);
-    }
-    batch.Clear();
-  }
-  for (auto& [token, reply] : replies_) reply({StoppingStatus()}, nullptr);
-  replies_.clear();
+  while (inbox_->Pop(NextTurn(), &batch)) Turn(batch, absl::Now());
+  if (stalled()) Carry(absl::Now());
+  RefuseReplies(StoppingStatus());
 }
 
-void Loop::Process(Inbox::Batch& batch) {
+absl::Time Loop::NextTurn() const {
+  if (failed_) return absl::InfiniteFuture();
+  return stalled() ? retry_at_ : engine_.NextWakeup();
+}
+
+void Loop::Turn(Inbox::Batch& batch, absl::Time now) {
+  if (failed_) {
+    batch.RefuseCalls(StoppingStatus());
+  } else if (stalled() && (now < retry_at_ || !Carry(now))) {
+    Hold(batch, absl::MakeSpan(batch.events));
+  } else {
+    if (!held_.empty()) {
+      held_.Add(std::move(batch));
+      batch = std::exchange(held_, {});
+    }
+    Process(batch, now);
+  }
+  batch.Clear();
+}
+
+void Loop::Process(Inbox::Batch& batch, absl::Time now) {
   const View now_view = view();
   for (Query& query : batch.early) query(&now_view);
+  batch.early.clear();
   for (auto& [position, reply] : batch.replies) {
     const ReplyToken token{++last_token_};
     SetToken(batch.events[position], token);
@@ -111,16 +135,14 @@ void Loop::Process(Inbox::Batch& batch) {
   }
   batch.replies.clear();
 
-  const absl::Time now = absl::Now();
   absl::Span<Event> rest = absl::MakeSpan(batch.events);
   if (!rest.empty() || now >= engine_.NextWakeup()) {
     do {
-      const size_t taken = StepSome(rest, now);
-      if (failed_) {
-        Reject(batch);
+      rest.remove_prefix(StepSome(rest, now));
+      if (failed_ || stalled()) {
+        Hold(batch, rest);
         return;
       }
-      rest.remove_prefix(taken);
     } while (!rest.empty());
   }
   for (Query& query : batch.queries) query(&now_view);
@@ -133,30 +155,71 @@ size_t Loop::StepSome(absl::Span<Event> events, absl::Time now) {
     if (count > 0 && weight > kMaxStepBytes) break;
   }
   const absl::Span<Event> some = events.subspan(0, count);
-  if (!Carry(engine_.Step(some, now))) return count;
+  pending_ = engine_.Step(some, now);
   for (const Event& event : some) {
     if (const SessionId session = SessionOf(event)) {
-      effects_->Processed(session);
+      processed_.push_back(session);
     }
   }
-  TellIdle();
+  Carry(now);
   return count;
 }
 
-bool Loop::Carry(StepResult result) {
-  if (!result.facts.facts.empty()) {
+bool Loop::Carry(absl::Time now) {
+  const FactBatch& facts = pending_->facts;
+  if (!facts.facts.empty()) {
     const absl::Status status =
-        journal_->Append(engine_.epoch(), wire::EncodeBatch(result.facts));
+        journal_->Append(engine_.epoch(), wire::EncodeBatch(facts));
     if (!status.ok()) {
-      Fail(status);
+      Stall(status, now);
       return false;
     }
-    workers_.Learn(result.facts);
-    effects_->Committed(view(), result.facts);
+    if (retry_at_ != absl::InfinitePast()) {
+      retry_at_ = absl::InfinitePast();
+      inbox_->TakeAgain();
+      if (options_.on_stall) options_.on_stall(absl::OkStatus());
+    }
+    workers_.Learn(facts);
+    effects_->Committed(view(), facts);
   }
+  StepResult result = *std::exchange(pending_, std::nullopt);
   for (Action& action : result.actions) Perform(action);
   effects_->Flush(view());
+  for (const SessionId session : processed_) effects_->Processed(session);
+  processed_.clear();
+  TellIdle();
   return true;
+}
+
+void Loop::Stall(const absl::Status& status, absl::Time now) {
+  if (!absl::IsResourceExhausted(status) && !absl::IsUnavailable(status)) {
+    Fail(status);
+    return;
+  }
+  const bool first = retry_at_ == absl::InfinitePast();
+  retry_delay_ =
+      first ? kFirstRetry : std::min(2 * retry_delay_, kLongestRetry);
+  retry_at_ = now + retry_delay_;
+  if (!first) return;
+  const std::string cause(status.message());
+  inbox_->Refuse(absl::Status(
+      status.code(),
+      fmt::format("the daemon accepts nothing until it can write: {}", cause)));
+  RefuseReplies(absl::Status(
+      status.code(),
+      fmt::format("what was asked is not durable, and may still be done once "
+                  "the daemon can write again: {}",
+                  cause)));
+  if (options_.on_stall) options_.on_stall(status);
+}
+
+void Loop::Hold(Inbox::Batch& batch, absl::Span<Event> rest) {
+  batch.RefuseCalls(inbox_->WhyRefused());
+  if (failed_) return;
+  std::ranges::move(batch.early, std::back_inserter(held_.early));
+  for (Event& event : rest) {
+    if (!IsCall(event)) held_.events.push_back(std::move(event));
+  }
 }
 
 void Loop::Perform(Action& action) {
@@ -181,18 +244,17 @@ void Loop::Perform(Action& action) {
   reply(answer, &now_view);
 }
 
-void Loop::Reject(Inbox::Batch& batch) {
-  for (auto& [position, reply] : batch.replies) {
-    reply({StoppingStatus()}, nullptr);
-  }
-  for (Query& query : batch.queries) query(nullptr);
-}
-
 void Loop::Fail(const absl::Status& status) {
   failed_ = true;
-  for (auto& [token, reply] : replies_) reply({StoppingStatus()}, nullptr);
-  replies_.clear();
+  pending_.reset();
+  inbox_->Refuse(StoppingStatus());
+  RefuseReplies(StoppingStatus());
   if (options_.on_failure) options_.on_failure(status);
+}
+
+void Loop::RefuseReplies(const absl::Status& why) {
+  for (auto& [token, reply] : replies_) reply({why}, nullptr);
+  replies_.clear();
 }
 
 void Loop::TellIdle() {

@@ -6,14 +6,19 @@
 // several steps, so that a row has a bound. Nothing is done or told that a
 // crash could forget.
 //
-// When the journal fails, nothing more is done: waiting calls are told that the
-// daemon stops, and `on_failure` says why.
+// When the journal cannot be written (the disk is full, a sync failed), the
+// loop is stalled: the step in hand is kept and committed again and again until
+// that works, what workers say waits, and calls are refused with the reason.
+// Workers go on meanwhile. Any other failure of the journal is for good:
+// waiting calls are told that the daemon stops, and `on_failure` says why.
 #ifndef W2T_SERVER_LOOP_LOOP_H_
 #define W2T_SERVER_LOOP_LOOP_H_
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <thread>
+#include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/functional/any_invocable.h"
@@ -42,11 +47,17 @@ class LoopEffects {
 class Loop {
  public:
   static constexpr size_t kMaxStepBytes = 64 << 20;
+  // Between two tries to commit while stalled; the first, doubling to the last.
+  static constexpr absl::Duration kFirstRetry = absl::Milliseconds(100);
+  static constexpr absl::Duration kLongestRetry = absl::Seconds(2);
 
   struct Options {
     EngineOptions engine;
     // Called once, on the loop's thread, when the journal fails.
     absl::AnyInvocable<void(const absl::Status&)> on_failure;
+    // Called on the loop's thread with an error when the loop is stalled and
+    // with OK when it goes on.
+    absl::AnyInvocable<void(const absl::Status&)> on_stall;
     // Called once, on the loop's thread, when the engine drains and no worker
     // holds anything.
     absl::AnyInvocable<void()> on_idle;
@@ -60,26 +71,37 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
 
   // Rebuilds the state from the journal, and commits that this daemon has taken
-  // over. Before Start. DATA_LOSS or INTERNAL name the batch at fault.
-  absl::Status Replay();
+  // over at `now`. Before all others. DATA_LOSS or INTERNAL name the batch at
+  // fault.
+  absl::Status Replay(absl::Time now);
+  // Takes turns in a thread of its own, until Stop.
   void Start();
-  // After Replay, before Start.
-  View view() const { return {engine_, workers_}; }
-
   // Performs what is in the inbox, closes it, and ends the thread.
   void Stop();
 
+  // Without Start, the caller is the thread: Turn takes what came and leaves
+  // `batch` clear; it is due when something came and at NextTurn.
+  void Turn(Inbox::Batch& batch, absl::Time now);
+  absl::Time NextTurn() const;
+  bool stalled() const { return pending_.has_value(); }
+  // Not while another thread takes turns.
+  View view() const { return {engine_, workers_}; }
+
  private:
   void Run();
-  void Process(Inbox::Batch& batch);
+  void Process(Inbox::Batch& batch, absl::Time now);
   // Takes the first events, as many as weigh little enough, and returns their
   // number.
   size_t StepSome(absl::Span<Event> events, absl::Time now);
-  // Commits and performs. False when the journal failed.
-  bool Carry(StepResult result);
+  // Commits what is pending, and performs it. False when the journal does not
+  // take it: the loop has failed or is stalled.
+  bool Carry(absl::Time now);
+  void Stall(const absl::Status& status, absl::Time now);
+  // Keeps, of what is not stepped yet, what workers said.
+  void Hold(Inbox::Batch& batch, absl::Span<Event> rest);
   void Perform(Action& action);
-  void Reject(Inbox::Batch& batch);
   void Fail(const absl::Status& status);
+  void RefuseReplies(const absl::Status& why);
   void TellIdle();
 
   Options options_;
@@ -92,6 +114,11 @@ class Loop {
   absl::flat_hash_map<ReplyToken, Reply> replies_;
   uint64_t last_token_ = 0;
   bool failed_ = false;
+  std::optional<StepResult> pending_;  // not durable: the loop is stalled
+  absl::Time retry_at_ = absl::InfinitePast();  // when stalled
+  absl::Duration retry_delay_ = kFirstRetry;
+  Inbox::Batch held_;                 // what came meanwhile
+  std::vector<SessionId> processed_;  // messages in the step that is pending
   bool idle_told_ = false;
   std::thread thread_;
 };

@@ -38,6 +38,8 @@ inline constexpr LogEvent kServerStopping{"server.stopping", LogLevel::kInfo};
 inline constexpr LogEvent kServerStopped{"server.stopped", LogLevel::kInfo};
 inline constexpr LogEvent kJournalReplayed{"journal.replayed", LogLevel::kInfo};
 inline constexpr LogEvent kJournalFailed{"journal.failed", LogLevel::kError};
+inline constexpr LogEvent kJournalStalled{"journal.stalled", LogLevel::kError};
+inline constexpr LogEvent kJournalResumed{"journal.resumed", LogLevel::kInfo};
 inline constexpr LogEvent kLogsFailed{"logs.failed", LogLevel::kError};
 inline constexpr LogEvent kRunAccepted{"run.accepted", LogLevel::kInfo};
 inline constexpr LogEvent kRunCancelled{"run.cancelled", LogLevel::kInfo};

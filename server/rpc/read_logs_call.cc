@@ -44,8 +44,9 @@ absl::Status ReadLogsCall::Begin() {
   status = context_->calls->Add(shared_from_this());
   if (!status.ok()) return status;
   return context_->inbox->TryAsk([call = shared_from_this()](const View* view) {
-    const absl::Status resolved =
-        view == nullptr ? StoppingStatus() : call->Resolve(*view);
+    const absl::Status resolved = view == nullptr
+                                      ? call->context_->inbox->WhyRefused()
+                                      : call->Resolve(*view);
     if (resolved.ok()) {
       call->Changed();
     } else {

@@ -9,6 +9,8 @@ namespace w2t::server {
 absl::StatusOr<std::shared_ptr<Session>> SessionSet::Open(std::string peer) {
   absl::MutexLock lock(&mutex_);
   if (!closed_.ok()) return closed_;
+  // What the streams before it have said waits already.
+  if (absl::Status refusal = inbox_->refusal(); !refusal.ok()) return refusal;
   if (sessions_.size() >= limits_->max_sessions) {
     return OverLimit("the number of sessions", "", "max_sessions",
                      limits_->max_sessions, sessions_.size() + 1,

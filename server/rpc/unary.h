@@ -23,8 +23,8 @@ template <typename Look>
 grpc::ServerUnaryReactor* Ask(Inbox* inbox, grpc::ServerUnaryReactor* reactor,
                               Look look) {
   const absl::Status asked = inbox->TryAsk(
-      [reactor, look = std::move(look)](const View* view) mutable {
-        Answered(reactor, view == nullptr ? StoppingStatus() : look(*view));
+      [inbox, reactor, look = std::move(look)](const View* view) mutable {
+        Answered(reactor, view == nullptr ? inbox->WhyRefused() : look(*view));
       });
   return asked.ok() ? reactor : Answered(reactor, asked);
 }

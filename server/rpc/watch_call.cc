@@ -57,7 +57,7 @@ absl::Status WatchCall::Begin(const grpc::ByteBuffer& request) {
 
 void WatchCall::Subscribe(const View* view) {
   if (view == nullptr) {
-    feed_->End(StoppingStatus());
+    feed_->End(context_->inbox->WhyRefused());
     return;
   }
   const absl::StatusOr<const Run*> run = FindRun(*view, request_.run_id());
