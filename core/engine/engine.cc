@@ -22,6 +22,18 @@ absl::Status Engine::Replay(const FactBatch& batch) {
   return impl_->Replay(batch);
 }
 
+absl::Status Engine::Restore(const EngineData& data) {
+  return impl_->Restore(data);
+}
+
+absl::Status Engine::Restore(Run::Spec spec, RunData data) {
+  return impl_->state().Restore(std::move(spec), std::move(data));
+}
+
+absl::Status Engine::Restore(RunSummary summary) {
+  return impl_->state().Restore(std::move(summary));
+}
+
 StepResult Engine::Start(absl::Time now) { return impl_->Start(now); }
 
 StepResult Engine::Step(absl::Span<Event> events, absl::Time now) {
@@ -41,6 +53,20 @@ const Run* Engine::FindRun(RunNumber number) const {
 const absl::btree_map<RunNumber, std::unique_ptr<Run>>& Engine::runs() const {
   return impl_->state().runs();
 }
+
+RunNumber Engine::FindId(std::string_view run_id) const {
+  return impl_->state().FindId(run_id);
+}
+
+const absl::btree_map<RunNumber, RunSummary>& Engine::archived() const {
+  return impl_->state().archived();
+}
+
+EngineData Engine::Data() const { return impl_->Data(); }
+
+RunSummary Engine::SummaryOf(const Run& run) { return State::SummaryOf(run); }
+
+void Engine::Archive() { impl_->state().Archive(); }
 
 const Fleet& Engine::fleet() const { return impl_->state().fleet(); }
 

@@ -33,15 +33,12 @@ absl::Status State::Fold(const RunAccepted& fact) {
     return Misfit("run {} without a blueprint", fact.run.value);
   }
   next_run_ = {fact.run.value + 1};
-  std::vector<ShapeId>& shapes = shapes_[fact.run];
-  for (const Demand& demand : fact.blueprint->demands()) {
-    shapes.push_back(scheduler_.AddShape(demand));
-  }
   auto& run = runs_[fact.run];
   run = std::make_unique<Run>(
       Run::Spec{fact.run, fact.run_id, fact.request_id, fact.hold,
                 fact.blueprint, fact.definition},
       now_us_, limits_);
+  AddShapes(*run);
   by_id_[fact.run_id] = fact.run;
   if (!fact.request_id.empty()) by_request_[fact.request_id] = fact.run;
   live_tasks_ += fact.blueprint->size();
@@ -61,16 +58,27 @@ absl::Status State::Fold(const RunCancelled& fact) {
 }
 
 absl::Status State::Fold(const RunEvicted& fact) {
+  const auto archived = archived_.find(fact.run);
+  if (archived != archived_.end()) {
+    Forget(fact.run, archived->second.run_id, archived->second.request_id);
+    archived_.erase(archived);
+    return absl::OkStatus();
+  }
   const Run* run = FindRun(fact.run);
   if (run == nullptr || !IsEnded(run->state())) {
     return Misfit("run {} cannot be evicted", fact.run.value);
   }
-  effects_.forgotten.push_back({fact.run, run->spec().run_id});
-  by_id_.erase(run->spec().run_id);
-  by_request_.erase(run->spec().request_id);
+  Forget(fact.run, run->spec().run_id, run->spec().request_id);
   runs_.erase(fact.run);
   last_run_ = nullptr;
   return absl::OkStatus();
+}
+
+void State::Forget(RunNumber run, const std::string& run_id,
+                   const std::string& request_id) {
+  effects_.forgotten.push_back({run, run_id});
+  by_id_.erase(run_id);
+  by_request_.erase(request_id);
 }
 
 absl::Status State::Fold(const WorkerJoined& fact) {
@@ -169,9 +177,16 @@ absl::Status State::Fold(const RetriesDue& fact) {
   return absl::OkStatus();
 }
 
+void State::AddShapes(const Run& run) {
+  std::vector<ShapeId>& shapes = shapes_[run.spec().number];
+  for (const Demand& demand : run.blueprint().demands()) {
+    shapes.push_back(scheduler_.AddShape(demand));
+  }
+}
+
 void State::Lease(Worker& worker, Run& run, const LeaseRef& lease) {
   next_fence_ = {lease.fence.value + 1};
-  fleet_.Take(worker, lease, AmountsOf(run, lease.task));
+  fleet_.Take(worker, lease, ShapeOf(run, lease.task).amounts);
   run.Lease(lease, worker.number, now_us_);
   Deliver(run);
 }
@@ -189,7 +204,7 @@ void State::Deliver(Run& run) {
   for (const LeaseRef& lease : outbox_.released) {
     // The record names the worker until the task is leased again.
     Worker* worker = fleet_.Find(run.task(lease.task).worker);
-    fleet_.Release(*worker, lease.fence, AmountsOf(run, lease.task));
+    fleet_.Release(*worker, lease.fence, ShapeOf(run, lease.task).amounts);
     effects_.ended.Add(lease);
   }
   for (const TaskIndex task : outbox_.stop) {

@@ -3,7 +3,6 @@
 #include <utility>
 
 #include "absl/strings/string_view.h"
-#include "core/base/state_hash.h"
 
 namespace w2t {
 namespace {
@@ -91,39 +90,32 @@ const Run* State::FindRun(RunNumber number) const {
 }
 
 const Run* State::FindRun(std::string_view run_id) const {
+  return FindRun(FindId(run_id));
+}
+
+RunNumber State::FindId(std::string_view run_id) const {
   const auto it = by_id_.find(View(run_id));
-  return it == by_id_.end() ? nullptr : FindRun(it->second);
+  return it == by_id_.end() ? RunNumber() : it->second;
 }
 
-const Run* State::FindRequest(std::string_view request_id) const {
+RunNumber State::FindRequest(std::string_view request_id) const {
   const auto it = by_request_.find(View(request_id));
-  return it == by_request_.end() ? nullptr : FindRun(it->second);
+  return it == by_request_.end() ? RunNumber() : it->second;
 }
 
-const std::vector<ResourceAmount>& State::AmountsOf(const Run& run,
-                                                    TaskIndex task) {
-  const ShapeId shape =
-      shapes_[run.spec().number][run.blueprint().demand(task)];
-  return scheduler_.shape(shape).amounts;
-}
-
-uint64_t State::Hash() const {
-  StateHash hash;
-  hash.Add(epoch_);
-  hash.Add(next_run_.value);
-  hash.Add(next_worker_.value);
-  hash.Add(next_fence_.value);
-  hash.Add(live_tasks_);
-  for (const auto& [number, run] : runs_) hash.Add(run->Hash());
-  for (const auto& [number, worker] : fleet_.workers()) {
-    hash.Add(number.value);
-    hash.Add(worker.spec.name);
-    hash.Add(worker.spec.instance);
-    hash.Add(worker.draining);
-    for (const uint64_t milli : worker.free) hash.Add(milli);
-    for (const auto& [fence, lease] : worker.leases) hash.Add(fence.value);
+RunNumber State::OldestEnded() const {
+  RunNumber oldest;
+  if (!archived_.empty()) oldest = archived_.begin()->first;
+  for (const auto& [number, run] : runs_) {
+    if (oldest && oldest < number) break;
+    if (IsEnded(run->state())) return number;
   }
-  return hash.value();
+  return oldest;
+}
+
+const Shape& State::ShapeOf(const Run& run, TaskIndex task) {
+  return scheduler_.shape(
+      shapes_[run.spec().number][run.blueprint().demand(task)]);
 }
 
 }  // namespace w2t

@@ -18,6 +18,7 @@
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "core/engine/action.h"
+#include "core/engine/engine_data.h"
 #include "core/engine/fact.h"
 #include "core/fleet/fleet.h"
 #include "core/run/run.h"
@@ -53,12 +54,19 @@ class State {
   // When the next backoff is over; INT64_MAX when there is none.
   int64_t next_due_us() const;
 
+  // Null when it is archived or not known.
   Run* FindRun(RunNumber number);
   const Run* FindRun(RunNumber number) const;
   const Run* FindRun(std::string_view run_id) const;
-  const Run* FindRequest(std::string_view request_id) const;
+  // None when it is not known; archived or not.
+  RunNumber FindId(std::string_view run_id) const;
+  RunNumber FindRequest(std::string_view request_id) const;
+  RunNumber OldestEnded() const;
   const absl::btree_map<RunNumber, std::unique_ptr<Run>>& runs() const {
     return runs_;
+  }
+  const absl::btree_map<RunNumber, RunSummary>& archived() const {
+    return archived_;
   }
   Fleet& fleet() { return fleet_; }
   const Fleet& fleet() const { return fleet_; }
@@ -68,6 +76,14 @@ class State {
   // Tasks of all runs that have not ended.
   uint64_t live_tasks() const { return live_tasks_; }
   uint64_t Hash() const;
+
+  // restore.cc: see Engine.
+  EngineData Data() const;
+  absl::Status Restore(const EngineData& data);
+  absl::Status Restore(Run::Spec spec, RunData data);
+  absl::Status Restore(RunSummary summary);
+  void Archive();
+  static RunSummary SummaryOf(const Run& run);
 
  private:
   struct Due {
@@ -99,10 +115,16 @@ class State {
   // Carries a run's outbox to queues, fleet and effects.
   void Deliver(Run& run);
   void PushReady(const Run& run, TaskIndex task);
-  const std::vector<ResourceAmount>& AmountsOf(const Run& run, TaskIndex task);
+  void AddShapes(const Run& run);
+  void Forget(RunNumber run, const std::string& run_id,
+              const std::string& request_id);
+  absl::Status AddName(RunNumber number, const std::string& run_id,
+                       const std::string& request_id);
+  const Shape& ShapeOf(const Run& run, TaskIndex task);
 
   const Limits& limits_;
   absl::btree_map<RunNumber, std::unique_ptr<Run>> runs_;
+  absl::btree_map<RunNumber, RunSummary> archived_;  // not in runs_
   absl::flat_hash_map<std::string, RunNumber> by_id_;
   absl::flat_hash_map<std::string, RunNumber> by_request_;
   absl::btree_map<RunNumber, std::vector<ShapeId>>

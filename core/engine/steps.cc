@@ -6,6 +6,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_set.h"
+#include "core/base/state_hash.h"
 #include "fmt/format.h"
 
 namespace w2t {
@@ -17,6 +18,17 @@ absl::Status Steps::Replay(const FactBatch& batch) {
   }
   state_.TakeEffects();
   return absl::OkStatus();
+}
+
+EngineData Steps::Data() const {
+  EngineData data = state_.Data();
+  data.now_us = now_us_;
+  return data;
+}
+
+absl::Status Steps::Restore(const EngineData& data) {
+  now_us_ = data.now_us;
+  return state_.Restore(data);
 }
 
 StepResult Steps::Start(absl::Time now) {
@@ -66,22 +78,11 @@ StepResult Steps::Finish() {
 
 void Steps::Handle(SubmitEvent& event) {
   SubmitReply reply{.token = event.token};
-  const Run* known =
-      event.request_id.empty() ? nullptr : state_.FindRequest(event.request_id);
-  if (known != nullptr) {
-    reply.run = known->spec().number;
-    reply.run_id = known->spec().run_id;
-    reply.existing = true;
-    if (known->spec().definition->encoded() != event.definition->encoded() ||
-        known->spec().hold != event.hold) {
-      reply.status = absl::AlreadyExistsError(
-          fmt::format("request id \"{}\" was used for run {} with other "
-                      "content",
-                      event.request_id, reply.run_id));
-      reply.faults.Add({.code = DiagnosticCode::kConflict,
-                        .message = std::string(reply.status.message()),
-                        .field = "request_id"});
-    }
+  const RunNumber known = event.request_id.empty()
+                              ? RunNumber()
+                              : state_.FindRequest(event.request_id);
+  if (known) {
+    Repeat(event, known, &reply);
   } else {
     reply.status = Admit(event, &reply.faults);
     if (reply.status.ok()) {
@@ -96,6 +97,28 @@ void Steps::Handle(SubmitEvent& event) {
   result_.actions.push_back(std::move(reply));
 }
 
+// A request that was made before: the same run, or a fault.
+void Steps::Repeat(const SubmitEvent& event, RunNumber known,
+                   SubmitReply* reply) {
+  const Run* run = state_.FindRun(known);
+  const auto archived = state_.archived().find(known);
+  const std::string_view content = event.definition->encoded();
+  reply->run = known;
+  reply->run_id = run ? run->spec().run_id : archived->second.run_id;
+  reply->existing = true;
+  const bool same = run ? run->spec().hold == event.hold &&
+                              run->spec().definition->encoded() == content
+                        : archived->second.hold == event.hold &&
+                              archived->second.content == ContentHash(content);
+  if (same) return;
+  reply->status = absl::AlreadyExistsError(
+      fmt::format("request id \"{}\" was used for run {} with other content",
+                  event.request_id, reply->run_id));
+  reply->faults.Add({.code = DiagnosticCode::kConflict,
+                     .message = std::string(reply->status.message()),
+                     .field = "request_id"});
+}
+
 absl::Status Steps::Admit(const SubmitEvent& event, Diagnostics* faults) {
   if (draining_) {
     return absl::UnavailableError("the daemon is stopping; submit again later");
@@ -108,28 +131,29 @@ absl::Status Steps::Admit(const SubmitEvent& event, Diagnostics* faults) {
                      tasks);
     return absl::ResourceExhaustedError(faults->Summary());
   }
-  if (state_.runs().size() < limits.max_runs) return absl::OkStatus();
-  for (const auto& [number, run] : state_.runs()) {
-    if (!IsEnded(run->state())) continue;
-    Record(RunEvicted{number});
+  const size_t runs = state_.runs().size() + state_.archived().size();
+  if (runs < limits.max_runs) return absl::OkStatus();
+  if (const RunNumber oldest = state_.OldestEnded()) {
+    Record(RunEvicted{oldest});
     return absl::OkStatus();
   }
   faults->AddLimit("the number of runs that have not ended", "graph",
-                   "max_runs", limits.max_runs, state_.runs().size() + 1);
+                   "max_runs", limits.max_runs, runs + 1);
   return absl::ResourceExhaustedError(faults->Summary());
 }
 
 void Steps::Handle(CancelEvent& event) {
   StatusReply reply{.token = event.token};
-  const Run* run = state_.FindRun(event.run_id);
-  if (run == nullptr) {
+  const RunNumber number = state_.FindId(event.run_id);
+  const Run* run = state_.FindRun(number);
+  if (!number) {
     reply.status =
         absl::NotFoundError(fmt::format("no run \"{}\"", event.run_id));
     reply.faults.Add({.code = DiagnosticCode::kNotFound,
                       .message = std::string(reply.status.message()),
                       .field = "run_id"});
-  } else if (!run->stopping() && !IsEnded(run->state())) {
-    Record(RunCancelled{run->spec().number, std::move(event.reason)});
+  } else if (run && !run->stopping() && !IsEnded(run->state())) {
+    Record(RunCancelled{number, std::move(event.reason)});
   }
   result_.actions.push_back(std::move(reply));
 }

@@ -25,7 +25,11 @@ class Steps {
   StepResult Step(absl::Span<Event> events, absl::Time now);
   absl::Time NextWakeup() const;
 
+  EngineData Data() const;
+  absl::Status Restore(const EngineData& data);
+
   const State& state() const { return state_; }
+  State& state() { return state_; }
   bool draining() const { return draining_; }
 
  private:
@@ -33,6 +37,7 @@ class Steps {
   void Handle(SubmitEvent& event);
   void Handle(CancelEvent& event);
   void Handle(DrainServerEvent& event);
+  void Repeat(const SubmitEvent& event, RunNumber known, SubmitReply* reply);
   absl::Status Admit(const SubmitEvent& event, Diagnostics* faults);
   void Record(Fact fact);
   void Place();

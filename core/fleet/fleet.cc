@@ -74,6 +74,12 @@ void Fleet::Attach(Worker& worker, SessionId session, int64_t now_us) {
   ++generation_;
 }
 
+uint64_t Fleet::FreeOf(const Worker& worker, std::string_view resource) const {
+  const auto it = kinds_.find(View(resource));
+  if (it == kinds_.end() || it->second.number >= worker.free.size()) return 0;
+  return worker.free[it->second.number];
+}
+
 void Fleet::Take(Worker& worker, const LeaseRef& lease,
                  const std::vector<ResourceAmount>& amounts) {
   for (const ResourceAmount& amount : amounts) {

@@ -63,6 +63,8 @@ class Fleet {
   // `session` none: detaches.
   void Attach(Worker& worker, SessionId session, int64_t now_us);
 
+  // Of the resource with this name; 0 when it has none of it.
+  uint64_t FreeOf(const Worker& worker, std::string_view resource) const;
   void Take(Worker& worker, const LeaseRef& lease,
             const std::vector<ResourceAmount>& amounts);
   void Release(Worker& worker, Fence fence,

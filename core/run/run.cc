@@ -3,25 +3,9 @@
 #include <algorithm>
 #include <utility>
 
-#include "core/base/state_hash.h"
 #include "fmt/format.h"
 
 namespace w2t {
-
-Run::Run(Spec spec, int64_t now_us, const Limits& limits)
-    : spec_(std::move(spec)),
-      limits_(limits),
-      create_us_(now_us),
-      tasks_(blueprint().size()) {
-  counts_[static_cast<int>(TaskState::kWaiting)] = blueprint().size();
-  for (TaskIndex task = 0; task < tasks_.size(); ++task) {
-    if (blueprint().kind(task) == TaskKind::kTask) {
-      ++tasks_open_;
-    } else {
-      ++services_open_;
-    }
-  }
-}
 
 void Run::Enter(int64_t now_us, RunOutbox* out) {
   now_us_ = now_us;
@@ -37,7 +21,7 @@ void Run::Leave() {
 void Run::Begin(int64_t now_us, RunOutbox* out) {
   Enter(now_us, out);
   AddEvent(kNoTask);
-  for (TaskIndex task = 0; task < tasks_.size(); ++task) {
+  for (TaskIndex task = 0; task < data_.tasks.size(); ++task) {
     if (blueprint().need(task) == 0) Settle(task);
   }
   Leave();
@@ -45,7 +29,7 @@ void Run::Begin(int64_t now_us, RunOutbox* out) {
 
 void Run::Lease(const LeaseRef& lease, WorkerNumber worker, int64_t now_us) {
   now_us_ = now_us;
-  TaskRecord& record = tasks_[lease.task];
+  TaskRecord& record = data_.tasks[lease.task];
   record.attempt = lease.attempt;
   record.fence = lease.fence;
   record.worker = worker;
@@ -58,13 +42,14 @@ void Run::Lease(const LeaseRef& lease, WorkerNumber worker, int64_t now_us) {
 void Run::Report(const LeaseRef& lease, TaskState state, int32_t exit_code,
                  const ReportDetail* detail, int64_t now_us, RunOutbox* out) {
   Enter(now_us, out);
-  TaskRecord& record = tasks_[lease.task];
+  TaskRecord& record = data_.tasks[lease.task];
   if (record.start_us == 0) record.start_us = now_us;
   if (detail != nullptr) {
-    details_[lease.task] = {detail->message, detail->signal, detail->cpu_us,
-                            detail->max_rss_bytes, detail->output};
+    data_.details[lease.task] = {detail->message, detail->signal,
+                                 detail->cpu_us, detail->max_rss_bytes,
+                                 detail->output};
   } else if (IsOutcome(state)) {
-    details_.erase(lease.task);  // of an earlier attempt
+    data_.details.erase(lease.task);  // of an earlier attempt
   }
   if (IsOutcome(state)) {
     record.exit_code = exit_code;
@@ -95,15 +80,15 @@ void Run::RetryDue(TaskIndex task, int64_t now_us, RunOutbox* out) {
 
 void Run::Cancel(std::string_view reason, int64_t now_us, RunOutbox* out) {
   Enter(now_us, out);
-  cancel_reason_ = std::string(reason);
-  cancelled_ = state_ != RunState::kUp;
+  data_.cancel_reason = std::string(reason);
+  data_.cancelled = data_.state != RunState::kUp;
   StartStopping();
   Leave();
 }
 
 bool Run::Holds(const LeaseRef& lease, WorkerNumber worker) const {
-  if (lease.task >= tasks_.size()) return false;
-  const TaskRecord& record = tasks_[lease.task];
+  if (lease.task >= data_.tasks.size()) return false;
+  const TaskRecord& record = data_.tasks[lease.task];
   return IsHeld(record.state) && record.attempt == lease.attempt &&
          record.fence == lease.fence && record.worker == worker;
 }
@@ -112,17 +97,17 @@ bool Run::Accepts(const LeaseRef& lease, WorkerNumber worker,
                   TaskState state) const {
   if (!Holds(lease, worker)) return false;
   // Only forwards: a repeated or overtaken report changes nothing.
-  return state > tasks_[lease.task].state;
+  return state > data_.tasks[lease.task].state;
 }
 
 const TaskDetail* Run::detail(TaskIndex task) const {
-  const auto it = details_.find(task);
-  return it == details_.end() ? nullptr : &it->second;
+  const auto it = data_.details.find(task);
+  return it == data_.details.end() ? nullptr : &it->second;
 }
 
 void Run::EndAttempt(TaskIndex task, TaskState reported) {
-  TaskRecord& record = tasks_[task];
-  if (reported == TaskState::kCancelled && !stopping_) {
+  TaskRecord& record = data_.tasks[task];
+  if (reported == TaskState::kCancelled && !data_.stopping) {
     return EndLost(task, "its worker stopped it");
   }
   record.end_us = now_us_;
@@ -141,19 +126,21 @@ void Run::EndAttempt(TaskIndex task, TaskState reported) {
 
 TaskState Run::Judge(TaskIndex task, TaskState reported) {
   if (blueprint().kind(task) == TaskKind::kTask) return reported;
-  if (stopping_ && tasks_[task].stop_requested) {
-    return cancelled_ ? TaskState::kCancelled : TaskState::kSucceeded;
+  if (data_.stopping && data_.tasks[task].stop_requested) {
+    return data_.cancelled ? TaskState::kCancelled : TaskState::kSucceeded;
   }
   if (reported != TaskState::kSucceeded) return reported;
-  details_[task].message = fmt::format(
-      "the service ended by itself with exit code {}", tasks_[task].exit_code);
+  data_.details[task].message =
+      fmt::format("the service ended by itself with exit code {}",
+                  data_.tasks[task].exit_code);
   return TaskState::kFailed;
 }
 
 bool Run::WantsRetry(TaskIndex task, TaskState outcome) const {
   const RetryPolicy& retry = blueprint().retry(task);
-  const TaskRecord& record = tasks_[task];
-  if (stopping_ || record.attempt - record.lost_attempts >= retry.attempts) {
+  const TaskRecord& record = data_.tasks[task];
+  if (data_.stopping ||
+      record.attempt - record.lost_attempts >= retry.attempts) {
     return false;
   }
   if (outcome == TaskState::kSucceeded) return retry.on_success;
@@ -166,7 +153,7 @@ bool Run::WantsRetry(TaskIndex task, TaskState outcome) const {
 
 int64_t Run::BackoffUs(TaskIndex task) const {
   const RetryPolicy& retry = blueprint().retry(task);
-  const TaskRecord& record = tasks_[task];
+  const TaskRecord& record = data_.tasks[task];
   const absl::Duration most =
       std::max(retry.initial_backoff, retry.max_backoff);
   absl::Duration wait = retry.initial_backoff;
@@ -178,7 +165,7 @@ int64_t Run::BackoffUs(TaskIndex task) const {
 }
 
 void Run::Requeue(TaskIndex task) {
-  Source to = SourceOf(tasks_[task]);
+  Source to = SourceOf(data_.tasks[task]);
   to.state = TaskState::kWaiting;
   if (blueprint().kind(task) == TaskKind::kService) {
     to.has_started = to.has_been_up = false;
@@ -188,33 +175,33 @@ void Run::Requeue(TaskIndex task) {
 }
 
 void Run::EndLost(TaskIndex task, std::string_view reason) {
-  TaskRecord& record = tasks_[task];
+  TaskRecord& record = data_.tasks[task];
   record.end_us = now_us_;
   out_->released.push_back({spec_.number, task, record.attempt, record.fence});
   if (record.lost_attempts < UINT8_MAX) ++record.lost_attempts;
-  if (stopping_) {
+  if (data_.stopping) {
     const bool done =
-        blueprint().kind(task) == TaskKind::kService && !cancelled_;
+        blueprint().kind(task) == TaskKind::kService && !data_.cancelled;
     return EndTask(task, done ? TaskState::kSucceeded : TaskState::kCancelled);
   }
-  details_[task].message =
+  data_.details[task].message =
       fmt::format("attempt {} was lost: {}", record.attempt, reason);
   if (record.lost_attempts < limits_.max_lost_attempts) return Requeue(task);
-  details_[task].message += fmt::format("; the limit max_lost_attempts is {}",
-                                        limits_.max_lost_attempts);
+  data_.details[task].message += fmt::format(
+      "; the limit max_lost_attempts is {}", limits_.max_lost_attempts);
   EndTask(task, TaskState::kLost);
 }
 
 void Run::EndTask(TaskIndex task, TaskState outcome) {
-  TaskRecord& record = tasks_[task];
+  TaskRecord& record = data_.tasks[task];
   record.end_us = now_us_;
   if (IsFailure(outcome) && !blueprint().allow_failure(task)) {
-    failed_ = true;
-    if (failures_.size() < kMaxFailures) failures_.push_back(task);
-    if (exit_code_ == 0) exit_code_ = 1;
-    if (blueprint().fail_run(task) && !stopping_) {
-      fail_fast_ = true;
-      if (record.exit_code != 0) exit_code_ = record.exit_code;
+    data_.failed = true;
+    if (data_.failures.size() < kMaxFailures) data_.failures.push_back(task);
+    if (data_.exit_code == 0) data_.exit_code = 1;
+    if (blueprint().fail_run(task) && !data_.stopping) {
+      data_.fail_fast = true;
+      if (record.exit_code != 0) data_.exit_code = record.exit_code;
     }
   }
   --(blueprint().kind(task) == TaskKind::kTask ? tasks_open_ : services_open_);
@@ -228,58 +215,28 @@ void Run::EndTask(TaskIndex task, TaskState outcome) {
 }
 
 void Run::UpdateRunState() {
-  if (IsEnded(state_)) return;
+  if (IsEnded(data_.state)) return;
   // What still waits then can only wait for the end of services that are up.
   const bool through = moving_ == 0;
-  const bool held = spec_.hold && !failed_ && services_open_ > 0;
-  if (!stopping_ && (fail_fast_ || (through && !held))) StartStopping();
+  const bool held = spec_.hold && !data_.failed && services_open_ > 0;
+  if (!data_.stopping && (data_.fail_fast || (through && !held)))
+    StartStopping();
   if (tasks_open_ + services_open_ == 0) {
-    end_us_ = now_us_;
-    SetState(cancelled_ ? RunState::kCancelled
-             : failed_  ? RunState::kFailed
-                        : RunState::kSucceeded);
+    data_.end_us = now_us_;
+    SetState(data_.cancelled ? RunState::kCancelled
+             : data_.failed  ? RunState::kFailed
+                             : RunState::kSucceeded);
   } else {
-    SetState(stopping_ ? RunState::kStopping
-             : through ? RunState::kUp
-                       : RunState::kRunning);
+    SetState(data_.stopping ? RunState::kStopping
+             : through      ? RunState::kUp
+                            : RunState::kRunning);
   }
 }
 
 void Run::SetState(RunState state) {
-  if (state == state_) return;
-  state_ = state;
+  if (state == data_.state) return;
+  data_.state = state;
   AddEvent(kNoTask);
-}
-
-uint64_t Run::Hash() const {
-  StateHash hash;
-  hash.Add(spec_.number.value);
-  hash.Add(spec_.run_id);
-  hash.Add(static_cast<uint64_t>(state_));
-  hash.Add(last_seq_);
-  hash.Add(static_cast<uint64_t>(exit_code_));
-  hash.Add(static_cast<uint64_t>(end_us_));
-  hash.Add(cancel_reason_);
-  for (const TaskRecord& record : tasks_) {
-    hash.Add(static_cast<uint64_t>(record.state) | record.has_started << 8 |
-             record.has_been_up << 9 | record.stop_requested << 10 |
-             static_cast<uint64_t>(record.lost_attempts) << 16 |
-             static_cast<uint64_t>(record.attempt) << 32);
-    hash.Add(static_cast<uint64_t>(record.satisfied) << 32 | record.impossible);
-    hash.Add(static_cast<uint64_t>(record.worker.value) << 32 |
-             static_cast<uint32_t>(record.exit_code));
-    hash.Add(record.fence.value);
-    hash.Add(static_cast<uint64_t>(record.start_us));
-    hash.Add(static_cast<uint64_t>(record.end_us));
-  }
-  for (TaskIndex task = 0; task < tasks_.size(); ++task) {
-    if (const TaskDetail* d = detail(task)) {
-      hash.Add(task);
-      hash.Add(d->message);
-      hash.Add(d->output);
-    }
-  }
-  return hash.value();
 }
 
 }  // namespace w2t

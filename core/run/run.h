@@ -29,52 +29,18 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
+#include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/base/definition.h"
 #include "core/base/ids.h"
 #include "core/run/lease.h"
+#include "core/run/run_data.h"
 #include "core/run/task_state.h"
 #include "w2t/blueprint.h"
 #include "w2t/limits.h"
 
 namespace w2t {
-
-// Where a task of a run stands. 56 bytes, because there are millions.
-struct TaskRecord {
-  TaskState state = TaskState::kWaiting;
-  bool has_started : 1 = false;  // of a service: in this incarnation
-  bool has_been_up : 1 = false;  // likewise
-  bool stop_requested : 1 = false;
-  uint8_t lost_attempts = 0;
-  uint32_t satisfied = 0;   // edges
-  uint32_t impossible = 0;  // edges
-  uint32_t attempt = 0;     // latest; 0: none yet
-  WorkerNumber worker;      // of the latest attempt
-  int32_t exit_code = 0;
-  Fence fence;           // of the latest attempt
-  int64_t start_us = 0;  // of the latest attempt; 0: not yet
-  int64_t end_us = 0;    // of the task, or of its latest attempt in backoff
-};
-
-// What only some tasks have.
-struct TaskDetail {
-  std::string message;
-  uint32_t signal = 0;
-  uint64_t cpu_us = 0;
-  uint64_t max_rss_bytes = 0;
-  std::string output;
-};
-
-// Something that watchers are told. Its sequence number is its place.
-struct RunEvent {
-  int64_t time_us = 0;
-  TaskIndex task = kNoTask;  // kNoTask: the run itself changed
-  uint32_t attempt = 0;
-  WorkerNumber worker;
-  int32_t exit_code = 0;
-  TaskState state = TaskState::kUnspecified;
-};
 
 // A task that waits for its next attempt.
 struct Backoff {
@@ -110,6 +76,10 @@ class Run {
   };
 
   Run(Spec spec, int64_t now_us, const Limits& limits);
+  // A run as it was when `data` was taken from it. INTERNAL when they do not
+  // fit each other.
+  static absl::StatusOr<std::unique_ptr<Run>> Restore(Spec spec, RunData data,
+                                                      const Limits& limits);
 
   // Facts. The engine makes them only when they are legal: Lease for a ready
   // task, Report when Accepts, Lose when Holds, RetryDue in backoff, Cancel
@@ -132,45 +102,55 @@ class Run {
 
   const Spec& spec() const { return spec_; }
   const Blueprint& blueprint() const { return *spec_.blueprint; }
-  RunState state() const { return state_; }
-  const TaskRecord& task(TaskIndex task) const { return tasks_[task]; }
+  RunState state() const { return data_.state; }
+  const TaskRecord& task(TaskIndex task) const { return data_.tasks[task]; }
   // Null when there is none.
   const TaskDetail* detail(TaskIndex task) const;
   uint32_t count(TaskState state) const {
     return counts_[static_cast<int>(state)];
   }
   // 0 unless the run failed.
-  int32_t exit_code() const { return exit_code_; }
+  int32_t exit_code() const { return data_.exit_code; }
   // It ends as soon as what still runs has been stopped.
-  bool stopping() const { return stopping_; }
+  bool stopping() const { return data_.stopping; }
   // How long a task in backoff waits from end_us of its record on.
   int64_t BackoffUs(TaskIndex task) const;
   // Tasks that did not end well by themselves, the earliest first; at most
   // kMaxFailures.
   static constexpr size_t kMaxFailures = 20;
-  const std::vector<TaskIndex>& failures() const { return failures_; }
-  const std::string& cancel_reason() const { return cancel_reason_; }
-  int64_t create_us() const { return create_us_; }
-  int64_t end_us() const { return end_us_; }
+  const std::vector<TaskIndex>& failures() const { return data_.failures; }
+  const std::string& cancel_reason() const { return data_.cancel_reason; }
+  int64_t create_us() const { return data_.create_us; }
+  int64_t end_us() const { return data_.end_us; }
 
   // The events that are still kept: those with sequence numbers first_seq() to
   // last_seq(), counted from 1.
-  const std::deque<RunEvent>& events() const { return events_; }
-  uint64_t last_seq() const { return last_seq_; }
-  uint64_t first_seq() const { return last_seq_ + 1 - events_.size(); }
+  const std::deque<RunEvent>& events() const { return data_.events; }
+  uint64_t last_seq() const { return data_.last_seq; }
+  uint64_t first_seq() const {
+    return data_.last_seq + 1 - data_.events.size();
+  }
 
   // True when `task` may be leased now.
   bool IsReady(TaskIndex task) const {
-    return tasks_[task].state == TaskState::kReady;
+    return data_.tasks[task].state == TaskState::kReady;
   }
   // Dependencies that a waiting task waits for, or that skipped a skipped one.
   // At most `most`.
   std::vector<TaskIndex> Blockers(TaskIndex task, size_t most) const;
 
-  // Of the durable state: equal after live steps and after replay.
+  // Everything that Restore needs beside the spec.
+  const RunData& data() const { return data_; }
+  // What is told of a run in a list, all of it known without its tasks. The two
+  // hashes are left out.
+  RunSummary Summary() const;
+
+  // Of the durable state: equal after live steps, after replay and when
+  // restored.
   uint64_t Hash() const;
 
  private:
+  Run(Spec spec, RunData data, const Limits& limits);
   enum class EdgeState : uint8_t { kPending, kSatisfied, kImpossible };
   // What the state of a task's outgoing edges depends on.
   struct Source {
@@ -178,6 +158,11 @@ class Run {
     bool has_started;
     bool has_been_up;
   };
+
+  // run_data.cc: what follows from the data.
+  absl::Status CheckData() const;
+  void Count();
+  std::vector<uint32_t> OpenDependents() const;
 
   // run.cc: attempts and their ends.
   void EndAttempt(TaskIndex task, TaskState outcome);
@@ -212,29 +197,16 @@ class Run {
 
   const Spec spec_;
   const Limits& limits_;
-  const int64_t create_us_;
-  RunState state_ = RunState::kRunning;
-  std::vector<TaskRecord> tasks_;
-  absl::flat_hash_map<TaskIndex, TaskDetail> details_;
+  RunData data_;
+
+  // What follows from the data and the blueprint.
   std::array<uint32_t, kTaskStates> counts_{};
   uint32_t tasks_open_ = 0;     // of kind task, without an outcome
   uint32_t services_open_ = 0;  // likewise
   uint32_t moving_ = 0;
-  bool failed_ = false;
-  bool cancelled_ = false;  // before it was through
-  bool fail_fast_ = false;  // a fail_run task failed
-  int32_t exit_code_ = 0;
-  std::string cancel_reason_;
-  std::vector<TaskIndex> failures_;
-  int64_t end_us_ = 0;
-
   // Once stopping: how many dependents of each task have not closed. A task has
   // closed when it has ended and all its dependents have closed.
-  bool stopping_ = false;
   std::vector<uint32_t> open_dependents_;
-
-  std::deque<RunEvent> events_;
-  uint64_t last_seq_ = 0;
 
   // Valid during one call.
   int64_t now_us_ = 0;

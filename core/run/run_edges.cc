@@ -32,7 +32,7 @@ Run::Source Run::SourceOf(const TaskRecord& record) {
 }
 
 bool Run::IsMoving(TaskIndex task) const {
-  const TaskState state = tasks_[task].state;
+  const TaskState state = data_.tasks[task].state;
   if (state == TaskState::kWaiting || IsOutcome(state)) return false;
   if (blueprint().kind(task) == TaskKind::kTask) return true;
   const bool up = state == TaskState::kUp || (state == TaskState::kRunning &&
@@ -41,7 +41,7 @@ bool Run::IsMoving(TaskIndex task) const {
 }
 
 void Run::Move(TaskIndex task, const Source& to) {
-  TaskRecord& record = tasks_[task];
+  TaskRecord& record = data_.tasks[task];
   const Source from = SourceOf(record);
   if (IsMoving(task)) --moving_;
   --counts_[static_cast<int>(record.state)];
@@ -58,10 +58,10 @@ void Run::Move(TaskIndex task, const Source& to) {
 }
 
 void Run::MarkStarted(TaskIndex task) {
-  const Source from = SourceOf(tasks_[task]);
-  tasks_[task].has_started = true;
+  const Source from = SourceOf(data_.tasks[task]);
+  data_.tasks[task].has_started = true;
   if (blueprint().watched_alive(task)) {
-    UpdateEdges(task, from, SourceOf(tasks_[task]));
+    UpdateEdges(task, from, SourceOf(data_.tasks[task]));
   }
 }
 
@@ -71,7 +71,7 @@ void Run::UpdateEdges(TaskIndex task, const Source& before,
     const EdgeState was = Evaluate(edge.condition, before);
     const EdgeState is = Evaluate(edge.condition, after);
     if (was == is) continue;
-    TaskRecord& dependent = tasks_[edge.task];
+    TaskRecord& dependent = data_.tasks[edge.task];
     if (was == EdgeState::kSatisfied) --dependent.satisfied;
     if (was == EdgeState::kImpossible) --dependent.impossible;
     if (is == EdgeState::kSatisfied) ++dependent.satisfied;
@@ -87,9 +87,9 @@ void Run::SettleAll() {
 }
 
 void Run::Settle(TaskIndex task) {
-  TaskRecord& record = tasks_[task];
-  if (stopping_ || (record.state != TaskState::kWaiting &&
-                    record.state != TaskState::kReady)) {
+  TaskRecord& record = data_.tasks[task];
+  if (data_.stopping || (record.state != TaskState::kWaiting &&
+                         record.state != TaskState::kReady)) {
     return;
   }
   const auto edges =
@@ -110,14 +110,15 @@ void Run::Settle(TaskIndex task) {
 }
 
 std::vector<TaskIndex> Run::Blockers(TaskIndex task, size_t most) const {
-  const TaskState state = tasks_[task].state;
+  const TaskState state = data_.tasks[task].state;
   std::vector<TaskIndex> blockers;
   if (state != TaskState::kWaiting && state != TaskState::kSkipped) {
     return blockers;
   }
   for (const Blueprint::Edge& edge : blueprint().predecessors(task)) {
     if (blockers.size() >= most) break;
-    const EdgeState is = Evaluate(edge.condition, SourceOf(tasks_[edge.task]));
+    const EdgeState is =
+        Evaluate(edge.condition, SourceOf(data_.tasks[edge.task]));
     const bool blocks = state == TaskState::kSkipped
                             ? is == EdgeState::kImpossible
                             : is == EdgeState::kPending;
@@ -129,7 +130,7 @@ std::vector<TaskIndex> Run::Blockers(TaskIndex task, size_t most) const {
 void Run::AddEvent(TaskIndex task) {
   RunEvent event{.time_us = now_us_, .task = task};
   if (task != kNoTask) {
-    const TaskRecord& record = tasks_[task];
+    const TaskRecord& record = data_.tasks[task];
     event.attempt = record.attempt;
     event.worker = record.worker;
     event.state = record.state;
@@ -138,9 +139,9 @@ void Run::AddEvent(TaskIndex task) {
       event.exit_code = record.exit_code;
     }
   }
-  events_.push_back(event);
-  ++last_seq_;
-  if (events_.size() > limits_.max_run_events) events_.pop_front();
+  data_.events.push_back(event);
+  ++data_.last_seq;
+  if (data_.events.size() > limits_.max_run_events) data_.events.pop_front();
 }
 
 }  // namespace w2t

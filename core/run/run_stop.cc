@@ -4,26 +4,25 @@
 
 namespace w2t {
 
-// What no worker has ends here. From the end of the order, every task's
-// dependents are dealt with before it, so that no walk back is needed yet.
+// What no worker has ends here, and of the rest what nothing depends on is told
+// to stop. From the end of the order, so that no walk back is needed yet.
 void Run::StartStopping() {
-  stopping_ = true;
-  const TaskState unheld =
-      cancelled_ || fail_fast_ ? TaskState::kCancelled : TaskState::kSkipped;
-  std::vector<uint32_t> open(tasks_.size());
+  data_.stopping = true;
+  const TaskState unheld = data_.cancelled || data_.fail_fast
+                               ? TaskState::kCancelled
+                               : TaskState::kSkipped;
   for (uint32_t place = blueprint().size(); place-- > 0;) {
     const TaskIndex task = blueprint().in_order(place);
-    if (IsHeld(tasks_[task].state)) {
-      if (open[task] == 0) RequestStop(task);
-    } else if (!IsOutcome(tasks_[task].state)) {
-      EndTask(task, unheld);
-    }
-    if (IsOutcome(tasks_[task].state) && open[task] == 0) continue;
-    for (const Blueprint::Edge& edge : blueprint().predecessors(task)) {
-      ++open[edge.task];
+    const TaskState state = data_.tasks[task].state;
+    if (!IsHeld(state) && !IsOutcome(state)) EndTask(task, unheld);
+  }
+  open_dependents_ = OpenDependents();
+  for (uint32_t place = blueprint().size(); place-- > 0;) {
+    const TaskIndex task = blueprint().in_order(place);
+    if (IsHeld(data_.tasks[task].state) && open_dependents_[task] == 0) {
+      RequestStop(task);
     }
   }
-  open_dependents_ = std::move(open);
   unsettled_.clear();
 }
 
@@ -35,7 +34,7 @@ void Run::Close(TaskIndex task) {
     closing.pop_back();
     for (const Blueprint::Edge& edge : blueprint().predecessors(closed)) {
       if (--open_dependents_[edge.task] > 0) continue;
-      const TaskState state = tasks_[edge.task].state;
+      const TaskState state = data_.tasks[edge.task].state;
       if (IsOutcome(state)) {
         closing.push_back(edge.task);
       } else if (IsHeld(state)) {
@@ -46,8 +45,8 @@ void Run::Close(TaskIndex task) {
 }
 
 void Run::RequestStop(TaskIndex task) {
-  if (tasks_[task].stop_requested) return;
-  tasks_[task].stop_requested = true;
+  if (data_.tasks[task].stop_requested) return;
+  data_.tasks[task].stop_requested = true;
   out_->stop.push_back(task);
 }
 

@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_set.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
+#include "tests/support/engine_snapshot.h"
 
 namespace w2t::testing {
 namespace {
@@ -50,15 +51,21 @@ EngineEnv::EngineEnv(const EngineOptions& options, bool cheap)
 }
 
 EngineEnv::~EngineEnv() {
-  Engine fresh(options_);
-  for (const FactBatch& batch : journal_) {
-    const absl::Status status = fresh.Replay(batch);
-    if (!status.ok()) {
-      ADD_FAILURE() << "the journal cannot be replayed: " << status;
-      return;
-    }
+  const absl::StatusOr<std::unique_ptr<Engine>> fresh = Replayed();
+  if (fresh.ok()) {
+    EXPECT_EQ((*fresh)->Hash(), engine_->Hash()) << "replayed state differs";
+  } else {
+    ADD_FAILURE() << "the journal cannot be replayed: " << fresh.status();
   }
-  EXPECT_EQ(fresh.Hash(), engine_->Hash()) << "replayed state differs";
+}
+
+absl::StatusOr<std::unique_ptr<Engine>> EngineEnv::Replayed() const {
+  auto engine = std::make_unique<Engine>(options_);
+  for (const FactBatch& batch : journal_) {
+    const absl::Status status = engine->Replay(batch);
+    if (!status.ok()) return status;
+  }
+  return engine;
 }
 
 std::string EngineEnv::Submit(const Graph& graph,
@@ -271,14 +278,27 @@ void EngineEnv::AnswerPings() {
   if (!answers.empty()) Step(std::move(answers));
 }
 
+void EngineEnv::Snapshot() {
+  auto tail = EngineSnapshot(*engine_).Restore(options_);
+  ASSERT_TRUE(tail.ok()) << tail.status();
+  tail_ = *std::move(tail);
+  engine_->Archive();
+  if (twin_ != nullptr) twin_->Archive();
+  CheckHashes();
+}
+
 void EngineEnv::Restart() {
-  auto fresh = std::make_unique<Engine>(options_);
-  for (const FactBatch& batch : journal_) {
-    const absl::Status status = fresh->Replay(batch);
-    ASSERT_TRUE(status.ok()) << status;
+  absl::StatusOr<std::unique_ptr<Engine>> fresh = Replayed();
+  ASSERT_TRUE(fresh.ok()) << fresh.status();
+  EXPECT_EQ((*fresh)->Hash(), engine_->Hash()) << "replayed state differs";
+  twin_.reset();
+  if (tail_ == nullptr) {
+    engine_ = *std::move(fresh);
+  } else {
+    engine_ = std::move(tail_);
+    twin_ = *std::move(fresh);
+    twin_->Start(now_);
   }
-  EXPECT_EQ(fresh->Hash(), engine_->Hash()) << "replayed state differs";
-  engine_ = std::move(fresh);
   for (auto& [name, worker] : workers_) worker.session = SessionId();
   referee_->Restarted(engine_.get());
   StepResult result = engine_->Start(now_);
@@ -296,6 +316,10 @@ StepResult EngineEnv::Step(std::vector<Event> events) {
     return {};
   }
   ++steps_;
+  if (twin_ != nullptr) {
+    std::vector<Event> same = events;
+    twin_->Step(absl::MakeSpan(same), now_);
+  }
   StepResult result = engine_->Step(absl::MakeSpan(events), now_);
   Append(result.facts);
   if (!cheap_) referee_->Judge(result);
@@ -308,14 +332,30 @@ void EngineEnv::Append(const FactBatch& batch) {
   if (batch.facts.empty()) return;
   journal_.push_back(batch);
   if (cheap_) return;
-  const absl::Status status = shadow_->Replay(batch);
-  EXPECT_TRUE(status.ok()) << "step " << steps_ << ": " << status;
+  for (Engine* engine : {shadow_.get(), tail_.get()}) {
+    if (engine == nullptr) continue;
+    const absl::Status status = engine->Replay(batch);
+    EXPECT_TRUE(status.ok()) << "step " << steps_ << ": " << status;
+  }
 }
 
 void EngineEnv::CheckHashes() {
   if (cheap_) return;
-  EXPECT_EQ(engine_->Hash(), shadow_->Hash())
+  const uint64_t hash = engine_->Hash();
+  EXPECT_EQ(hash, shadow_->Hash())
       << "step " << steps_ << ": live and replayed state differ";
+  const auto restored = EngineSnapshot(*engine_).Restore(options_);
+  ASSERT_TRUE(restored.ok()) << restored.status();
+  EXPECT_EQ(hash, (*restored)->Hash())
+      << "step " << steps_ << ": live and restored state differ";
+  if (tail_ != nullptr) {
+    EXPECT_EQ(hash, tail_->Hash())
+        << "step " << steps_ << ": a snapshot and its tail differ";
+  }
+  if (twin_ != nullptr) {
+    EXPECT_EQ(hash, twin_->Hash())
+        << "step " << steps_ << ": a snapshot and its tail go on otherwise";
+  }
 }
 
 FakeWorker* EngineEnv::BySession(SessionId session) {

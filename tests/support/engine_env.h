@@ -9,9 +9,10 @@
 // Tasks go by name and belong to the run submitted last, unless Use says
 // otherwise. Each verb is one step of the engine. The environment keeps every
 // batch of facts as a journal; after each step it lets an EngineReferee judge
-// and checks that a second engine, which is only ever fed the journal, has the
-// same hash. Time stands still except in Advance. No process, socket, file or
-// clock.
+// and checks that three other engines have the same hash: one that is only ever
+// fed the journal, one that is restored from a snapshot taken now, and one that
+// was restored from the last Snapshot and fed the journal since. Time stands
+// still except in Advance. No process, socket, file or clock.
 #ifndef W2T_TESTS_SUPPORT_ENGINE_ENV_H_
 #define W2T_TESTS_SUPPORT_ENGINE_ENV_H_
 
@@ -118,7 +119,12 @@ class EngineEnv {
 
   // Time, in steps at each wakeup that the engine asks for.
   void Advance(absl::Duration duration);
+  // A snapshot becomes the beginning of the journal, and ended runs are
+  // archived.
+  void Snapshot();
   // The daemon dies and comes back with its journal; all streams are broken.
+  // What comes out of the last snapshot goes on, and every later step must be
+  // that of an engine that comes out of the whole journal.
   void Restart();
   // Everything goes well from here: whatever is held ends, whatever is told to
   // stop stops, until nothing moves any more.
@@ -174,12 +180,15 @@ class EngineEnv {
   bool FinishRound();
   std::vector<std::string> NamesOf(std::vector<LeaseRef> leases) const;
   void CheckHashes();
+  absl::StatusOr<std::unique_ptr<Engine>> Replayed() const;
 
   const EngineOptions options_;
   const bool cheap_;  // no referee, no second engine: for scale
   absl::Time now_ = absl::FromUnixSeconds(1'000'000'000);
   std::unique_ptr<Engine> engine_;
   std::unique_ptr<Engine> shadow_;  // fed with the journal alone
+  std::unique_ptr<Engine> tail_;    // with that since the last snapshot
+  std::unique_ptr<Engine> twin_;    // since a restart: fed with the same events
   std::unique_ptr<EngineReferee> referee_;
   std::vector<FactBatch> journal_;
   std::map<std::string, FakeWorker> workers_;

@@ -65,6 +65,7 @@ void EngineReferee::Judge(const StepResult& result) {
   faulted_ = false;
   granted_.clear();
   ended_fences_.clear();
+  for (auto& [number, book] : runs_) book.changed = false;
   for (const Fact& fact : result.facts.facts) Fold(fact);
   for (const Action& action : result.actions) {
     if (const auto* welcome = std::get_if<WelcomeWorker>(&action)) {
@@ -80,7 +81,9 @@ void EngineReferee::Judge(const StepResult& result) {
     if (it == runs_.end()) return Fault("a run that was never accepted");
     CheckRun(number.value, it->second, *run);
   }
-  if (engine_->runs().size() != runs_.size()) Fault("a run has vanished");
+  if (engine_->runs().size() + engine_->archived().size() != runs_.size()) {
+    Fault("a run has vanished");
+  }
   CheckStarts();
   CheckCapacity();
   CheckActions(result);

@@ -79,6 +79,7 @@ class RandomWorld {
     } else if (dice < 17) {
       BreakStream();
     } else if (dice < 19) {
+      if (Chance(50)) env_.Snapshot();
       env_.Restart();
     } else if (dice < 21) {
       Disturb();
@@ -92,6 +93,8 @@ class RandomWorld {
       RepeatAReport();
     } else if (dice < 42) {
       ManyAtOnce();
+    } else if (dice < 44) {
+      env_.Snapshot();
     } else {
       Work();
     }

@@ -1,0 +1,169 @@
+#include "core/run/run_data.h"
+
+#include <algorithm>
+#include <utility>
+
+#include "core/base/state_hash.h"
+#include "core/run/run.h"
+#include "fmt/format.h"
+
+namespace w2t {
+namespace {
+
+RunData NewData(const Blueprint& blueprint, int64_t now_us) {
+  RunData data;
+  data.create_us = now_us;
+  data.tasks.resize(blueprint.size());
+  return data;
+}
+
+// Everything that one record of a task holds, as words.
+void AddTo(StateHash* hash, const TaskRecord& record) {
+  hash->Add(static_cast<uint64_t>(record.state) | record.has_started << 8 |
+            record.has_been_up << 9 | record.stop_requested << 10 |
+            static_cast<uint64_t>(record.lost_attempts) << 16 |
+            static_cast<uint64_t>(record.attempt) << 32);
+  hash->Add(static_cast<uint64_t>(record.satisfied) << 32 | record.impossible);
+  hash->Add(static_cast<uint64_t>(record.worker.value) << 32 |
+            static_cast<uint32_t>(record.exit_code));
+  hash->Add(record.fence.value);
+  hash->Add(static_cast<uint64_t>(record.start_us));
+  hash->Add(static_cast<uint64_t>(record.end_us));
+}
+
+void AddTo(StateHash* hash, const RunEvent& event) {
+  hash->Add(static_cast<uint64_t>(event.time_us));
+  hash->Add(static_cast<uint64_t>(event.task) << 32 | event.attempt);
+  hash->Add(static_cast<uint64_t>(event.worker.value) << 32 |
+            static_cast<uint32_t>(event.exit_code));
+  hash->Add(static_cast<uint64_t>(event.state));
+}
+
+}  // namespace
+
+Run::Run(Spec spec, int64_t now_us, const Limits& limits)
+    : spec_(std::move(spec)),
+      limits_(limits),
+      data_(NewData(blueprint(), now_us)) {
+  Count();
+}
+
+Run::Run(Spec spec, RunData data, const Limits& limits)
+    : spec_(std::move(spec)), limits_(limits), data_(std::move(data)) {}
+
+absl::StatusOr<std::unique_ptr<Run>> Run::Restore(Spec spec, RunData data,
+                                                  const Limits& limits) {
+  std::unique_ptr<Run> run(new Run(std::move(spec), std::move(data), limits));
+  if (absl::Status status = run->CheckData(); !status.ok()) return status;
+  run->Count();
+  while (run->data_.events.size() > limits.max_run_events) {
+    run->data_.events.pop_front();  // the limit was larger once
+  }
+  return run;
+}
+
+absl::Status Run::CheckData() const {
+  const auto misfit = [this](std::string_view what) {
+    return absl::InternalError(fmt::format(
+        "the data of run {} do not fit it: {}", spec_.run_id, what));
+  };
+  const uint32_t size = blueprint().size();
+  const auto is_known = [size](TaskIndex task) { return task < size; };
+  if (data_.tasks.size() != size) return misfit("the number of tasks");
+  if (!std::all_of(data_.failures.begin(), data_.failures.end(), is_known)) {
+    return misfit("a failure of no task");
+  }
+  if (data_.events.size() > data_.last_seq) return misfit("too many events");
+  for (const RunEvent& event : data_.events) {
+    if (event.task != kNoTask && !is_known(event.task)) {
+      return misfit("an event of no task");
+    }
+  }
+  for (TaskIndex task = 0; task < size; ++task) {
+    const TaskRecord& record = data_.tasks[task];
+    if (Name(record.state).empty() ||
+        uint64_t{record.satisfied} + record.impossible >
+            blueprint().predecessors(task).size()) {
+      return misfit(fmt::format("task {}", task));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Run::Count() {
+  for (TaskIndex task = 0; task < data_.tasks.size(); ++task) {
+    const TaskState state = data_.tasks[task].state;
+    ++counts_[static_cast<int>(state)];
+    if (IsMoving(task)) ++moving_;
+    if (IsOutcome(state)) continue;
+    ++(blueprint().kind(task) == TaskKind::kTask ? tasks_open_
+                                                 : services_open_);
+  }
+  if (data_.stopping) open_dependents_ = OpenDependents();
+}
+
+// From the end of the order, every task's dependents are dealt with before it.
+std::vector<uint32_t> Run::OpenDependents() const {
+  std::vector<uint32_t> open(data_.tasks.size());
+  for (uint32_t place = blueprint().size(); place-- > 0;) {
+    const TaskIndex task = blueprint().in_order(place);
+    if (IsOutcome(data_.tasks[task].state) && open[task] == 0) continue;
+    for (const Blueprint::Edge& edge : blueprint().predecessors(task)) {
+      ++open[edge.task];
+    }
+  }
+  return open;
+}
+
+RunSummary Run::Summary() const {
+  return {.number = spec_.number,
+          .run_id = spec_.run_id,
+          .request_id = spec_.request_id,
+          .name = blueprint().name(),
+          .hold = spec_.hold,
+          .state = data_.state,
+          .exit_code = data_.exit_code,
+          .cancel_reason = data_.cancel_reason,
+          .create_us = data_.create_us,
+          .end_us = data_.end_us,
+          .last_seq = data_.last_seq,
+          .counts = counts_,
+          .steps = blueprint().steps(),
+          .critical_path_us =
+              absl::ToInt64Microseconds(blueprint().critical_path())};
+}
+
+uint64_t Run::Hash() const {
+  StateHash hash;
+  hash.Add(spec_.number.value);
+  hash.Add(spec_.run_id);
+  hash.Add(spec_.request_id);
+  hash.Add(static_cast<uint64_t>(data_.state) | data_.stopping << 8 |
+           data_.failed << 9 | data_.cancelled << 10 | data_.fail_fast << 11 |
+           spec_.hold << 12);
+  hash.Add(data_.last_seq);
+  hash.Add(static_cast<uint64_t>(data_.exit_code));
+  hash.Add(static_cast<uint64_t>(data_.create_us));
+  hash.Add(static_cast<uint64_t>(data_.end_us));
+  hash.Add(data_.cancel_reason);
+  for (const TaskIndex task : data_.failures) hash.Add(task);
+  for (const TaskRecord& record : data_.tasks) AddTo(&hash, record);
+  for (TaskIndex task = 0; task < data_.tasks.size(); ++task) {
+    if (const TaskDetail* d = detail(task)) {
+      hash.Add(task);
+      hash.Add(d->message);
+      hash.Add(d->signal);
+      hash.Add(d->cpu_us);
+      hash.Add(d->max_rss_bytes);
+      hash.Add(d->output);
+    }
+  }
+  for (const RunEvent& event : data_.events) AddTo(&hash, event);
+  for (const uint32_t open : open_dependents_) hash.Add(open);
+  hash.Add(moving_);
+  hash.Add(tasks_open_);
+  hash.Add(services_open_);
+  return hash.value();
+}
+
+}  // namespace w2t

@@ -1,0 +1,99 @@
+// What a run is made of, as plain data.
+//
+// RunData is everything that the facts about a run have made of it; whatever
+// else a Run knows follows from this and its blueprint. A snapshot keeps it, so
+// a field that is added here must be added to Run::Hash and to the snapshot's
+// codec, too.
+#ifndef W2T_CORE_RUN_RUN_DATA_H_
+#define W2T_CORE_RUN_RUN_DATA_H_
+
+#include <array>
+#include <cstdint>
+#include <deque>
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_map.h"
+#include "core/base/ids.h"
+#include "core/run/task_state.h"
+#include "w2t/graph.h"
+
+namespace w2t {
+
+// Where a task of a run stands. 56 bytes, because there are millions.
+struct TaskRecord {
+  TaskState state = TaskState::kWaiting;
+  bool has_started : 1 = false;  // of a service: in this incarnation
+  bool has_been_up : 1 = false;  // likewise
+  bool stop_requested : 1 = false;
+  uint8_t lost_attempts = 0;
+  uint32_t satisfied = 0;   // edges
+  uint32_t impossible = 0;  // edges
+  uint32_t attempt = 0;     // latest; 0: none yet
+  WorkerNumber worker;      // of the latest attempt
+  int32_t exit_code = 0;
+  Fence fence;           // of the latest attempt
+  int64_t start_us = 0;  // of the latest attempt; 0: not yet
+  int64_t end_us = 0;    // of the task, or of its latest attempt in backoff
+};
+
+// What only some tasks have.
+struct TaskDetail {
+  std::string message;
+  uint32_t signal = 0;
+  uint64_t cpu_us = 0;
+  uint64_t max_rss_bytes = 0;
+  std::string output;
+};
+
+// Something that watchers are told. Its sequence number is its place.
+struct RunEvent {
+  int64_t time_us = 0;
+  TaskIndex task = kNoTask;  // kNoTask: the run itself changed
+  uint32_t attempt = 0;
+  WorkerNumber worker;
+  int32_t exit_code = 0;
+  TaskState state = TaskState::kUnspecified;
+};
+
+struct RunData {
+  RunState state = RunState::kRunning;
+  bool stopping = false;
+  bool failed = false;
+  bool cancelled = false;  // before it was through
+  bool fail_fast = false;  // a fail_run task failed
+  int32_t exit_code = 0;
+  std::string cancel_reason;
+  std::vector<TaskIndex> failures;
+  int64_t create_us = 0;
+  int64_t end_us = 0;  // 0: not yet
+  std::vector<TaskRecord> tasks;
+  absl::flat_hash_map<TaskIndex, TaskDetail> details;
+  std::deque<RunEvent> events;  // the latest ones
+  uint64_t last_seq = 0;        // of the last event; changes with every fact
+};
+
+// What is kept in memory of a run that has ended and lies in the store: enough
+// to list it, to recognise its request, and to forget it in time.
+struct RunSummary {
+  RunNumber number;
+  std::string run_id;
+  std::string request_id;
+  std::string name;  // of its graph
+  bool hold = false;
+  RunState state = RunState::kUnspecified;
+  int32_t exit_code = 0;
+  std::string cancel_reason;
+  int64_t create_us = 0;
+  int64_t end_us = 0;
+  uint64_t last_seq = 0;
+  std::array<uint32_t, kTaskStates> counts{};  // of tasks, by TaskState
+  uint32_t steps = 0;
+  int64_t critical_path_us = 0;
+  uint64_t content = 0;  // ContentHash of its definition
+  uint64_t hash = 0;     // Run::Hash
+};
+
+}  // namespace w2t
+
+#endif  // W2T_CORE_RUN_RUN_DATA_H_
