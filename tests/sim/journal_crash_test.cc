@@ -140,15 +140,17 @@ void WorkOnABadDisk(SimDisk& disk, uint64_t seed, Written* written) {
     for (int i = 0; i < 20; ++i) {
       if (random.Chance(10))
         disk.SetCapacity(disk.used() + random.Below(9'000));
-      if (random.Chance(3)) disk.FailSyncs(1);
+      if (random.Chance(5)) disk.FailSyncs(1 + random.Below(3));
       if (random.Chance(3)) disk.FailWrites(1);
       written->last = Bytes(++number, random.Below(20'000));
-      absl::Status status = (*journal)->Append(epoch, written->last);
-      if (absl::IsResourceExhausted(status)) {
-        disk.SetCapacity(UINT64_MAX);
+      absl::Status status;
+      for (int tries = 0; tries < 10; ++tries) {
         status = (*journal)->Append(epoch, written->last);
+        if (status.ok()) break;
+        if (random.Chance(5)) return;  // it ends while it cannot write
+        if (absl::IsResourceExhausted(status)) disk.SetCapacity(UINT64_MAX);
       }
-      if (!status.ok()) return;  // not known whether it is durable
+      ASSERT_TRUE(status.ok()) << status;
       written->acknowledged.push_back(written->last);
     }
   }
@@ -160,7 +162,7 @@ TEST(JournalCrashTest, AcknowledgedBatchesSurviveABadDisk) {
     SimDisk disk(seed);
     SimVfs vfs(&disk);
     Written written;
-    WorkOnABadDisk(disk, seed, &written);
+    ASSERT_NO_FATAL_FAILURE(WorkOnABadDisk(disk, seed, &written));
     disk.SetCapacity(UINT64_MAX);
     const std::vector<Tail> tails = {Tail::kKept, Tail::kDropped, Tail::kCutOff,
                                      Tail::kTorn};
