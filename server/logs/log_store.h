@@ -15,12 +15,12 @@
 #include <cstdint>
 #include <memory>
 #include <string>
-#include <utility>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "server/logs/log_sink.h"
 #include "w2t/v1/run_service.pb.h"
 
 namespace w2t {
@@ -38,25 +38,6 @@ struct LogStoreOptions {
   // Called in the writer's thread when writing fails after it had worked, so
   // once for a full disk. Output that cannot be written is counted as left out.
   absl::AnyInvocable<void(const absl::Status&)> on_error;
-};
-
-// Names the output of one attempt.
-struct LogName {
-  std::string run_id;
-  uint32_t task = 0;     // index
-  uint32_t attempt = 0;  // from 1
-
-  bool operator==(const LogName&) const = default;
-  template <typename H>
-  friend H AbslHashValue(H h, const LogName& n) {
-    return H::combine(std::move(h), n.run_id, n.task, n.attempt);
-  }
-};
-
-// A piece of output on its way into the store.
-struct LogPiece {
-  LogName name;
-  v1::LogChunk chunk;
 };
 
 // Where a reader stands. One that is kept from call to call makes reading on
@@ -96,7 +77,7 @@ class LogSubscription {
   std::shared_ptr<Impl> impl_;
 };
 
-class LogStore {
+class LogStore final : public LogSink {
  public:
   struct Stats {
     uint64_t queued_bytes = 0;   // waiting for the writer
@@ -109,26 +90,15 @@ class LogStore {
   static absl::StatusOr<std::unique_ptr<LogStore>> Open(
       LogStoreOptions options);
   // Writes what is queued, then stops.
-  ~LogStore();
+  ~LogStore() override;
   LogStore(const LogStore&) = delete;
   LogStore& operator=(const LogStore&) = delete;
 
-  // Queues pieces, in order. Never waits: false, with both arguments left as
-  // they are, when the queue is full. The caller then holds the pieces and
-  // their acknowledgement back and tries again after WhenRoom. `done` may be
-  // null; it is called in the writer's thread once readers see the pieces, in
-  // the order of the calls, and must not wait.
   bool Append(std::vector<LogPiece>&& pieces,
-              absl::AnyInvocable<void()>&& done);
-  // Calls `room` once, as soon as the queue is at most half full: in the
-  // writer's thread, or at once in the caller's.
-  void WhenRoom(absl::AnyInvocable<void()> room);
-
-  // The attempt will print nothing more. Takes its place in the queue, behind
-  // the pieces that were appended before, and is never refused.
-  void MarkEnded(const LogName& name);
-  // Removes all output of a run. Takes its place in the queue likewise.
-  void Forget(const std::string& run_id);
+              absl::AnyInvocable<void()>&& done) override;
+  void WhenRoom(absl::AnyInvocable<void()> room) override;
+  void MarkEnded(const LogName& name) override;
+  void Forget(const std::string& run_id) override;
 
   // Reads on from `cursor`: at most `max_bytes` of output, or one piece when
   // that is larger; nothing when there is nothing new. An attempt without any

@@ -7,7 +7,7 @@
 #include <memory>
 #include <vector>
 
-#include "server/logs/log_store.h"
+#include "server/logs/log_sink.h"
 #include "server/loop/loop.h"
 #include "server/observe/observer.h"
 #include "server/observe/watch_hub.h"
@@ -19,7 +19,7 @@ class Dispatcher : public LoopEffects {
  public:
   // All must outlive it.
   Dispatcher(const ServerLimits* limits, SessionSet* sessions, WatchHub* hub,
-             LogStore* logs)
+             LogSink* logs)
       : limits_(limits), sessions_(sessions), hub_(hub), logs_(logs) {}
 
   // After a replay.
@@ -50,7 +50,7 @@ class Dispatcher : public LoopEffects {
   const ServerLimits* const limits_;
   SessionSet* const sessions_;
   WatchHub* const hub_;
-  LogStore* const logs_;
+  LogSink* const logs_;
   Observer observer_;
   // Sessions that something was put into since the last Flush.
   std::vector<std::shared_ptr<Session>> touched_;

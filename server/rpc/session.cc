@@ -4,7 +4,6 @@
 
 #include "fmt/format.h"
 #include "proto/wire/session_codec.h"
-#include "proto/wire/status_codec.h"
 #include "server/observe/log.h"
 #include "server/rpc/checks.h"
 
@@ -36,7 +35,6 @@ std::vector<LogPiece> LivePieces(const Engine& engine, v1::LogBatch& batch) {
 
 std::shared_ptr<Session> Session::Start(Context context) {
   std::shared_ptr<Session> session(new Session(std::move(context)));
-  session->self_ = session;
   session->ReadOn();
   return session;
 }
@@ -68,15 +66,10 @@ void Session::WriteNext() {
   const v1::SessionResponse* message = outbox_.Next(&more);
   if (message == nullptr) return;
   writing_ = true;
-  grpc::WriteOptions options;
-  // A first message that is held back is never reported as written, because the
-  // stream's metadata goes with it.
-  if (more && has_written_) options.set_buffer_hint();
-  has_written_ = true;
-  StartWrite(message, options);
+  context_.stream->Write(*message, more);
 }
 
-void Session::OnWriteDone(bool ok) {
+void Session::OnWritten(bool ok) {
   absl::MutexLock lock(&mutex_);
   writing_ = false;
   // A failed write is followed by a failed read, which ends the stream.
@@ -90,19 +83,19 @@ void Session::ReadOn() {
     return;
   }
   reading_ = true;
-  StartRead(&request_);
+  context_.stream->Read();
 }
 
-void Session::OnReadDone(bool ok) {
-  if (!ok) {
-    // gRPC does not tell a message that it could not parse from the end.
-    Close(greeted_ ? absl::OkStatus()
-                   : InvalidField("hello",
-                                  "the stream ended without a hello that can "
-                                  "be read: its strings must be UTF-8"));
-    return;
-  }
-  if (const absl::Status status = Take(); !status.ok()) {
+void Session::OnReadFailed() {
+  // gRPC does not tell a message that it could not parse from the end.
+  Close(greeted_ ? absl::OkStatus()
+                 : InvalidField("hello",
+                                "the stream ended without a hello that can "
+                                "be read: its strings must be UTF-8"));
+}
+
+void Session::OnRead(v1::SessionRequest& message) {
+  if (const absl::Status status = Take(message); !status.ok()) {
     Close(status);
     return;
   }
@@ -113,20 +106,20 @@ void Session::OnReadDone(bool ok) {
   ReadOn();
 }
 
-absl::Status Session::Take() {
+absl::Status Session::Take(v1::SessionRequest& message) {
   using Kind = v1::SessionRequest::MessageCase;
-  const Kind kind = request_.message_case();
+  const Kind kind = message.message_case();
   if (!greeted_ && kind != Kind::kHello) {
     return MissingField("hello", "the first message of a session must be hello",
                         absl::StatusCode::kFailedPrecondition);
   }
   switch (kind) {
     case Kind::kHello:
-      return TakeHello();
+      return TakeHello(message.hello());
     case Kind::kReports:
-      return TakeReports();
+      return TakeReports(message.reports());
     case Kind::kLogs:
-      return TakeLogs();
+      return TakeLogs(*message.mutable_logs());
     case Kind::kPong:
       Post(AliveEvent{context_.id});
       return absl::OkStatus();
@@ -139,12 +132,11 @@ absl::Status Session::Take() {
   return MissingField("message", "a session message must not be empty");
 }
 
-absl::Status Session::TakeHello() {
+absl::Status Session::TakeHello(const v1::Hello& hello) {
   if (greeted_) {
     return InvalidField("hello", "a session says hello only once",
                         absl::StatusCode::kFailedPrecondition);
   }
-  const v1::Hello& hello = request_.hello();
   if (hello.protocol() != kProtocol) {
     return InvalidField(
         "hello.protocol",
@@ -170,17 +162,16 @@ absl::Status Session::TakeHello() {
   return absl::OkStatus();
 }
 
-absl::Status Session::TakeReports() {
+absl::Status Session::TakeReports(const v1::ReportBatch& reports) {
   absl::StatusOr<ReportsEvent> event =
-      wire::FromProto(request_.reports(), *context_.limits);
+      wire::FromProto(reports, *context_.limits);
   if (!event.ok()) return event.status();
   event->session = context_.id;
   Post(*std::move(event));
   return absl::OkStatus();
 }
 
-absl::Status Session::TakeLogs() {
-  v1::LogBatch& batch = *request_.mutable_logs();
+absl::Status Session::TakeLogs(v1::LogBatch& batch) {
   if (batch.seq() <= last_log_seq_) {
     return InvalidField("logs.seq",
                         fmt::format("log batches count up: {} came after {}",
@@ -210,7 +201,7 @@ absl::Status Session::TakeLogs() {
   // that ends its attempt.
   auto held = std::make_unique<v1::LogBatch>(std::move(batch));
   context_.inbox->PostEarly(
-      [self = self_, held = std::move(held)](const View* view) {
+      [self = shared_from_this(), held = std::move(held)](const View* view) {
         self->Intake(view, *held);
       });
   return absl::OkStatus();
@@ -230,12 +221,11 @@ void Session::Intake(const View* view, v1::LogBatch& batch) {
 }
 
 void Session::Store(std::vector<LogPiece> pieces, uint64_t seq) {
-  std::shared_ptr<Session> self;
   {
     absl::MutexLock lock(&mutex_);
     if (closed_) return;
-    self = self_;
   }
+  const std::shared_ptr<Session> self = shared_from_this();
   absl::AnyInvocable<void()> stored = [self, seq] {
     {
       absl::MutexLock lock(&self->mutex_);
@@ -284,16 +274,13 @@ void Session::Close(const absl::Status& status) {
                                     {"reason", std::string(status.message())}});
     context_.inbox->Post(SessionClosedEvent{context_.id});
   }
-  Finish(wire::ToGrpc(status));
+  context_.stream->Finish(status);
 }
 
-void Session::OnCancel() {
+void Session::OnCancelled() {
   Close(absl::CancelledError("the connection to the worker is gone"));
 }
 
-void Session::OnDone() {
-  context_.on_done();
-  const std::shared_ptr<Session> self = std::move(self_);
-}
+void Session::OnDone() { context_.on_done(); }
 
 }  // namespace w2t::server

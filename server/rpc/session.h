@@ -1,12 +1,12 @@
-// Session: the stream of one worker. Everything that the daemon says to a
-// worker goes through here.
+// Session: what the daemon and one worker say to each other, without the stream
+// that carries it.
 //
-// gRPC's threads read, decode and post to the inbox; the loop says what to
-// send. At most `max_session_window` messages are left unprocessed, and a
-// worker is read no further while its output waits for the log store. One write
-// is in flight at a time; what gathers behind it is merged, and when that
-// exceeds `max_outbox_bytes` the stream ends with RESOURCE_EXHAUSTED.
-// Thread-safe.
+// The stream's threads bring messages, which are checked and posted to the
+// inbox; the loop says what to send. At most `max_session_window` messages are
+// left unprocessed, and a worker is read no further while its output waits for
+// the log store. One write is in flight at a time; what gathers behind it is
+// merged, and when that exceeds `max_outbox_bytes` the stream ends with
+// RESOURCE_EXHAUSTED. Thread-safe.
 #ifndef W2T_SERVER_RPC_SESSION_H_
 #define W2T_SERVER_RPC_SESSION_H_
 
@@ -21,29 +21,42 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "core/base/ids.h"
-#include "grpcpp/support/server_callback.h"
 #include "server/limits.h"
-#include "server/logs/log_store.h"
+#include "server/logs/log_sink.h"
 #include "server/loop/inbox.h"
 #include "server/rpc/session_outbox.h"
 #include "w2t/v1/worker_service.pb.h"
 
 namespace w2t::server {
 
-class Session final
-    : public grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse> {
+// What carries a session's messages. Each call is answered later, never from
+// inside: Read by OnRead or OnReadFailed, Write by OnWritten, and Finish, once
+// all others are answered, by OnDone.
+class SessionStream {
+ public:
+  virtual ~SessionStream() = default;
+  virtual void Read() = 0;
+  // `message` stays until it is written. `more` tells that another follows at
+  // once.
+  virtual void Write(const v1::SessionResponse& message, bool more) = 0;
+  virtual void Finish(const absl::Status& status) = 0;
+};
+
+class Session final : public std::enable_shared_from_this<Session> {
  public:
   struct Context {
     SessionId id;
     std::string peer;
+    SessionStream* stream;  // outlives OnDone
     const ServerLimits* limits;
     Inbox* inbox;
-    LogStore* logs;
+    LogSink* logs;
     // Called once, when the stream is over.
     std::function<void()> on_done;
   };
 
-  // Begins to read. gRPC's until OnDone; others may hold it longer.
+  // Begins to read. The stream holds it until OnDone; others may hold it
+  // longer.
   static std::shared_ptr<Session> Start(Context context);
 
   // Changes what is to be sent. Sent by the next Flush, or behind what is being
@@ -57,19 +70,21 @@ class Session final
 
   SessionId id() const { return context_.id; }
 
-  void OnReadDone(bool ok) override;
-  void OnWriteDone(bool ok) override;
-  void OnCancel() override;
-  void OnDone() override;
+  // From the stream. `message` may be emptied.
+  void OnRead(v1::SessionRequest& message);
+  void OnReadFailed();
+  void OnWritten(bool ok);
+  void OnCancelled();
+  void OnDone();
 
  private:
   explicit Session(Context context) : context_(std::move(context)) {}
 
   // Handle what has been read. An error ends the stream.
-  absl::Status Take();
-  absl::Status TakeHello();
-  absl::Status TakeReports();
-  absl::Status TakeLogs();
+  absl::Status Take(v1::SessionRequest& message);
+  absl::Status TakeHello(const v1::Hello& hello);
+  absl::Status TakeReports(const v1::ReportBatch& reports);
+  absl::Status TakeLogs(v1::LogBatch& batch);
   void Post(Event event);
   // On the loop: finds out whose output it is.
   void Intake(const View* view, v1::LogBatch& batch);
@@ -81,7 +96,6 @@ class Session final
 
   const Context context_;
   // Of the reading side, which is one thread at a time.
-  v1::SessionRequest request_;
   bool greeted_ = false;
   std::string name_;
   uint64_t last_log_seq_ = 0;
@@ -93,11 +107,8 @@ class Session final
   bool logs_held_ ABSL_GUARDED_BY(mutex_) = false;
   bool reading_ ABSL_GUARDED_BY(mutex_) = false;
   bool writing_ ABSL_GUARDED_BY(mutex_) = false;
-  bool has_written_ ABSL_GUARDED_BY(mutex_) = false;
   bool posted_hello_ ABSL_GUARDED_BY(mutex_) = false;
   bool closed_ ABSL_GUARDED_BY(mutex_) = false;
-  // gRPC's share of the ownership.
-  std::shared_ptr<Session> self_;
 };
 
 }  // namespace w2t::server

@@ -6,7 +6,8 @@
 
 namespace w2t::server {
 
-absl::StatusOr<std::shared_ptr<Session>> SessionSet::Open(std::string peer) {
+absl::StatusOr<std::shared_ptr<Session>> SessionSet::Open(
+    std::string peer, SessionStream* stream) {
   absl::MutexLock lock(&mutex_);
   if (!closed_.ok()) return closed_;
   // What the streams before it have said waits already.
@@ -20,6 +21,7 @@ absl::StatusOr<std::shared_ptr<Session>> SessionSet::Open(std::string peer) {
   std::shared_ptr<Session> session =
       Session::Start({.id = id,
                       .peer = std::move(peer),
+                      .stream = stream,
                       .limits = limits_,
                       .inbox = inbox_,
                       .logs = logs_,

@@ -20,12 +20,14 @@ namespace w2t::server {
 class SessionSet {
  public:
   // All must outlive the sessions.
-  SessionSet(const ServerLimits* limits, Inbox* inbox, LogStore* logs)
+  SessionSet(const ServerLimits* limits, Inbox* inbox, LogSink* logs)
       : limits_(limits), inbox_(inbox), logs_(logs) {}
 
-  // Begins a session with `peer`. RESOURCE_EXHAUSTED when there are
-  // `max_sessions`, UNAVAILABLE after CloseAll.
-  absl::StatusOr<std::shared_ptr<Session>> Open(std::string peer);
+  // Begins a session with `peer` over `stream`, which outlives its OnDone.
+  // RESOURCE_EXHAUSTED when there are `max_sessions`, UNAVAILABLE after
+  // CloseAll.
+  absl::StatusOr<std::shared_ptr<Session>> Open(std::string peer,
+                                                SessionStream* stream);
   // Null when it is over.
   std::shared_ptr<Session> Find(SessionId id);
   std::vector<std::shared_ptr<Session>> All();
@@ -35,7 +37,7 @@ class SessionSet {
  private:
   const ServerLimits* const limits_;
   Inbox* const inbox_;
-  LogStore* const logs_;
+  LogSink* const logs_;
 
   absl::Mutex mutex_;
   absl::flat_hash_map<SessionId, std::shared_ptr<Session>> sessions_

@@ -12,7 +12,7 @@ using grpc::experimental::InterceptionHookPoints;
 using grpc::experimental::ServerRpcInfo;
 
 // Of one call whose request is one message.
-class Answer : public grpc::experimental::Interceptor {
+class WordedAnswer : public grpc::experimental::Interceptor {
  public:
   void Intercept(grpc::experimental::InterceptorBatchMethods* batch) override {
     // None of our calls answers so itself.
@@ -38,7 +38,7 @@ class Factory : public grpc::experimental::ServerInterceptorFactoryInterface {
         info->type() == ServerRpcInfo::Type::SERVER_STREAMING;
     const std::string_view method = info->method();
     if (!one_request || !method.starts_with("/w2t.")) return nullptr;
-    return new Answer();
+    return new WordedAnswer();
   }
 };
 
