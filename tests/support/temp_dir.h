@@ -17,12 +17,15 @@ class TempDir {
   TempDir& operator=(const TempDir&) = delete;
 
   const std::string& path() const { return path_; }
+  // It is not removed.
+  void Keep() { keep_ = true; }
   std::string operator/(std::string_view name) const;
   // Writes a file in the directory and returns its path.
   std::string Write(std::string_view name, std::string_view content) const;
 
  private:
   std::string path_;
+  bool keep_ = false;
 };
 
 // The content of a file; empty when there is none.
