@@ -88,13 +88,14 @@ std::string PlanText(const Plan& plan, const Palette& palette) {
   for (size_t step = 0; step < plan.steps.size(); ++step) {
     for (const TaskIndex task : plan.steps[step]) {
       const bool service = blueprint.kind(task) == TaskKind::kService;
-      table.Add({fmt::to_string(step + 1),
-                 std::string(blueprint.task_name(task)),
-                 LengthText(plan.prediction.start[task]),
-                 LengthText(blueprint.estimate(task)),
-                 fmt::format("{}{}{}", plan.is_critical[task] ? "critical" : "",
-                             service ? " service" : "",
-                             plan.assumed[task] ? " assumed" : "")});
+      table.Add(
+          {fmt::to_string(step + 1), std::string(blueprint.task_name(task)),
+           LengthText(plan.prediction.start[task]),
+           LengthText(blueprint.estimate(task)),
+           fmt::format("{}{}{}{}", plan.is_critical[task] ? "critical" : "",
+                       service ? " service" : "",
+                       plan.assumed[task] ? " assumed" : "",
+                       blueprint.at_most_once(task) ? " at-most-once" : "")});
     }
   }
   text += table.ToString();
@@ -119,6 +120,7 @@ std::string PlanJson(const Plan& plan) {
               .Add("service", blueprint.kind(task) == TaskKind::kService)
               .Add("estimate", blueprint.estimate(task))
               .Add("estimate_assumed", static_cast<bool>(plan.assumed[task]))
+              .Add("at_most_once", blueprint.at_most_once(task))
               .Add("start", plan.prediction.start[task])
               .Add("end", plan.prediction.end[task])
               .Add("critical", static_cast<bool>(plan.is_critical[task]))

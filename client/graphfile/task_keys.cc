@@ -30,6 +30,18 @@ void ReadAllowFailure(Context& context, const Field& field, TaskDraft& draft) {
   if (allow) draft.task.set_allow_failure(*allow);
 }
 
+void ReadSideEffect(Context& context, const Field& field, TaskDraft& draft) {
+  const std::string_view word =
+      field.value.is_scalar() ? field.value.text() : std::string_view();
+  if (word == "at_most_once") {
+    draft.task.set_side_effect(v1::SIDE_EFFECT_AT_MOST_ONCE);
+  } else if (word == "at_least_once") {
+    draft.task.set_side_effect(v1::SIDE_EFFECT_AT_LEAST_ONCE);
+  } else {
+    WrongValue(context, field, "at_least_once or at_most_once");
+  }
+}
+
 constexpr KeyReader<TaskDraft> kKeys[] = {
     {"command", ReadCommand},
     {"handler", ReadHandler},
@@ -45,6 +57,7 @@ constexpr KeyReader<TaskDraft> kKeys[] = {
     {"priority", ReadPriority},
     {"estimate", ReadEstimate},
     {"allow_failure", ReadAllowFailure},
+    {"side_effect", ReadSideEffect},
     {"success_exit_codes", ReadSuccessExitCodes},
     {"stop", ReadStop},
     {"ready", ReadReady},

@@ -49,6 +49,12 @@ struct WorkerJoined {
   WorkerSpec spec;
 };
 
+// A known worker opened another stream.
+struct WorkerDialled {
+  WorkerNumber worker;
+  uint64_t stream = 0;  // WorkerSpec::stream
+};
+
 // What it held is lost.
 struct WorkerLeft {
   WorkerNumber worker;
@@ -76,6 +82,7 @@ struct LeasesLost {
   WorkerNumber worker;
   LeaseColumns leases;
   std::string reason;
+  bool not_started = false;  // it is certain that none of them was
 };
 
 struct RetriesDue {
@@ -83,9 +90,10 @@ struct RetriesDue {
   std::vector<uint32_t> task;
 };
 
-using Fact = std::variant<EpochStarted, RunAccepted, RunCancelled, RunEvicted,
-                          WorkerJoined, WorkerLeft, WorkerDrained, Leased,
-                          Reported, LeasesLost, RetriesDue>;
+using Fact =
+    std::variant<EpochStarted, RunAccepted, RunCancelled, RunEvicted,
+                 WorkerJoined, WorkerDialled, WorkerLeft, WorkerDrained, Leased,
+                 Reported, LeasesLost, RetriesDue>;
 
 // The facts of one step. One row of the journal.
 struct FactBatch {

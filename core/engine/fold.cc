@@ -93,11 +93,22 @@ absl::Status State::Fold(const WorkerJoined& fact) {
   return absl::OkStatus();
 }
 
+absl::Status State::Fold(const WorkerDialled& fact) {
+  Worker* worker = fleet_.Find(fact.worker);
+  if (worker == nullptr || fact.stream <= worker->spec.stream) {
+    return Misfit("stream {} of worker {}", fact.stream, fact.worker.value);
+  }
+  worker->spec.stream = fact.stream;
+  return absl::OkStatus();
+}
+
 absl::Status State::Fold(const WorkerLeft& fact) {
   Worker* worker = fleet_.Find(fact.worker);
   if (worker == nullptr) return Misfit("no worker {}", fact.worker.value);
   const auto leases = worker->leases;  // Lose takes them away one by one
-  for (const auto& [fence, lease] : leases) Lose(*worker, lease, fact.reason);
+  for (const auto& [fence, lease] : leases) {
+    Lose(*worker, lease, /*not_started=*/false, fact.reason);
+  }
   fleet_.Remove(fact.worker);
   return absl::OkStatus();
 }
@@ -158,7 +169,7 @@ absl::Status State::Fold(const LeasesLost& fact) {
       return Misfit("lease {} is not worker {}'s", lease.fence.value,
                     fact.worker.value);
     }
-    Lose(*worker, lease, fact.reason);
+    Lose(*worker, lease, fact.not_started, fact.reason);
   }
   return absl::OkStatus();
 }
@@ -191,11 +202,12 @@ void State::Lease(Worker& worker, Run& run, const LeaseRef& lease) {
   Deliver(run);
 }
 
-void State::Lose(Worker& worker, const LeaseRef& lease,
+void State::Lose(Worker& worker, const LeaseRef& lease, bool not_started,
                  std::string_view reason) {
   Run* run = FindRun(lease.run);
-  run->Lose(lease, fmt::format("worker \"{}\": {}", worker.spec.name, reason),
-            now_us_, &outbox_);
+  run->Lose(lease, not_started,
+            fmt::format("worker \"{}\": {}", worker.spec.name, reason), now_us_,
+            &outbox_);
   Deliver(*run);
 }
 

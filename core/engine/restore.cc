@@ -146,6 +146,7 @@ uint64_t State::Hash() const {
     hash.Add(number.value);
     hash.Add(worker.spec.name);
     hash.Add(worker.spec.instance);
+    hash.Add(worker.spec.stream);
     hash.Add(worker.draining);
     for (const Resource& resource : worker.spec.resources) {
       hash.Add(fleet_.FreeOf(worker, resource.name));

@@ -38,6 +38,10 @@ void Steps::Handle(DrainWorkerEvent& event) {
 }
 
 void Steps::Handle(HelloEvent& event) {
+  // A worker opens one stream after the other, so a hello speaks of all that
+  // came on those before. One that was overtaken would speak too early, and is
+  // refused.
+  const bool proven = event.spec.stream != 0;
   Worker* worker = Register(event);
   if (worker == nullptr) return;
   if (worker->session) {
@@ -48,7 +52,7 @@ void Steps::Handle(HelloEvent& event) {
   next_liveness_us_ =
       std::min(next_liveness_us_,
                now_us_ + absl::ToInt64Microseconds(options_.ping_interval));
-  Welcome(*worker, event.held);
+  Welcome(*worker, event.held, proven);
 }
 
 // The worker that dials, known or new; null when it is refused.
@@ -56,6 +60,15 @@ Worker* Steps::Register(HelloEvent& event) {
   Fleet& fleet = state_.fleet();
   const Worker* known = fleet.FindByName(event.spec.name);
   if (known != nullptr && known->spec.instance == event.spec.instance) {
+    const uint64_t stream = event.spec.stream;
+    if (stream != 0 && stream <= known->spec.stream) {
+      Refuse(event.session,
+             absl::AbortedError(fmt::format(
+                 "stream {} of worker \"{}\" comes after its stream {}", stream,
+                 event.spec.name, known->spec.stream)));
+      return nullptr;
+    }
+    if (stream != 0) Record(WorkerDialled{known->number, stream});
     return fleet.Find(known->number);
   }
   if (known != nullptr && known->session) {
@@ -79,7 +92,7 @@ Worker* Steps::Register(HelloEvent& event) {
   return fleet.Find(number);
 }
 
-void Steps::Welcome(Worker& worker, const LeaseColumns& held) {
+void Steps::Welcome(Worker& worker, const LeaseColumns& held, bool proven) {
   WelcomeWorker welcome{worker.session, worker.number, {}};
   absl::flat_hash_set<uint64_t> fences;
   for (size_t i = 0; i < held.size(); ++i) {
@@ -91,7 +104,10 @@ void Steps::Welcome(Worker& worker, const LeaseColumns& held) {
   }
   result_.actions.push_back(std::move(welcome));
 
-  LeasesLost lost{worker.number, {}, "the offer did not reach it"};
+  LeasesLost lost{worker.number,
+                  {},
+                  proven ? "the offer did not reach it" : "it does not hold it",
+                  /*not_started=*/proven};
   for (const auto& [fence, lease] : worker.leases) {
     if (!fences.contains(fence.value)) lost.leases.Add(lease);
   }

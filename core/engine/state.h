@@ -103,6 +103,7 @@ class State {
   absl::Status Fold(const RunCancelled& fact);
   absl::Status Fold(const RunEvicted& fact);
   absl::Status Fold(const WorkerJoined& fact);
+  absl::Status Fold(const WorkerDialled& fact);
   absl::Status Fold(const WorkerLeft& fact);
   absl::Status Fold(const WorkerDrained& fact);
   absl::Status Fold(const Leased& fact);
@@ -111,7 +112,8 @@ class State {
   absl::Status Fold(const RetriesDue& fact);
 
   void Lease(Worker& worker, Run& run, const LeaseRef& lease);
-  void Lose(Worker& worker, const LeaseRef& lease, std::string_view reason);
+  void Lose(Worker& worker, const LeaseRef& lease, bool not_started,
+            std::string_view reason);
   // Carries a run's outbox to queues, fleet and effects.
   void Deliver(Run& run);
   void PushReady(const Run& run, TaskIndex task);

@@ -53,7 +53,8 @@ class Steps {
   void Handle(LeaveEvent& event);
   void Handle(SessionClosedEvent& event);
   Worker* Register(HelloEvent& event);
-  void Welcome(Worker& worker, const LeaseColumns& held);
+  // `proven`: what `held` does not name never reached the worker.
+  void Welcome(Worker& worker, const LeaseColumns& held, bool proven);
   void CheckLiveness();
   void Refuse(SessionId session, absl::Status status);
   void Detach(Worker& worker);

@@ -19,6 +19,9 @@ struct WorkerSpec {
   std::vector<std::string> capabilities;                    // sorted
   uint32_t max_leases = 0;
   std::string version;
+  // Number of its latest stream, counted by its process from 1. 0: it does not
+  // count them.
+  uint64_t stream = 0;
 
   bool operator==(const WorkerSpec&) const = default;
 };

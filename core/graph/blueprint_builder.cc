@@ -80,6 +80,7 @@ class BlueprintBuilder {
     for (TaskIndex i = 0; i < size(); ++i) {
       draft_.Add(spec(i).name, spec(i));
       CheckName(i, draft_.task_name(i));
+      CheckOnce(i);
     }
   }
 
@@ -102,6 +103,15 @@ class BlueprintBuilder {
                                         "{} have the same name",
                                         name, it->second, i)));
     }
+  }
+
+  void CheckOnce(TaskIndex i) {
+    const uint32_t attempts = graph_.retries()[spec(i).retry].attempts;
+    if (!spec(i).at_most_once || attempts <= 1) return;
+    faults_.Add(TaskFault(i, DiagnosticCode::kInvalidValue, "side_effect",
+                          fmt::format("task \"{}\" is to run at most once, but "
+                                      "its retry asks for {} attempts",
+                                      spec(i).name, attempts)));
   }
 
   void ResolveDependencies() {

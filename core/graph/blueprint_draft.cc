@@ -42,6 +42,7 @@ TaskIndex BlueprintDraft::Add(std::string_view name, const TaskSpec& spec) {
   task.has_probe = spec.has_probe;
   task.allow_failure = spec.allow_failure;
   task.fail_run = spec.fail_run;
+  task.at_most_once = spec.at_most_once;
   b.placings_.push_back({.action = spec.action,
                          .demand = spec.demand,
                          .retry = spec.retry,

@@ -65,10 +65,10 @@ void Run::Report(const LeaseRef& lease, TaskState state, int32_t exit_code,
   Leave();
 }
 
-void Run::Lose(const LeaseRef& lease, std::string_view reason, int64_t now_us,
-               RunOutbox* out) {
+void Run::Lose(const LeaseRef& lease, bool not_started, std::string_view reason,
+               int64_t now_us, RunOutbox* out) {
   Enter(now_us, out);
-  EndLost(lease.task, reason);
+  EndLost(lease.task, not_started, reason);
   Leave();
 }
 
@@ -108,7 +108,7 @@ const TaskDetail* Run::detail(TaskIndex task) const {
 void Run::EndAttempt(TaskIndex task, TaskState reported) {
   TaskRecord& record = data_.tasks[task];
   if (reported == TaskState::kCancelled && !data_.stopping) {
-    return EndLost(task, "its worker stopped it");
+    return EndLost(task, /*not_started=*/false, "its worker stopped it");
   }
   record.end_us = now_us_;
   out_->released.push_back({spec_.number, task, record.attempt, record.fence});
@@ -174,15 +174,24 @@ void Run::Requeue(TaskIndex task) {
   unsettled_.push_back(task);
 }
 
-void Run::EndLost(TaskIndex task, std::string_view reason) {
+void Run::EndLost(TaskIndex task, bool not_started, std::string_view reason) {
   TaskRecord& record = data_.tasks[task];
   record.end_us = now_us_;
   out_->released.push_back({spec_.number, task, record.attempt, record.fence});
   if (record.lost_attempts < UINT8_MAX) ++record.lost_attempts;
-  if (data_.stopping) {
-    const bool done =
-        blueprint().kind(task) == TaskKind::kService && !data_.cancelled;
+  const bool service = blueprint().kind(task) == TaskKind::kService;
+  const bool unknown = blueprint().at_most_once(task) && !not_started;
+  if (data_.stopping && (service || !unknown)) {
+    const bool done = service && !data_.cancelled;
     return EndTask(task, done ? TaskState::kSucceeded : TaskState::kCancelled);
+  }
+  if (unknown) {
+    data_.details[task].message =
+        fmt::format("lost, outcome unknown: {}; it {}", reason,
+                    record.state == TaskState::kLeased
+                        ? "may or may not have run"
+                        : "had started, and may or may not have ended");
+    return EndTask(task, TaskState::kLost);
   }
   data_.details[task].message =
       fmt::format("attempt {} was lost: {}", record.attempt, reason);

@@ -89,8 +89,9 @@ class Run {
   // `detail` may be null.
   void Report(const LeaseRef& lease, TaskState state, int32_t exit_code,
               const ReportDetail* detail, int64_t now_us, RunOutbox* out);
-  void Lose(const LeaseRef& lease, std::string_view reason, int64_t now_us,
-            RunOutbox* out);
+  // `not_started`: it is certain that nothing was done under the lease.
+  void Lose(const LeaseRef& lease, bool not_started, std::string_view reason,
+            int64_t now_us, RunOutbox* out);
   void RetryDue(TaskIndex task, int64_t now_us, RunOutbox* out);
   void Cancel(std::string_view reason, int64_t now_us, RunOutbox* out);
 
@@ -170,7 +171,7 @@ class Run {
   bool WantsRetry(TaskIndex task, TaskState outcome) const;
   void Requeue(TaskIndex task);
   void EndTask(TaskIndex task, TaskState outcome);
-  void EndLost(TaskIndex task, std::string_view reason);
+  void EndLost(TaskIndex task, bool not_started, std::string_view reason);
   void UpdateRunState();
   void SetState(RunState state);
   void Enter(int64_t now_us, RunOutbox* out);

@@ -27,6 +27,16 @@ TaskKind DecodeKind(v1::TaskKind kind, const FieldPath& path,
   return kind == v1::TASK_KIND_SERVICE ? TaskKind::kService : TaskKind::kTask;
 }
 
+bool DecodeAtMostOnce(v1::SideEffect effect, const FieldPath& path,
+                      FieldChecker* check) {
+  if (!v1::SideEffect_IsValid(effect)) {
+    check->Invalid(
+        path.Field("side_effect"),
+        fmt::format("{} is no side effect", static_cast<int>(effect)));
+  }
+  return effect == v1::SIDE_EFFECT_AT_MOST_ONCE;
+}
+
 Condition DecodeCondition(v1::Condition condition, const FieldPath& path,
                           FieldChecker* check) {
   switch (condition) {
@@ -80,6 +90,7 @@ TaskSpec DecodeTask(const v1::Task& task, const FieldPath& path,
   spec.trigger = task.trigger();
   spec.allow_failure = task.allow_failure();
   spec.fail_run = task.fail_run();
+  spec.at_most_once = DecodeAtMostOnce(task.side_effect(), path, check);
   spec.depends_on.reserve(task.depends_on_size());
   for (int i = 0; i < task.depends_on_size(); ++i) {
     const v1::Dependency& dependency = task.depends_on(i);

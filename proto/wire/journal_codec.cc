@@ -45,6 +45,11 @@ void Encode(const WorkerJoined& fact, journal::v1::Fact* out) {
   *out->mutable_worker_joined()->mutable_hello() = ToProto(fact.spec);
 }
 
+void Encode(const WorkerDialled& fact, journal::v1::Fact* out) {
+  out->mutable_worker_dialled()->set_worker(fact.worker.value);
+  out->mutable_worker_dialled()->set_stream(fact.stream);
+}
+
 void Encode(const WorkerLeft& fact, journal::v1::Fact* out) {
   out->mutable_worker_left()->set_worker(fact.worker.value);
   out->mutable_worker_left()->set_reason(fact.reason);
@@ -71,6 +76,7 @@ void Encode(const LeasesLost& fact, journal::v1::Fact* out) {
   lost->set_worker(fact.worker.value);
   ToProto(fact.leases, lost->mutable_leases());
   lost->set_reason(fact.reason);
+  lost->set_not_started(fact.not_started);
 }
 
 void Encode(const RetriesDue& fact, journal::v1::Fact* out) {
@@ -136,7 +142,8 @@ absl::StatusOr<Fact> Decode(const journal::v1::Reported& fact) {
 absl::StatusOr<Fact> Decode(const journal::v1::LeasesLost& fact) {
   absl::StatusOr<LeaseColumns> leases = FromProto(fact.leases());
   if (!leases.ok()) return Loss(std::string(leases.status().message()));
-  return LeasesLost{{fact.worker()}, *std::move(leases), fact.reason()};
+  return LeasesLost{
+      {fact.worker()}, *std::move(leases), fact.reason(), fact.not_started()};
 }
 
 absl::StatusOr<Fact> Decode(const journal::v1::RetriesDue& fact) {
@@ -158,6 +165,10 @@ absl::StatusOr<Fact> Decode(const journal::v1::RunCancelled& fact) {
 
 absl::StatusOr<Fact> Decode(const journal::v1::RunEvicted& fact) {
   return RunEvicted{{fact.run()}};
+}
+
+absl::StatusOr<Fact> Decode(const journal::v1::WorkerDialled& fact) {
+  return WorkerDialled{{fact.worker()}, fact.stream()};
 }
 
 absl::StatusOr<Fact> Decode(const journal::v1::WorkerLeft& fact) {
@@ -187,6 +198,8 @@ absl::StatusOr<Fact> DecodeFact(const journal::v1::Fact& fact) {
       return DecodeKnown(fact.run_evicted());
     case F::kWorkerJoined:
       return DecodeKnown(fact.worker_joined());
+    case F::kWorkerDialled:
+      return DecodeKnown(fact.worker_dialled());
     case F::kWorkerLeft:
       return DecodeKnown(fact.worker_left());
     case F::kWorkerDrained:

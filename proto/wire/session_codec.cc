@@ -181,6 +181,7 @@ v1::Hello ToProto(const WorkerSpec& spec) {
   }
   hello.set_max_leases(spec.max_leases);
   hello.set_version(spec.version);
+  hello.set_stream(spec.stream);
   hello.set_protocol(kProtocol);
   const std::string_view prefix = kHandlerPrefix;
   for (const std::string& capability : spec.capabilities) {
@@ -211,6 +212,7 @@ absl::StatusOr<HelloEvent> FromProto(const v1::Hello& hello,
   spec.name = hello.name();
   spec.instance = hello.instance();
   spec.version = hello.version();
+  spec.stream = hello.stream();
   if (hello.labels().size() > kMaxWorkerLabels) {
     check.Invalid(path.Field("labels"),
                   fmt::format("{} entries are more than {}",

@@ -161,6 +161,27 @@ TEST_F(CrashTest, TasksOfAKilledWorkerRunElsewhere) {
   EXPECT_EQ(FindTask(client_->ListTasks(run_id), "gate")->worker(), "w2");
 }
 
+TEST_F(CrashTest, WhatMustNotRunTwiceIsLostWithItsWorker) {
+  StartDaemon({"--reattach-window", "300ms"});
+  Process& first = AddWorker({.name = "w1", .slots = 2});
+  ASSERT_TRUE(client_->WaitForWorkers(1));
+  v1::Graph graph = Gated();
+  graph.mutable_tasks(0)->set_side_effect(v1::SIDE_EFFECT_AT_MOST_ONCE);
+  const std::string run_id = client_->Submit(graph);
+  ASSERT_TRUE(client_->WaitForTask(run_id, "gate", v1::TASK_STATE_RUNNING));
+  ASSERT_TRUE(WaitForStart());
+  AddWorker({.name = "w2", .slots = 2});
+  ASSERT_TRUE(client_->WaitForWorkers(2));
+  first.Kill();
+  EXPECT_EQ(client_->WaitForEnd(run_id).state(), v1::RUN_STATE_FAILED);
+  EXPECT_THAT(ReadLines(ran()), ::testing::ElementsAre("gate 1"));
+  const std::vector<v1::TaskStatus> tasks = client_->ListTasks(run_id);
+  EXPECT_EQ(FindTask(tasks, "gate")->state(), v1::TASK_STATE_LOST);
+  EXPECT_THAT(FindTask(tasks, "gate")->message(),
+              ::testing::HasSubstr("lost, outcome unknown: worker \"w1\""));
+  EXPECT_EQ(FindTask(tasks, "after")->state(), v1::TASK_STATE_SKIPPED);
+}
+
 TEST_F(CrashTest, WorkerStoppedTwiceHandsItsTasksOverAtOnce) {
   // Longer than the test may last: nobody waits for the worker to come back.
   StartDaemon({"--reattach-window", "1h"});

@@ -4,7 +4,7 @@
 #include <cstdlib>
 #include <utility>
 
-#include "absl/container/flat_hash_set.h"
+#include "absl/container/flat_hash_map.h"
 #include "fmt/format.h"
 #include "gtest/gtest.h"
 #include "tests/support/engine_snapshot.h"
@@ -127,6 +127,7 @@ bool EngineEnv::Hello(const std::string& name, const WorkerOptions& options) {
   std::sort(spec.capabilities.begin(), spec.capabilities.end());
   spec.max_leases = options.max_leases;
   spec.version = "test";
+  dialling_->counts_streams = options.counts_streams;
   HelloEvent hello = Dialled(*dialling_);
   const SessionId session = hello.session;
   Step({std::move(hello)});
@@ -139,6 +140,7 @@ HelloEvent EngineEnv::Dialled(FakeWorker& worker) {
   worker.session = SessionId{next_session_++};
   worker.closed = absl::OkStatus();
   worker.pinged = false;
+  if (worker.counts_streams) ++worker.spec.stream;
   HelloEvent hello{worker.session, worker.spec, {}};
   for (const LeaseRef& lease : worker.held) hello.held.Add(lease);
   for (const auto& [seq, reports] : worker.unacked) {
@@ -157,9 +159,9 @@ void EngineEnv::Disconnect(const std::string& name) {
   Step({SessionClosedEvent{session}});
 }
 
-bool EngineEnv::Reattach(const std::string& name) {
+bool EngineEnv::Reattach(const std::string& name, bool receives_offers) {
   FakeWorker& worker = workers_.at(name);
-  worker.receives_offers = true;
+  worker.receives_offers = receives_offers;
   worker.to_stop.clear();
   HelloEvent hello = Dialled(worker);
   const SessionId session = hello.session;
@@ -228,12 +230,14 @@ void EngineEnv::Report(const std::string& name, const ReportColumns& reports) {
   FakeWorker& worker = workers_.at(name);
   const uint64_t seq = ++worker.last_seq;
   worker.unacked.emplace_back(seq, reports);
-  absl::flat_hash_set<uint64_t> ended;
+  absl::flat_hash_map<uint64_t, LeaseRef> ended;
   for (size_t i = 0; i < reports.leases.size(); ++i) {
-    if (IsOutcome(reports.state[i])) ended.insert(reports.leases.fence[i]);
+    if (!IsOutcome(reports.state[i])) continue;
+    ended.emplace(reports.leases.fence[i], reports.leases.at(i));
   }
   const auto is_ended = [&](const LeaseRef& lease) {
-    return ended.contains(lease.fence.value);
+    const auto it = ended.find(lease.fence.value);
+    return it != ended.end() && it->second == lease;
   };
   std::erase_if(worker.held, is_ended);
   std::erase_if(worker.to_stop, is_ended);
@@ -441,9 +445,14 @@ void EngineEnv::PerformOffer(const OfferLeases& action) {
   FakeWorker* worker = BySession(action.session);
   for (size_t i = 0; i < action.leases.size(); ++i) {
     offered_.push_back(action.leases.at(i));
-    if (worker != nullptr && worker->receives_offers) {
-      worker->held.push_back(action.leases.at(i));
-    }
+    if (worker == nullptr || !worker->receives_offers) continue;
+    const LeaseRef lease = action.leases.at(i);
+    worker->held.push_back(lease);
+    const Run* run = engine_->FindRun(lease.run);
+    if (run == nullptr || !run->blueprint().at_most_once(lease.task)) continue;
+    EXPECT_TRUE(received_once_.emplace(lease.run.value, lease.task).second)
+        << "task " << lease.task << " of " << run->spec().run_id
+        << " is to run at most once";
   }
 }
 

@@ -21,6 +21,7 @@
 #include <memory>
 #include <optional>
 #include <ostream>
+#include <set>
 #include <string>
 #include <string_view>
 #include <utility>
@@ -49,6 +50,7 @@ struct WorkerOptions {
   std::vector<std::string> capabilities = {kExecCapability};
   uint32_t max_leases = 65'536;
   std::string instance = "1";
+  bool counts_streams = true;  // in its Hello
 };
 
 struct SubmitOptions {
@@ -72,6 +74,7 @@ struct FakeWorker {
   absl::Status closed;          // why the daemon ended its last stream
   bool answers_pings = true;    // off: it has become silent
   bool receives_offers = true;  // off: they are lost on the way
+  bool counts_streams = true;
 };
 
 class EngineEnv {
@@ -98,7 +101,7 @@ class EngineEnv {
   void Disconnect(const std::string& worker);
   // The same process dials again with what it holds, and repeats what was not
   // acknowledged.
-  bool Reattach(const std::string& worker);
+  bool Reattach(const std::string& worker, bool receives_offers = true);
   void Leave(const std::string& worker);
   // The whole process is gone, and with it all that it held.
   void Kill(const std::string& worker);
@@ -203,6 +206,8 @@ class EngineEnv {
   std::map<uint64_t, SubmitReply> submit_replies_;
   std::map<uint64_t, absl::Status> status_replies_;
   std::vector<LeaseRef> offered_;
+  // Tasks that are to run at most once, and that a worker has been given.
+  std::set<std::pair<uint64_t, TaskIndex>> received_once_;
   std::vector<LeaseRef> stopping_;
   std::vector<RunForgotten> forgotten_;
 };

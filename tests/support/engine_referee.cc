@@ -120,7 +120,9 @@ void EngineReferee::Fold(const Fact& fact) {
     }
   } else if (const auto* f = std::get_if<LeasesLost>(&fact)) {
     for (size_t i = 0; i < f->leases.size(); ++i) {
-      EndAttempt(f->worker, f->leases.at(i), TaskState::kLost);
+      const LeaseRef lease = f->leases.at(i);
+      EndAttempt(f->worker, lease, TaskState::kLost);
+      runs_[lease.run.value].tasks[lease.task].not_started = f->not_started;
     }
   }
 }
@@ -133,6 +135,10 @@ void EngineReferee::FoldLeased(WorkerNumber worker, const LeaseRef& lease) {
   Task& task = run->second.tasks[lease.task];
   if (task.lease) return Fault("two live leases of one task", lease);
   if (IsOutcome(task.outcome)) Fault("a lease of an ended task", lease);
+  if (task.attempt > 0 && !task.not_started &&
+      run->second.blueprint->at_most_once(lease.task)) {
+    Fault("a second start of a task that is to run at most once", lease);
+  }
   if (lease.attempt <= task.attempt) Fault("attempts must grow", lease);
   if (lease.fence.value <= last_fence_) Fault("fences must grow", lease);
   last_fence_ = std::max(last_fence_, lease.fence.value);
@@ -140,6 +146,7 @@ void EngineReferee::FoldLeased(WorkerNumber worker, const LeaseRef& lease) {
   task.worker = worker;
   task.attempt = lease.attempt;
   task.reported = TaskState::kLeased;
+  task.not_started = false;
   workers_[worker.value].holds.emplace(lease.run.value, lease.task);
   granted_.emplace_back(worker, lease);
 }
@@ -261,8 +268,11 @@ void EngineReferee::CheckOutcome(const RunBook& book, const Run& run,
                 (service && task.last == TaskState::kSucceeded);
       break;
     case TaskState::kTimedOut:
-    case TaskState::kLost:
-      follows = task.last == task.outcome;
+      follows = task.last == TaskState::kTimedOut;
+      break;
+    case TaskState::kLost:  // also when its worker stopped it by itself
+      follows =
+          task.last == TaskState::kLost || task.last == TaskState::kCancelled;
       break;
     case TaskState::kCancelled:
       follows = stopping;

@@ -57,6 +57,7 @@ class EngineReferee {
     bool up = false;       // likewise
     TaskState reported = TaskState::kLeased;      // of the live lease
     TaskState last = TaskState::kUnspecified;     // end of the latest attempt
+    bool not_started = false;                     // it was lost unstarted
     TaskState outcome = TaskState::kUnspecified;  // as the engine says
     TaskState seen = TaskState::kWaiting;         // in the watch
   };

@@ -79,6 +79,11 @@ class GraphBuilder {
     return *this;
   }
 
+  GraphBuilder& AtMostOnce() {
+    task_.at_most_once = true;
+    return *this;
+  }
+
   Graph Build() {
     Close();
     return graph_;

@@ -33,6 +33,7 @@ SessionState::SessionState(v1::Hello identity)
     : identity_(std::move(identity)) {}
 
 void SessionState::StreamOpened() {
+  ++stream_;
   hello_due_ = true;
   welcomed_ = false;
   leave_sent_ = false;
@@ -230,6 +231,7 @@ std::shared_ptr<const v1::SessionRequest> SessionState::Hello() {
   auto message = std::make_shared<v1::SessionRequest>();
   v1::Hello& hello = *message->mutable_hello();
   hello = identity_;
+  hello.set_stream(stream_);
   hello_held_.clear();
   hello_held_.reserve(held_.size());
   for (const auto& [fence, held] : held_) hello_held_.push_back(held.lease);

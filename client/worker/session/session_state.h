@@ -117,6 +117,7 @@ class SessionState {
   // Outcomes whose output is not on its way yet.
   std::deque<AfterOutput> after_output_;
 
+  uint64_t stream_ = 0;  // see Hello.stream
   // Of this stream.
   bool hello_due_ = false;
   bool welcomed_ = false;

@@ -44,7 +44,7 @@ class Blueprint {
 
   // Checks `graph` and freezes it. Reports all faults: names, unknown,
   // duplicate and self dependencies, a shortest cycle for each knot, triggers,
-  // limits.
+  // retries of what runs at most once, limits.
   static BlueprintOr Build(const Graph& graph, const Limits& limits);
 
   const std::string& name() const { return name_; }
@@ -68,6 +68,7 @@ class Blueprint {
     return tasks_[task].allow_failure;
   }
   bool fail_run(TaskIndex task) const { return tasks_[task].fail_run; }
+  bool at_most_once(TaskIndex task) const { return tasks_[task].at_most_once; }
   // True when a dependent waits for the task's start or readiness, so that
   // these matter before its end.
   bool watched_alive(TaskIndex task) const {
@@ -122,6 +123,7 @@ class Blueprint {
     bool has_probe : 1 = false;
     bool allow_failure : 1 = false;
     bool fail_run : 1 = false;
+    bool at_most_once : 1 = false;
     bool watched_alive : 1 = false;
   };
   struct Placing {

@@ -49,7 +49,8 @@ struct Dependency {
 };
 
 // When a failed attempt is repeated. Attempts that are lost with their worker
-// are repeated apart from this, up to Limits::max_lost_attempts.
+// are repeated apart from this, up to Limits::max_lost_attempts, unless the
+// task is at_most_once.
 struct RetryPolicy {
   uint32_t attempts = 1;  // in all, with the first
   absl::Duration initial_backoff = absl::ZeroDuration();  // doubles each time
@@ -114,6 +115,9 @@ struct TaskSpec {
   bool has_probe = false;      // its worker will report that it is ready
   bool allow_failure = false;  // the run may succeed without it
   bool fail_run = false;       // its failure ends the run at once
+  // Once a worker may have started it, it is never started again: what is lost
+  // then stays lost. Has no retries.
+  bool at_most_once = false;
 };
 
 class Graph {

@@ -272,6 +272,19 @@ TEST(KeyTest, PriorityAndAllowFailure) {
                           "\"yes\""));
 }
 
+TEST(KeyTest, SideEffect) {
+  EXPECT_EQ(TaskOf(Task("side_effect: at_most_once")).side_effect(),
+            v1::SIDE_EFFECT_AT_MOST_ONCE);
+  EXPECT_EQ(TaskOf(Task("side_effect: at_least_once")).side_effect(),
+            v1::SIDE_EFFECT_AT_LEAST_ONCE);
+  EXPECT_THAT(FaultsOf(Task("side_effect: never")),
+              ElementsAre("2:32: \"side_effect\" must be at_least_once or "
+                          "at_most_once, not \"never\""));
+  EXPECT_THAT(FaultsOf(Task("side_effect: at_most_once, retry: 3")),
+              ElementsAre("2:32: task \"a\" is to run at most once, but its "
+                          "retry asks for 3 attempts"));
+}
+
 TEST(KeyTest, SuccessExitCodes) {
   EXPECT_THAT(
       ActionOf(Task("success_exit_codes: [3, 4]")).exec().success_exit_codes(),

@@ -32,6 +32,8 @@ class SessionStateTest : public ::testing::Test {
     std::shared_ptr<const v1::SessionRequest> hello = Next();
     EXPECT_TRUE(hello != nullptr && hello->has_hello());
     EXPECT_EQ(hello->hello().name(), "w1");
+    EXPECT_GT(hello->hello().stream(), last_stream_);
+    last_stream_ = hello->hello().stream();
     EXPECT_EQ(Next(), nullptr) << "nothing may be sent before the welcome";
     std::vector<uint64_t> held(hello->hello().held().fence().begin(),
                                hello->hello().held().fence().end());
@@ -128,6 +130,7 @@ class SessionStateTest : public ::testing::Test {
     return words;
   }
 
+  uint64_t last_stream_ = 0;
   SessionState state_;
 };
 

@@ -128,7 +128,11 @@ class RandomWorld {
       }
       if (made.back().second) builder.Probe();
       if (count > 0 && Chance(30)) builder.Trigger(1 + Below(count));
-      if (Chance(40)) builder.Retry(MakeRetry());
+      if (Chance(15)) {
+        builder.AtMostOnce();
+      } else if (Chance(40)) {
+        builder.Retry(MakeRetry());
+      }
       if (Chance(20)) builder.AllowFailure();
       if (Chance(4)) builder.FailRun();
       builder.Priority(static_cast<int32_t>(Below(3)));

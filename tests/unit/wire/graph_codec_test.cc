@@ -52,7 +52,10 @@ TEST(GraphCodecTest, CarriesEveryFieldOfATask) {
       estimate { nanos: 200000000 }
       allow_failure: true
       fail_run: true
-    })pb"));
+      side_effect: SIDE_EFFECT_AT_LEAST_ONCE
+    }
+    tasks { name: "pay" side_effect: SIDE_EFFECT_AT_MOST_ONCE }
+  )pb"));
   ASSERT_NE(blueprint, nullptr);
   EXPECT_EQ(blueprint->name(), "shop");
   const TaskIndex db = blueprint->Find("db");
@@ -69,6 +72,8 @@ TEST(GraphCodecTest, CarriesEveryFieldOfATask) {
   EXPECT_EQ(blueprint->estimate(check), absl::Milliseconds(200));
   EXPECT_TRUE(blueprint->allow_failure(check));
   EXPECT_TRUE(blueprint->fail_run(check));
+  EXPECT_FALSE(blueprint->at_most_once(check));
+  EXPECT_TRUE(blueprint->at_most_once(blueprint->Find("pay")));
 
   const RetryPolicy& retry = blueprint->retry(check);
   EXPECT_EQ(retry.attempts, 4u);

@@ -37,7 +37,8 @@ WorkerSpec SomeWorker() {
           .resources = {{"cpus", 4000}},
           .capabilities = {"exec", "handler:crop"},
           .max_leases = 9,
-          .version = "0.1"};
+          .version = "0.1",
+          .stream = 3};
 }
 
 // One fact, there and back.
@@ -89,6 +90,9 @@ TEST(JournalCodecTest, KeepsWhatHappenedToWorkers) {
   const auto joined = RoundTrip(WorkerJoined{{2}, SomeWorker()});
   EXPECT_EQ(joined.worker, WorkerNumber{2});
   EXPECT_EQ(joined.spec, SomeWorker());
+  const auto dialled = RoundTrip(WorkerDialled{{2}, 4});
+  EXPECT_EQ(dialled.worker, WorkerNumber{2});
+  EXPECT_EQ(dialled.stream, 4u);
   const auto left = RoundTrip(WorkerLeft{{2}, "silent for 10 s"});
   EXPECT_EQ(left.worker, WorkerNumber{2});
   EXPECT_EQ(left.reason, "silent for 10 s");
@@ -108,6 +112,8 @@ TEST(JournalCodecTest, KeepsWhatHappenedToAttempts) {
   EXPECT_EQ(lost.worker, WorkerNumber{2});
   EXPECT_EQ(lost.leases, SomeLeases());
   EXPECT_EQ(lost.reason, "never arrived");
+  EXPECT_FALSE(lost.not_started);
+  EXPECT_TRUE(RoundTrip(LeasesLost{{2}, {}, "", true}).not_started);
 }
 
 TEST(JournalCodecTest, KeepsTheOrderOfFacts) {

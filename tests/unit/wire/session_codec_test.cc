@@ -16,6 +16,7 @@ using testing::ElementsAre;
 using testing::HasSubstr;
 
 constexpr char kHello[] = R"pb(
+  stream: 5
   name: "w1"
   instance: "i1"
   labels { key: "zone" value: "b" }
@@ -76,6 +77,7 @@ TEST(SessionCodecTest, HelloBecomesASpecInOrder) {
   EXPECT_EQ(spec.instance, "i1");
   EXPECT_EQ(spec.version, "0.1.0");
   EXPECT_EQ(spec.max_leases, 16u);
+  EXPECT_EQ(spec.stream, 5u);
   using Label = std::pair<std::string, std::string>;
   EXPECT_THAT(spec.labels,
               ElementsAre(Label("role", "db"), Label("zone", "b")));
