@@ -3,9 +3,10 @@
 //   frame   := version:u32 checksum:u32 length:u32 payload
 //   version := 1
 //
-// All numbers little-endian. The checksum is the CRC-32C of the batch's number
-// and epoch (u64 each), version, length and payload, so that a row which lands
-// under another number is found out too.
+// All numbers little-endian. The checksum is the CRC-32C of the row's own two
+// numbers (u64 each: a batch's number and epoch, a part's id and batch),
+// version, length and payload, so that a row which lands under another number
+// is found out too.
 #ifndef W2T_SERVER_JOURNAL_BATCH_FRAME_H_
 #define W2T_SERVER_JOURNAL_BATCH_FRAME_H_
 

@@ -38,6 +38,22 @@ absl::StatusOr<std::unique_ptr<Journal>> OpenSqlite(
 
 }  // namespace
 
+std::string PartName::ToString() const {
+  switch (kind) {
+    case Kind::kEngine:
+      return "the engine's state";
+    case Kind::kWorkers:
+      return "the names of workers";
+    case Kind::kEnded:
+      return fmt::format("the summary of run {}", number);
+    case Kind::kRun:
+      return fmt::format("the state of run {}", number);
+    case Kind::kGraph:
+      return fmt::format("the graph of run {}", number);
+  }
+  return fmt::format("part {} of kind {}", number, static_cast<int>(kind));
+}
+
 absl::StatusOr<std::unique_ptr<Journal>> Journal::Open(
     const JournalOptions& options) {
   if (!options.vfs.empty()) return OpenSqlite(options, std::nullopt);

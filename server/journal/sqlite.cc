@@ -97,7 +97,8 @@ void SqliteDatabase::KeepLogFile(uint64_t bytes) {
 }
 
 absl::Status SqliteDatabase::Error(int code, std::string_view doing) const {
-  // SQLite does not keep the system's error of a commit that it makes by itself.
+  // SQLite does not keep the system's error of a commit that it makes by
+  // itself.
   const int latest_error = errno;
   const int kept_error = sqlite3_system_errno(handle_.get());
   const int system_error = kept_error != 0 ? kept_error : latest_error;

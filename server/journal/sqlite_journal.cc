@@ -11,7 +11,8 @@ namespace w2t {
 namespace {
 
 constexpr uint64_t kApplicationId = 0x77327464;  // "w2td"
-constexpr uint64_t kSchemaVersion = 1;
+// Version 1 had no parts.
+constexpr uint64_t kSchemaVersion = 2;
 // Most of the log that Append copies by itself.
 constexpr uint64_t kMaxCatchUpBytes = 512 * 1024;
 
@@ -20,14 +21,20 @@ constexpr char kSettings[] =
     "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
     "PRAGMA wal_autocheckpoint=0; PRAGMA cell_size_check=ON;";
 
+#define W2T_PARTS_TABLE                                                \
+  "CREATE TABLE parts(id INTEGER PRIMARY KEY, batch INTEGER NOT NULL," \
+  " body BLOB NOT NULL) STRICT;"                                       \
+  "PRAGMA user_version=2;"
+
 constexpr char kSchema[] =
     "BEGIN IMMEDIATE;"
     "CREATE TABLE batches(number INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
     " body BLOB NOT NULL) STRICT;"
-    "PRAGMA application_id=1999795300;"
-    "PRAGMA user_version=1;"
-    "COMMIT;";
-static_assert(kApplicationId == 1999795300 && kSchemaVersion == 1);
+    "PRAGMA application_id=1999795300;" W2T_PARTS_TABLE "COMMIT;";
+constexpr char kFromVersion1[] = "BEGIN IMMEDIATE;" W2T_PARTS_TABLE "COMMIT;";
+static_assert(kApplicationId == 1999795300 && kSchemaVersion == 2);
+
+#undef W2T_PARTS_TABLE
 
 std::string DatabasePath(const JournalOptions& options) {
   return options.directory + "/journal.db";
@@ -48,6 +55,7 @@ absl::Status MakeSchema(const std::string& path, SqliteDatabase& database) {
   const absl::StatusOr<uint64_t> version =
       database.QueryNumber("PRAGMA user_version");
   if (!version.ok()) return version.status();
+  if (*version == 1) return database.Execute(kFromVersion1);
   if (*version != kSchemaVersion) {
     return absl::FailedPreconditionError(fmt::format(
         "journal {} is of version {}; this program reads version {}", path,
@@ -88,6 +96,12 @@ absl::StatusOr<std::unique_ptr<SqliteJournal>> SqliteJournal::Open(
   if (absl::Status status = checkpoints->Execute(kSettings); !status.ok()) {
     return status;
   }
+  // A large snapshot must not leave a large log.
+  const std::string bound =
+      fmt::format("PRAGMA journal_size_limit={}", options.max_wal_bytes);
+  if (absl::Status status = database->Execute(bound.c_str()); !status.ok()) {
+    return status;
+  }
   database->KeepLogFile(options.checkpoint_bytes);
   checkpoints->KeepLogFile(options.checkpoint_bytes);
   const absl::StatusOr<uint64_t> page_bytes =
@@ -121,14 +135,25 @@ SqliteJournal::SqliteJournal(const JournalOptions& options,
 SqliteJournal::~SqliteJournal() = default;
 
 absl::Status SqliteJournal::ReadLast() {
+  const absl::StatusOr<SnapshotHead> head = SnapshotHead::Read(database_);
+  if (absl::IsDataLoss(head.status())) {
+    return Damaged("the head of the snapshot",
+                   std::string(head.status().message()));
+  }
+  if (!head.ok()) return head.status();
+  snapshot_ = *head;
+  last_batch_ = snapshot_.batch;
+  last_epoch_ = snapshot_.epoch;
   absl::StatusOr<SqliteStatement> last = database_.Prepare(
-      "SELECT number, epoch FROM batches ORDER BY number DESC LIMIT 1");
+      "SELECT number, epoch, (SELECT sum(length(body)) FROM batches)"
+      " FROM batches ORDER BY number DESC LIMIT 1");
   if (!last.ok()) return last.status();
   const int code = last->Step();
   if (code == SQLITE_DONE) return absl::OkStatus();
   if (code != SQLITE_ROW) return database_.Error(code, "find its last batch");
   last_batch_ = last->Number(0);
   last_epoch_ = last->Number(1);
+  tail_bytes_ = last->Number(2);
   return absl::OkStatus();
 }
 
@@ -136,10 +161,10 @@ absl::Status SqliteJournal::Replay(Visitor visit) {
   absl::StatusOr<SqliteStatement> rows = database_.Prepare(
       "SELECT number, epoch, body FROM batches ORDER BY number");
   if (!rows.ok()) return rows.status();
-  uint64_t next = 1;
+  uint64_t next = snapshot_.batch + 1;
   int code;
   while ((code = rows->Step()) == SQLITE_ROW) {
-    if (rows->Number(0) != next) return Damaged(next, "it is missing");
+    if (rows->Number(0) != next) return DamagedBatch(next, "it is missing");
     const absl::StatusOr<std::string_view> payload =
         DecodeFrame(next, rows->Number(1), rows->Blob(2));
     if (absl::IsFailedPrecondition(payload.status())) {
@@ -148,7 +173,7 @@ absl::Status SqliteJournal::Replay(Visitor visit) {
                       std::string(payload.status().message())));
     }
     if (!payload.ok()) {
-      return Damaged(next, std::string(payload.status().message()));
+      return DamagedBatch(next, std::string(payload.status().message()));
     }
     if (absl::Status status = visit(next, *payload); !status.ok()) {
       return status;
@@ -160,31 +185,39 @@ absl::Status SqliteJournal::Replay(Visitor visit) {
 
 absl::Status SqliteJournal::CheckEnd(int code, uint64_t next) const {
   if ((code & 0xff) == SQLITE_CORRUPT) {
-    return Damaged(next, sqlite3_errmsg(database_.handle()));
+    return DamagedBatch(next, sqlite3_errmsg(database_.handle()));
   }
   if (code != SQLITE_DONE) {
     return database_.Error(code, fmt::format("read batch {}", next));
   }
-  if (next != last_batch_ + 1) return Damaged(next, "it is missing");
+  if (next != last_batch_ + 1) return DamagedBatch(next, "it is missing");
   return absl::OkStatus();
 }
 
-absl::Status SqliteJournal::Damaged(uint64_t batch,
+absl::Status SqliteJournal::DamagedBatch(uint64_t batch,
+                                         std::string_view how) const {
+  return Damaged(fmt::format("batch {} of {}", batch, last_batch_), how);
+}
+
+absl::Status SqliteJournal::Damaged(std::string_view what,
                                     std::string_view how) const {
   return absl::DataLossError(fmt::format(
-      "journal {}: batch {} of {} is damaged: {}; put {} back from a backup, "
-      "or move it away to start anew without its runs",
-      path_, batch, last_batch_, how, options_.directory));
+      "journal {}: {} is damaged: {}; put {} back from a backup, or move it "
+      "away to start anew without its runs",
+      path_, what, how, options_.directory));
+}
+
+absl::Status SqliteJournal::CheckEpoch(uint64_t epoch) const {
+  if (epoch >= last_epoch_) return absl::OkStatus();
+  return absl::FailedPreconditionError(
+      fmt::format("journal {}: epoch {} is over; a daemon of epoch {} has "
+                  "taken over",
+                  path_, epoch, last_epoch_));
 }
 
 absl::Status SqliteJournal::CheckAppend(uint64_t epoch,
                                         std::string_view bytes) const {
-  if (epoch < last_epoch_) {
-    return absl::FailedPreconditionError(
-        fmt::format("journal {}: epoch {} is over; a daemon of epoch {} has "
-                    "taken over",
-                    path_, epoch, last_epoch_));
-  }
+  if (absl::Status status = CheckEpoch(epoch); !status.ok()) return status;
   if (bytes.size() > options_.max_batch_bytes) {
     return absl::InternalError(
         fmt::format("journal {}: a batch of {} bytes exceeds the limit "
@@ -214,8 +247,57 @@ absl::Status SqliteJournal::Append(uint64_t epoch, std::string_view bytes) {
   if (!status.ok()) return status;
   last_batch_ = batch;
   last_epoch_ = epoch;
+  tail_bytes_ += frame_.size();
   KeepLogSmall();
   return absl::OkStatus();
+}
+
+bool SqliteJournal::snapshot_due() const {
+  return tail_bytes_ >= std::max(options_.snapshot_bytes, snapshot_.bytes);
+}
+
+absl::Status SqliteJournal::WriteSnapshot(
+    uint64_t epoch, absl::FunctionRef<absl::Status(PartWriter&)> fill) {
+  absl::Status status = CheckEpoch(epoch);
+  if (status.ok()) status = database_.Execute("BEGIN IMMEDIATE");
+  if (!status.ok()) return status;
+  const absl::StatusOr<SnapshotHead> head = ReplaceBatches(epoch, fill);
+  status = head.ok() ? database_.Execute("COMMIT") : head.status();
+  if (!status.ok()) {
+    // Some errors have ended the transaction already.
+    if (sqlite3_get_autocommit(database_.handle()) == 0) {
+      database_.Execute("ROLLBACK").IgnoreError();
+    }
+    return status;
+  }
+  snapshot_ = *head;
+  last_epoch_ = epoch;
+  tail_bytes_ = 0;
+  KeepLogSmall();
+  return absl::OkStatus();
+}
+
+// The batches go first, so that the parts find room in their pages.
+absl::StatusOr<SnapshotHead> SqliteJournal::ReplaceBatches(
+    uint64_t epoch, absl::FunctionRef<absl::Status(PartWriter&)> fill) {
+  absl::Status status = database_.Execute("DELETE FROM batches");
+  if (!status.ok()) return status;
+  absl::StatusOr<SqlitePartWriter> writer =
+      SqlitePartWriter::Begin(&database_, last_batch_);
+  if (!writer.ok()) return writer.status();
+  status = fill(*writer);
+  const SnapshotHead head = {last_batch_, epoch, writer->bytes()};
+  if (status.ok()) status = writer->PutHead(epoch);
+  if (!status.ok()) return status;
+  return head;
+}
+
+absl::StatusOr<std::unique_ptr<PartReader>> SqliteJournal::OpenReader() {
+  absl::StatusOr<SqliteDatabase> database =
+      SqliteDatabase::Open(path_, options_.vfs);
+  if (!database.ok()) return database.status();
+  database->KeepLogFile(0);
+  return std::make_unique<SqlitePartReader>(*std::move(database), path_);
 }
 
 // The background copies while commits go on, so it never quite gets to the end

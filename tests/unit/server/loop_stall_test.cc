@@ -8,6 +8,7 @@
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "server/loop/loop.h"
+#include "tests/support/memory_journal.h"
 #include "tests/unit/server/engine_fixture.h"
 
 namespace w2t::server {
@@ -16,23 +17,6 @@ namespace {
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
-
-class FlakyJournal : public Journal {
- public:
-  absl::Status Replay(Visitor) override { return absl::OkStatus(); }
-  absl::Status Append(uint64_t, std::string_view bytes) override {
-    ++tries;
-    if (!error.ok()) return error;
-    batches.emplace_back(bytes);
-    return absl::OkStatus();
-  }
-  uint64_t last_batch() const override { return batches.size(); }
-  uint64_t last_epoch() const override { return 1; }
-
-  int tries = 0;
-  std::vector<std::string> batches;
-  absl::Status error;
-};
 
 class Effects : public LoopEffects {
  public:
@@ -98,7 +82,7 @@ class LoopStallTest : public ::testing::Test {
 
   const absl::Status full_ = absl::ResourceExhaustedError("the disk is full");
   absl::Time now_ = absl::FromUnixSeconds(1'000'000);
-  FlakyJournal journal_;
+  test::MemoryJournal journal_;
   Effects effects_;
   Inbox inbox_{100, 1 << 20};
   std::unique_ptr<Loop> loop_;

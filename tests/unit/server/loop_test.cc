@@ -11,6 +11,7 @@
 #include "absl/synchronization/notification.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "tests/support/memory_journal.h"
 #include "tests/unit/server/engine_fixture.h"
 
 namespace w2t::server {
@@ -33,29 +34,15 @@ class Diary {
   std::vector<std::string> lines_ ABSL_GUARDED_BY(mutex_);
 };
 
-// Keeps batches in memory; fails when told to.
-class FakeJournal : public Journal {
+class FakeJournal : public test::MemoryJournal {
  public:
   explicit FakeJournal(Diary* diary) : diary_(diary) {}
 
-  absl::Status Replay(Visitor visit) override {
-    for (size_t i = 0; i < batches.size(); ++i) {
-      absl::Status status = visit(i + 1, batches[i]);
-      if (!status.ok()) return status;
-    }
-    return absl::OkStatus();
+  absl::Status Append(uint64_t epoch, std::string_view bytes) override {
+    absl::Status status = MemoryJournal::Append(epoch, bytes);
+    if (status.ok()) diary_->Write("commit");
+    return status;
   }
-  absl::Status Append(uint64_t, std::string_view bytes) override {
-    if (!error.ok()) return error;
-    batches.emplace_back(bytes);
-    diary_->Write("commit");
-    return absl::OkStatus();
-  }
-  uint64_t last_batch() const override { return batches.size(); }
-  uint64_t last_epoch() const override { return 1; }
-
-  std::vector<std::string> batches;
-  absl::Status error;
 
  private:
   Diary* const diary_;

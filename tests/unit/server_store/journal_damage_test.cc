@@ -112,11 +112,11 @@ TEST_F(JournalDamageTest, AnotherProgramsDatabaseIsALoss) {
 }
 
 TEST_F(JournalDamageTest, ANewerVersionIsRefused) {
-  Sql("PRAGMA user_version = 2");
+  Sql("PRAGMA user_version = 3");
   const absl::Status status = Load();
   EXPECT_EQ(status.code(), absl::StatusCode::kFailedPrecondition);
   EXPECT_THAT(std::string(status.message()),
-              HasSubstr("is of version 2; this program reads version 1"));
+              HasSubstr("is of version 3; this program reads version 2"));
 }
 
 }  // namespace

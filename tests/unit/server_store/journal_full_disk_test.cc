@@ -72,6 +72,46 @@ TEST(FullDiskTest, TheJournalRefusesBatchesAndTakesThemAgainLater) {
   EXPECT_EQ(read, written + 1);
 }
 
+TEST(FullDiskTest, ASnapshotThatFindsNoRoomLeavesTheJournalAsItWas) {
+  test::TempDir dir;
+  const JournalOptions options = {.directory = dir.path(),
+                                  .checkpoint_bytes = 64 * 1024};
+  auto journal = Journal::Open(options);
+  ASSERT_TRUE(journal.ok()) << journal.status();
+  ASSERT_TRUE((*journal)->Append(1, "one").ok());
+  const auto write = [&](size_t bytes) {
+    return (*journal)->WriteSnapshot(1, [&](PartWriter& writer) {
+      return writer.Put({PartName::Kind::kEngine}, std::string(bytes, 'x'));
+    });
+  };
+  ASSERT_TRUE(write(1'000).ok());
+  ASSERT_TRUE((*journal)->Append(1, "two").ok());
+  {
+    const FileSizeBound full(512 * 1024);
+    for (int i = 0; i < 3; ++i) {
+      const absl::Status status = write(20'000'000);
+      EXPECT_EQ(status.code(), absl::StatusCode::kResourceExhausted) << status;
+    }
+    EXPECT_EQ((*journal)->snapshot_batch(), 1u);
+    EXPECT_TRUE((*journal)->Append(1, "three").ok());
+  }
+  EXPECT_TRUE((*journal)->Append(1, "four").ok());
+  journal->reset();
+
+  journal = Journal::Open(options);
+  ASSERT_TRUE(journal.ok()) << journal.status();
+  std::vector<std::string> batches;
+  EXPECT_TRUE((*journal)
+                  ->Replay([&](uint64_t, std::string_view bytes) {
+                    batches.emplace_back(bytes);
+                    return absl::OkStatus();
+                  })
+                  .ok());
+  EXPECT_THAT(batches, testing::ElementsAre("two", "three", "four"));
+  EXPECT_TRUE(write(20'000'000).ok());
+  EXPECT_EQ((*journal)->snapshot_batch(), 4u);
+}
+
 TEST(FullDiskTest, TheLogStoreCountsWhatItCouldNotWrite) {
   test::TempDir dir;
   std::vector<absl::Status> errors;
