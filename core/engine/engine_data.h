@@ -23,6 +23,7 @@ struct WorkerData {
 struct EngineData {
   int64_t now_us = 0;  // of the latest step
   uint64_t epoch = 0;
+  uint64_t max_lost_attempts = 0;  // of this epoch
   RunNumber next_run{1};
   WorkerNumber next_worker{1};
   Fence next_fence{1};

@@ -22,8 +22,11 @@
 
 namespace w2t {
 
+// Limits that decide what a later fact means are facts themselves, so that a
+// daemon with other ones still reads the journal.
 struct EpochStarted {
   uint64_t epoch = 0;
+  uint64_t max_lost_attempts = 0;  // 0, of old journals: the reader's own
 };
 
 struct RunAccepted {

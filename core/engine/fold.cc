@@ -24,6 +24,9 @@ absl::Status State::Fold(const EpochStarted& fact) {
     return Misfit("epoch {} after epoch {}", fact.epoch, epoch_);
   }
   epoch_ = fact.epoch;
+  if (fact.max_lost_attempts > 0) {
+    limits_.max_lost_attempts = fact.max_lost_attempts;
+  }
   return absl::OkStatus();
 }
 

@@ -20,6 +20,7 @@ absl::Status Unfit(fmt::format_string<Args...> format, Args&&... args) {
 EngineData State::Data() const {
   EngineData data;
   data.epoch = epoch_;
+  data.max_lost_attempts = limits_.max_lost_attempts;
   data.next_run = next_run_;
   data.next_worker = next_worker_;
   data.next_fence = next_fence_;
@@ -36,6 +37,7 @@ EngineData State::Data() const {
 
 absl::Status State::Restore(const EngineData& data) {
   epoch_ = data.epoch;
+  limits_.max_lost_attempts = data.max_lost_attempts;
   next_run_ = data.next_run;
   next_worker_ = data.next_worker;
   next_fence_ = data.next_fence;
@@ -126,6 +128,7 @@ RunSummary State::SummaryOf(const Run& run) {
 uint64_t State::Hash() const {
   StateHash hash;
   hash.Add(epoch_);
+  hash.Add(limits_.max_lost_attempts);
   hash.Add(next_run_.value);
   hash.Add(next_worker_.value);
   hash.Add(next_fence_.value);

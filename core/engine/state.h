@@ -124,7 +124,7 @@ class State {
                        const std::string& request_id);
   const Shape& ShapeOf(const Run& run, TaskIndex task);
 
-  const Limits& limits_;
+  Limits limits_;  // those that facts speak of are as the facts say
   absl::btree_map<RunNumber, std::unique_ptr<Run>> runs_;
   absl::btree_map<RunNumber, RunSummary> archived_;  // not in runs_
   absl::flat_hash_map<std::string, RunNumber> by_id_;

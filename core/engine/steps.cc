@@ -33,7 +33,7 @@ absl::Status Steps::Restore(const EngineData& data) {
 
 StepResult Steps::Start(absl::Time now) {
   now_us_ = std::max(now_us_, absl::ToUnixMicros(now));
-  Record(EpochStarted{state_.epoch() + 1});
+  Record(EpochStarted{state_.epoch() + 1, options_.limits.max_lost_attempts});
   for (auto& [number, worker] : state_.fleet().workers()) {
     worker.detached_us = now_us_;
   }

@@ -18,7 +18,9 @@ namespace {
 // Encoding: one Encode for each kind of fact.
 
 void Encode(const EpochStarted& fact, journal::v1::Fact* out) {
-  out->mutable_epoch_started()->set_epoch(fact.epoch);
+  journal::v1::EpochStarted* const started = out->mutable_epoch_started();
+  started->set_epoch(fact.epoch);
+  started->set_max_lost_attempts(fact.max_lost_attempts);
 }
 
 void Encode(const RunAccepted& fact, journal::v1::Fact* out) {
@@ -156,7 +158,7 @@ absl::StatusOr<Fact> Decode(const journal::v1::RetriesDue& fact) {
 }
 
 absl::StatusOr<Fact> Decode(const journal::v1::EpochStarted& fact) {
-  return EpochStarted{fact.epoch()};
+  return EpochStarted{fact.epoch(), fact.max_lost_attempts()};
 }
 
 absl::StatusOr<Fact> Decode(const journal::v1::RunCancelled& fact) {

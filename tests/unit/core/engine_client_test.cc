@@ -249,6 +249,27 @@ TEST(EngineClientTest, TimeNeverRunsBackwards) {
   EXPECT_EQ(engine.FindRun("one-1")->create_us(), absl::ToUnixMicros(now));
 }
 
+TEST(EngineReplayTest, LimitsOfTheReaderDoNotChangeWhatHappened) {
+  EngineOptions options;
+  options.limits.max_lost_attempts = 3;
+  EngineEnv env(options);
+  env.Submit(GraphBuilder().Task("a"));
+  for (const std::string instance : {"1", "2", "3"}) {
+    env.Hello("w1", {.instance = instance});
+    env.Kill("w1");
+    env.Advance(absl::Minutes(1));
+  }
+  env.Hello("w1", {.instance = "4"});
+  for (const uint64_t other : {1, 200}) {
+    options.limits.max_lost_attempts = other;
+    Engine reader(options);
+    for (const FactBatch& batch : env.journal()) {
+      ASSERT_TRUE(reader.Replay(batch).ok()) << other;
+    }
+    EXPECT_EQ(reader.Hash(), env.engine().Hash()) << other;
+  }
+}
+
 TEST(EngineReplayTest, AJournalThatDoesNotFitIsRefused) {
   const absl::Time now = absl::FromUnixSeconds(1'000);
   const LeaseRef lease{{7}, 0, 1, {1}};

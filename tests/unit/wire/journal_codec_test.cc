@@ -58,6 +58,7 @@ Kind RoundTrip(Kind fact) {
 
 TEST(JournalCodecTest, KeepsWhatHappenedToRuns) {
   EXPECT_EQ(RoundTrip(EpochStarted{12}).epoch, 12u);
+  EXPECT_EQ(RoundTrip(EpochStarted{12, 7}).max_lost_attempts, 7u);
   const auto cancelled = RoundTrip(RunCancelled{{3}, "no longer needed"});
   EXPECT_EQ(cancelled.run, RunNumber{3});
   EXPECT_EQ(cancelled.reason, "no longer needed");
