@@ -8,6 +8,7 @@
 
 #include "absl/time/time.h"
 #include "proto/wire/graph_codec.h"
+#include "proto/wire/newer.h"
 #include "proto/wire/session_codec.h"
 #include "proto/wire/unlimited.h"
 #include "w2t/journal/v1/journal.pb.h"
@@ -91,12 +92,6 @@ void Encode(const RetriesDue& fact, journal::v1::Fact* out) {
 
 absl::Status Loss(std::string_view words) {
   return absl::DataLossError(std::string(words));
-}
-
-// True when the message has fields that only a newer version knows.
-template <typename Message>
-bool IsNewer(const Message& message) {
-  return !message.GetReflection()->GetUnknownFields(message).empty();
 }
 
 absl::StatusOr<Fact> Decode(const journal::v1::RunAccepted& fact) {
