@@ -3,6 +3,7 @@
 #ifndef W2T_CORE_ENGINE_ACTION_H_
 #define W2T_CORE_ENGINE_ACTION_H_
 
+#include <cstdint>
 #include <string>
 #include <variant>
 #include <vector>
@@ -29,10 +30,20 @@ struct StatusReply {
   Diagnostics faults;  // the same in detail, when not OK
 };
 
+// What becomes of a lease that a worker holds. The values are those of
+// w2t.v1.HeldVerdict.
+enum class HeldVerdict : uint8_t {
+  kKeep = 1,
+  kDiscard = 2,   // it is an old one
+  kCancel = 3,    // kept, and to be stopped
+  kRecorded = 4,  // its end is known
+};
+
 struct WelcomeWorker {
   SessionId session;
   WorkerNumber worker;
-  std::vector<bool> keep;  // a verdict on each entry of HelloEvent::held
+  LeaseColumns held;                  // HelloEvent::held
+  std::vector<HeldVerdict> verdicts;  // one on each
 };
 
 struct OfferLeases {
@@ -48,6 +59,8 @@ struct CancelLeases {
 struct AckReports {
   SessionId session;
   uint64_t seq = 0;
+  WorkerNumber worker;
+  LeaseColumns refused;  // reported on, and not the worker's any more
 };
 
 struct PingWorker {

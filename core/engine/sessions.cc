@@ -93,14 +93,15 @@ Worker* Steps::Register(HelloEvent& event) {
 }
 
 void Steps::Welcome(Worker& worker, const LeaseColumns& held, bool proven) {
-  WelcomeWorker welcome{worker.session, worker.number, {}};
+  WelcomeWorker welcome{worker.session, worker.number, held, {}};
   absl::flat_hash_set<uint64_t> fences;
   for (size_t i = 0; i < held.size(); ++i) {
-    const LeaseRef lease = held.at(i);
-    const Run* run = state_.FindRun(lease.run);
-    const bool keep = run != nullptr && run->Holds(lease, worker.number);
-    welcome.keep.push_back(keep);
-    if (keep) fences.insert(lease.fence.value);
+    const HeldVerdict verdict = Judge(held.at(i), worker.number);
+    welcome.verdicts.push_back(verdict);
+    const bool kept =
+        verdict == HeldVerdict::kKeep || verdict == HeldVerdict::kCancel;
+    if (kept) fences.insert(held.fence[i]);
+    if (verdict == HeldVerdict::kCancel) told_stops_.insert(held.fence[i]);
   }
   result_.actions.push_back(std::move(welcome));
 
@@ -112,18 +113,29 @@ void Steps::Welcome(Worker& worker, const LeaseColumns& held, bool proven) {
     if (!fences.contains(fence.value)) lost.leases.Add(lease);
   }
   if (!lost.leases.empty()) Record(std::move(lost));
-  RepeatStops(worker);
   if (worker.draining) {
     result_.actions.push_back(
         DrainSession{worker.session, "drained by an operator"});
   }
 }
 
-void Steps::RepeatStops(const Worker& worker) {
-  for (const auto& [fence, lease] : worker.leases) {
-    const Run* run = state_.FindRun(lease.run);
-    if (run->task(lease.task).stop_requested) repeated_stops_.Add(lease);
+HeldVerdict Steps::Judge(const LeaseRef& lease, WorkerNumber worker) const {
+  const Run* run = state_.FindRun(lease.run);
+  if (run == nullptr) {
+    // Once a run has ended, so have all its leases.
+    return state_.archived().contains(lease.run) ? HeldVerdict::kRecorded
+                                                 : HeldVerdict::kDiscard;
   }
+  switch (run->Standing(lease, worker)) {
+    case LeaseStanding::kHeld:
+      return run->task(lease.task).stop_requested ? HeldVerdict::kCancel
+                                                  : HeldVerdict::kKeep;
+    case LeaseStanding::kRecorded:
+      return HeldVerdict::kRecorded;
+    case LeaseStanding::kOld:
+      break;
+  }
+  return HeldVerdict::kDiscard;
 }
 
 void Steps::Handle(AliveEvent& event) {
@@ -141,6 +153,7 @@ void Steps::Handle(ReportsEvent& event) {
   // batch may say of one attempt that it started and that it ended. Runs of
   // reports that fit at once become one fact.
   ReportColumns& in = event.reports;
+  AckReports ack{event.session, event.seq, number, {}};
   Reported fact{number, {}};
   size_t next_detail = 0;
   absl::flat_hash_set<uint64_t> pending;
@@ -157,7 +170,11 @@ void Steps::Handle(ReportsEvent& event) {
            in.details[next_detail].position < i) {
       ++next_detail;
     }
-    if (!accept) continue;
+    if (!accept) {
+      // One that is only repeated needs no answer.
+      if (Judge(lease, number) == HeldVerdict::kDiscard) ack.refused.Add(lease);
+      continue;
+    }
     ReportColumns& out = fact.reports;
     if (next_detail < in.details.size() &&
         in.details[next_detail].position == i) {
@@ -169,7 +186,7 @@ void Steps::Handle(ReportsEvent& event) {
     out.exit_code.push_back(in.exit_code[i]);
   }
   if (!fact.reports.leases.empty()) Record(std::move(fact));
-  result_.actions.push_back(AckReports{event.session, event.seq});
+  result_.actions.push_back(std::move(ack));
 }
 
 void Steps::Handle(LeaveEvent& event) {

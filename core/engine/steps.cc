@@ -177,23 +177,20 @@ void Steps::Place() {
 // What must be stopped, for each stream; each attempt once.
 void Steps::CollectStops(const LeaseColumns& stops) {
   absl::btree_map<SessionId, LeaseColumns> by_session;
-  absl::flat_hash_set<uint64_t> told;  // fences
-  for (const LeaseColumns* leases : {&std::as_const(repeated_stops_), &stops}) {
-    for (size_t i = 0; i < leases->size(); ++i) {
-      const LeaseRef lease = leases->at(i);
-      const Run* run = state_.FindRun(lease.run);
-      if (run == nullptr) continue;
-      const Worker* worker = state_.fleet().Find(run->task(lease.task).worker);
-      // A worker without a stream is told when it dials again.
-      if (worker == nullptr || !worker->session ||
-          !run->Holds(lease, worker->number) ||
-          !told.insert(lease.fence.value).second) {
-        continue;
-      }
-      by_session[worker->session].Add(lease);
+  for (size_t i = 0; i < stops.size(); ++i) {
+    const LeaseRef lease = stops.at(i);
+    const Run* run = state_.FindRun(lease.run);
+    if (run == nullptr) continue;
+    const Worker* worker = state_.fleet().Find(run->task(lease.task).worker);
+    // A worker without a stream is told when it dials again.
+    if (worker == nullptr || !worker->session ||
+        !run->Holds(lease, worker->number) ||
+        !told_stops_.insert(lease.fence.value).second) {
+      continue;
     }
+    by_session[worker->session].Add(lease);
   }
-  repeated_stops_ = LeaseColumns();
+  told_stops_.clear();
   for (auto& [session, leases] : by_session) {
     result_.actions.push_back(CancelLeases{session, std::move(leases)});
   }

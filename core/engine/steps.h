@@ -7,6 +7,7 @@
 #include <string>
 #include <string_view>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "absl/types/span.h"
@@ -58,15 +59,14 @@ class Steps {
   void CheckLiveness();
   void Refuse(SessionId session, absl::Status status);
   void Detach(Worker& worker);
-  // Tells `worker` again what it holds and must stop.
-  void RepeatStops(const Worker& worker);
+  HeldVerdict Judge(const LeaseRef& lease, WorkerNumber worker) const;
 
   const EngineOptions& options_;
   State state_;
   bool draining_ = false;
   int64_t now_us_ = 0;
   int64_t next_liveness_us_ = INT64_MAX;
-  LeaseColumns repeated_stops_;  // of this step
+  absl::flat_hash_set<uint64_t> told_stops_;  // fences, in this step
   StepResult result_;
 };
 

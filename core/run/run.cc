@@ -86,11 +86,20 @@ void Run::Cancel(std::string_view reason, int64_t now_us, RunOutbox* out) {
   Leave();
 }
 
-bool Run::Holds(const LeaseRef& lease, WorkerNumber worker) const {
-  if (lease.task >= data_.tasks.size()) return false;
+LeaseStanding Run::Standing(const LeaseRef& lease, WorkerNumber worker) const {
+  if (lease.task >= data_.tasks.size()) return LeaseStanding::kOld;
   const TaskRecord& record = data_.tasks[lease.task];
-  return IsHeld(record.state) && record.attempt == lease.attempt &&
-         record.fence == lease.fence && record.worker == worker;
+  if (record.attempt != lease.attempt || record.fence != lease.fence ||
+      record.worker != worker) {
+    return LeaseStanding::kOld;
+  }
+  if (IsHeld(record.state)) return LeaseStanding::kHeld;
+  // What waits again was lost, or failed and is tried again at once; in both
+  // cases nobody waits for this lease.
+  const bool reported =
+      record.state == TaskState::kBackoff ||
+      (IsOutcome(record.state) && record.state != TaskState::kLost);
+  return reported ? LeaseStanding::kRecorded : LeaseStanding::kOld;
 }
 
 bool Run::Accepts(const LeaseRef& lease, WorkerNumber worker,

@@ -64,6 +64,13 @@ struct RunOutbox {
   }
 };
 
+// What a lease that somebody speaks of is to its task.
+enum class LeaseStanding : uint8_t {
+  kHeld,      // its live lease
+  kRecorded,  // its latest lease, whose end was reported
+  kOld,       // neither: it was lost, or is another worker's
+};
+
 class Run {
  public:
   struct Spec {
@@ -95,8 +102,11 @@ class Run {
   void RetryDue(TaskIndex task, int64_t now_us, RunOutbox* out);
   void Cancel(std::string_view reason, int64_t now_us, RunOutbox* out);
 
+  LeaseStanding Standing(const LeaseRef& lease, WorkerNumber worker) const;
   // True when `lease` is the task's live lease, held by `worker`.
-  bool Holds(const LeaseRef& lease, WorkerNumber worker) const;
+  bool Holds(const LeaseRef& lease, WorkerNumber worker) const {
+    return Standing(lease, worker) == LeaseStanding::kHeld;
+  }
   // True when a report of `state` would change anything.
   bool Accepts(const LeaseRef& lease, WorkerNumber worker,
                TaskState state) const;

@@ -48,6 +48,7 @@ inline constexpr LogEvent kRunForgotten{"run.forgotten", LogLevel::kDebug};
 inline constexpr LogEvent kAttemptFinished{"attempt.finished",
                                            LogLevel::kDebug};
 inline constexpr LogEvent kAttemptLost{"attempt.lost", LogLevel::kWarn};
+inline constexpr LogEvent kLeaseRefused{"lease.refused", LogLevel::kWarn};
 inline constexpr LogEvent kWorkerJoined{"worker.joined", LogLevel::kInfo};
 inline constexpr LogEvent kWorkerLost{"worker.lost", LogLevel::kWarn};
 inline constexpr LogEvent kWorkerDrained{"worker.drained", LogLevel::kInfo};

@@ -15,8 +15,9 @@ std::string_view RunId(const View& view, RunNumber number) {
 
 std::string_view TaskName(const View& view, const LeaseRef& lease) {
   const Run* run = view.engine.FindRun(lease.run);
-  return run == nullptr ? std::string_view()
-                        : run->blueprint().task_name(lease.task);
+  return run == nullptr || lease.task >= run->blueprint().size()
+             ? std::string_view()
+             : run->blueprint().task_name(lease.task);
 }
 
 // From the latest attempt's start, when it is known.
@@ -93,6 +94,18 @@ void Observer::Committed(const View& view, const FactBatch& facts) {
       LogLost(view, *lost);
     }
   }
+}
+
+void Observer::LeasesRefused(const View& view, WorkerNumber worker,
+                             const LeaseColumns& leases) {
+  if (leases.empty()) return;
+  const LeaseRef first = leases.at(0);
+  Log(log_event::kLeaseRefused, {{"worker", view.workers.Find(worker)},
+                                 {"run", RunId(view, first.run)},
+                                 {"task", TaskName(view, first)},
+                                 {"attempt", first.attempt},
+                                 {"fence", first.fence.value},
+                                 {"leases", leases.size()}});
 }
 
 void Observer::RunChanged(const View& view, RunNumber number) {

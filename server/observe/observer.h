@@ -16,6 +16,9 @@ class Observer {
   void Begin(const View& view);
   void Committed(const View& view, const FactBatch& facts);
   void RunChanged(const View& view, RunNumber run);
+  // `worker` named leases that are not its own any more.
+  void LeasesRefused(const View& view, WorkerNumber worker,
+                     const LeaseColumns& leases);
 
  private:
   absl::flat_hash_set<RunNumber> open_runs_;

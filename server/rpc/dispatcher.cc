@@ -56,10 +56,14 @@ void Dispatcher::Do(const View& view, WelcomeWorker& action) {
   SetDuration(options.ping_interval, welcome.mutable_ping_interval());
   SetDuration(options.lease_ttl, welcome.mutable_lease_ttl());
   SetDuration(options.reattach_window, welcome.mutable_reattach_window());
-  for (const bool keep : action.keep) {
-    welcome.add_verdicts(keep ? v1::HELD_VERDICT_KEEP
-                              : v1::HELD_VERDICT_DISCARD);
+  LeaseColumns refused;
+  for (size_t i = 0; i < action.verdicts.size(); ++i) {
+    welcome.add_verdicts(static_cast<v1::HeldVerdict>(action.verdicts[i]));
+    if (action.verdicts[i] == HeldVerdict::kDiscard) {
+      refused.Add(action.held.at(i));
+    }
   }
+  observer_.LeasesRefused(view, action.worker, refused);
   welcome.set_max_message_bytes(limits_->max_request_bytes);
   welcome.set_max_log_batches(static_cast<uint32_t>(limits_->max_log_batches));
   Change(action.session,
@@ -77,9 +81,11 @@ void Dispatcher::Do(const View&, CancelLeases& action) {
          [&](SessionOutbox& outbox) { outbox.AddCancels(action.leases); });
 }
 
-void Dispatcher::Do(const View&, AckReports& action) {
-  Change(action.session,
-         [&](SessionOutbox& outbox) { outbox.AckReports(action.seq); });
+void Dispatcher::Do(const View& view, AckReports& action) {
+  observer_.LeasesRefused(view, action.worker, action.refused);
+  Change(action.session, [&](SessionOutbox& outbox) {
+    outbox.AckReports(action.seq, action.refused);
+  });
 }
 
 void Dispatcher::Do(const View&, PingWorker& action) {

@@ -95,8 +95,11 @@ void SessionOutbox::AddCancels(const LeaseColumns& leases) {
   bytes_ += leases.size() * kLeaseBytes;
 }
 
-void SessionOutbox::AckReports(uint64_t through_seq) {
+void SessionOutbox::AckReports(uint64_t through_seq,
+                               const LeaseColumns& refused) {
   reports_through_ = std::max(reports_through_, through_seq);
+  refused_.insert(refused_.end(), refused.fence.begin(), refused.fence.end());
+  bytes_ += refused.size() * sizeof(uint64_t);
   ack_waits_ = true;
 }
 
@@ -118,6 +121,7 @@ void SessionOutbox::Clear() {
   welcome_waits_ = drain_waits_ = ping_waits_ = ack_waits_ = false;
   offers_.clear();
   cancels_ = {};
+  refused_.clear();
   bytes_ = 0;
 }
 
@@ -153,6 +157,10 @@ const v1::SessionResponse* SessionOutbox::Next(bool* more) {
   if (std::exchange(ack_waits_, false)) {
     next.mutable_ack()->set_through_seq(reports_through_);
     next.mutable_ack()->set_logs_through_seq(logs_through_);
+    next.mutable_ack()->mutable_refused()->Add(refused_.begin(),
+                                               refused_.end());
+    bytes_ -= refused_.size() * sizeof(uint64_t);
+    refused_.clear();
   }
   if (std::exchange(ping_waits_, false)) {
     next.mutable_ping()->set_nonce(++last_nonce_);

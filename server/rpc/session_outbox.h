@@ -31,7 +31,8 @@ class SessionOutbox {
   // Every lease must be of a run that `engine` knows.
   void AddOffers(const Engine& engine, const LeaseColumns& leases);
   void AddCancels(const LeaseColumns& leases);
-  void AckReports(uint64_t through_seq);
+  // `refused`: old leases that were reported on.
+  void AckReports(uint64_t through_seq, const LeaseColumns& refused = {});
   void AckLogs(uint64_t through_seq);
   void Ping();
   void Drain(std::string reason);
@@ -73,6 +74,7 @@ class SessionOutbox {
   bool ping_waits_ = false;
   bool ack_waits_ = false;
   uint64_t reports_through_ = 0;
+  std::vector<uint64_t> refused_;  // fences
   uint64_t logs_through_ = 0;
   size_t bytes_ = 0;
 

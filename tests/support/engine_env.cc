@@ -388,6 +388,11 @@ void EngineEnv::Perform(const Action& action) {
     FakeWorker* worker = BySession(a->session);
     if (worker == nullptr) return;
     worker->last_ack = a->seq;
+    worker->refused = a->refused;
+    for (size_t i = 0; i < a->refused.size(); ++i) {
+      const Run* run = engine_->FindRun(RunNumber{a->refused.run[i]});
+      EXPECT_FALSE(run && run->Holds(a->refused.at(i), a->worker));
+    }
     std::erase_if(worker->unacked,
                   [a](const auto& unacked) { return unacked.first <= a->seq; });
   } else if (const auto* a = std::get_if<PingWorker>(&action)) {
@@ -415,20 +420,26 @@ void EngineEnv::Perform(const Action& action) {
 }
 
 void EngineEnv::Welcomed(FakeWorker& worker, const WelcomeWorker& action) {
-  worker.verdicts = action.keep;
+  worker.verdicts = action.verdicts;
   worker.told_to_drain = false;
   if (dialling_ && &worker == &*dialling_) {
-    EXPECT_TRUE(action.keep.empty());
+    EXPECT_TRUE(action.verdicts.empty());
     const std::string name = worker.spec.name;
     workers_[name] = *std::exchange(dialling_, std::nullopt);
     return;
   }
   // The order of Dialled.
   size_t at = 0;
-  const auto discarded = [&](const LeaseRef&) {
-    const bool keep = at < action.keep.size() && action.keep[at];
+  const auto discarded = [&](const LeaseRef& lease) {
+    const HeldVerdict verdict = at < action.verdicts.size()
+                                    ? action.verdicts[at]
+                                    : HeldVerdict::kDiscard;
     ++at;
-    return !keep;
+    if (verdict == HeldVerdict::kCancel) {
+      stopping_.push_back(lease);
+      worker.to_stop.push_back(lease);
+    }
+    return verdict != HeldVerdict::kKeep && verdict != HeldVerdict::kCancel;
   };
   std::vector<LeaseRef> kept;
   for (const LeaseRef& lease : worker.held) {
@@ -438,7 +449,7 @@ void EngineEnv::Welcomed(FakeWorker& worker, const WelcomeWorker& action) {
   for (auto& [seq, reports] : worker.unacked) {
     for (const TaskState state : reports.state) at += IsOutcome(state) ? 1 : 0;
   }
-  EXPECT_EQ(at, action.keep.size()) << "one verdict for each lease held";
+  EXPECT_EQ(at, action.verdicts.size()) << "one verdict for each lease held";
 }
 
 void EngineEnv::PerformOffer(const OfferLeases& action) {

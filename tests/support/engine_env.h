@@ -66,7 +66,8 @@ struct FakeWorker {
   std::vector<LeaseRef> held;     // its offers, the oldest first
   std::vector<LeaseRef> to_stop;  // it was told to stop these, in this order
   std::vector<std::pair<uint64_t, ReportColumns>> unacked;
-  std::vector<bool> verdicts;  // of the last Welcome
+  std::vector<HeldVerdict> verdicts;  // of the last Welcome
+  LeaseColumns refused;               // by the last acknowledgement
   uint64_t last_ack = 0;
   int pings = 0;
   bool pinged = false;  // and has not answered

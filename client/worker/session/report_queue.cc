@@ -40,7 +40,14 @@ void Compact(const std::vector<uint32_t>& withdrawn, v1::ReportBatch& batch) {
   leases.mutable_fence()->Truncate(to);
   batch.mutable_state()->Truncate(to);
   batch.mutable_exit_code()->Truncate(to);
-  for (v1::ReportDetail& detail : *batch.mutable_details()) {
+  auto& details = *batch.mutable_details();
+  const auto kept = std::remove_if(
+      details.begin(), details.end(), [&](const v1::ReportDetail& detail) {
+        return std::binary_search(withdrawn.begin(), withdrawn.end(),
+                                  detail.position());
+      });
+  details.erase(kept, details.end());
+  for (v1::ReportDetail& detail : details) {
     detail.set_position(moved[detail.position()]);
   }
 }
@@ -93,6 +100,38 @@ bool ReportQueue::Withdraw(Place place) {
   if (place.batch < first_open_) return false;
   open_[place.batch - first_open_].withdrawn.push_back(place.position);
   return true;
+}
+
+void ReportQueue::Forget(const absl::flat_hash_set<uint64_t>& fences) {
+  const auto positions = [&fences](const v1::ReportBatch& batch) {
+    std::vector<uint32_t> found;
+    for (int i = 0; i < batch.state_size(); ++i) {
+      if (fences.contains(batch.leases().fence(i))) {
+        found.push_back(static_cast<uint32_t>(i));
+      }
+    }
+    return found;
+  };
+  for (Message& message : sealed_) {
+    const std::vector<uint32_t> found = positions(message->reports());
+    if (found.empty()) continue;
+    // The stream may still be writing the old one.
+    message = std::make_shared<v1::SessionRequest>(*message);
+    Compact(found, *message->mutable_reports());
+  }
+  for (Open& open : open_) {
+    for (const uint32_t position : positions(open.message->reports())) {
+      const bool outcome =
+          open.message->reports().state(static_cast<int>(position)) >=
+          v1::TASK_STATE_SUCCEEDED;
+      if (outcome) --open.outcomes;
+      open.withdrawn.push_back(position);
+    }
+    std::sort(open.withdrawn.begin(), open.withdrawn.end());
+    open.withdrawn.erase(
+        std::unique(open.withdrawn.begin(), open.withdrawn.end()),
+        open.withdrawn.end());
+  }
 }
 
 std::shared_ptr<const v1::SessionRequest> ReportQueue::Next() {

@@ -1,6 +1,7 @@
 // ReportQueue: reports on their way to the daemon, in batches of whatever has
 // gathered. A batch is kept, and sent again on the next stream under the same
-// number and with the same content, until it is acknowledged. Not thread-safe.
+// number and with the same content, until it is acknowledged or nobody waits
+// for it. Not thread-safe.
 #ifndef W2T_CLIENT_WORKER_SESSION_REPORT_QUEUE_H_
 #define W2T_CLIENT_WORKER_SESSION_REPORT_QUEUE_H_
 
@@ -10,6 +11,7 @@
 #include <memory>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "client/worker/session/lease.h"
 #include "w2t/v1/worker_service.pb.h"
@@ -32,6 +34,10 @@ class ReportQueue {
   void AddOutcome(const Lease& lease, Outcome outcome);
   // Takes back a report that has not been sent. False when it has been.
   bool Withdraw(Place place);
+
+  // Takes back all reports on leases with these fences, sent or not. A batch
+  // that has been numbered keeps its number.
+  void Forget(const absl::flat_hash_set<uint64_t>& fences);
 
   // The next batch for this stream, sealed: nothing is added to it any more.
   // Null when there is none.

@@ -95,10 +95,16 @@ void Session::OnMessage(v1::SessionResponse& message) {
         Quoted(std::string(status.message())));
     return;
   }
+  const size_t stopped = todo.discard.size();
   if (!todo.start.empty()) delegate_->StartAttempts(std::move(todo.start));
   if (!todo.stop.empty()) delegate_->StopAttempts(std::move(todo.stop));
   if (!todo.discard.empty()) delegate_->StopAttempts(std::move(todo.discard));
   if (todo.welcomed) loop_->Post([this] { HandleWelcome(); });
+  if (todo.recorded > 0 || todo.refused > 0) {
+    Log(LogLevel::kWarn,
+        "session.forgot server={} recorded={} refused={} stopped={}", server_,
+        todo.recorded, todo.refused, stopped);
+  }
   if (todo.drained) {
     Log(LogLevel::kInfo, "session.drained server={} reason={}", server_,
         Quoted(*todo.drained));

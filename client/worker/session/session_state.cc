@@ -66,7 +66,7 @@ absl::Status SessionState::OnMessage(v1::SessionResponse& message, Todo& todo) {
     OnCancels(message.cancels(), todo);
   }
   if (message.has_ack()) {
-    OnAck(message.ack());
+    OnAck(message.ack(), todo);
     todo.acknowledged = true;
   }
   if (message.has_ping()) pong_ = message.ping().nonce();
@@ -91,21 +91,45 @@ absl::Status SessionState::OnWelcome(const v1::Welcome& welcome, Todo& todo) {
   if (window > absl::ZeroDuration()) reattach_window_ = window;
   logs_.SetWindow(welcome.max_log_batches() > 0 ? welcome.max_log_batches()
                                                 : LogQueue::kDefaultWindow);
+  absl::flat_hash_set<uint64_t> forgotten;
   for (size_t i = 0; i < hello_held_.size(); ++i) {
-    if (welcome.verdicts(static_cast<int>(i)) != v1::HELD_VERDICT_DISCARD) {
-      continue;
+    const uint64_t fence = hello_held_[i].fence;
+    switch (welcome.verdicts(static_cast<int>(i))) {
+      case v1::HELD_VERDICT_RECORDED:
+        ++todo.recorded;
+        forgotten.insert(fence);
+        break;
+      case v1::HELD_VERDICT_DISCARD:
+        ++todo.refused;
+        forgotten.insert(fence);
+        break;
+      case v1::HELD_VERDICT_CANCEL:
+        if (const Held* held = Find(hello_held_[i]); held && !held->ended) {
+          todo.stop.push_back(held->lease);
+        }
+        break;
+      default:
+        break;
     }
-    const auto it = held_.find(hello_held_[i].fence);
-    if (it == held_.end()) continue;
-    if (!it->second.ended) {
-      todo.discard.push_back(it->second.lease);
-      --running_;
-    }
-    reports_.Withdraw(it->second.running_report);
-    held_.erase(it);
   }
   hello_held_.clear();
+  Forget(forgotten, todo);
   return absl::OkStatus();
+}
+
+// Nobody waits for these any more, nor for what is to be said of them.
+void SessionState::Forget(const absl::flat_hash_set<uint64_t>& fences,
+                          Todo& todo) {
+  if (fences.empty()) return;
+  reports_.Forget(fences);
+  absl::erase_if(held_, [&](const auto& entry) {
+    if (!fences.contains(entry.first)) return false;
+    if (!entry.second.ended) {
+      todo.discard.push_back(entry.second.lease);
+      --running_;
+    }
+    return true;
+  });
 }
 
 absl::Status SessionState::OnOffers(v1::OfferBatch& batch, Todo& todo) {
@@ -152,12 +176,16 @@ void SessionState::OnCancels(const v1::CancelBatch& batch, Todo& todo) {
   }
 }
 
-void SessionState::OnAck(const v1::DurableAck& ack) {
+void SessionState::OnAck(const v1::DurableAck& ack, Todo& todo) {
   reports_.Ack(ack.through_seq(), [this](uint64_t fence) {
     const auto it = held_.find(fence);
     if (it != held_.end() && it->second.ended) held_.erase(it);
   });
   logs_.Ack(ack.logs_through_seq());
+  const absl::flat_hash_set<uint64_t> refused(ack.refused().begin(),
+                                              ack.refused().end());
+  todo.refused += refused.size();
+  Forget(refused, todo);
 }
 
 SessionState::Held* SessionState::Find(const Lease& lease) {

@@ -22,6 +22,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "client/worker/session/lease.h"
@@ -38,6 +39,10 @@ struct Todo {
   std::vector<Lease> discard;  // likewise; nobody waits for the report
   bool welcomed = false;
   bool acknowledged = false;
+  // What the daemon said of attempts that were held: their ends are recorded
+  // already; they are old ones.
+  size_t recorded = 0;
+  size_t refused = 0;
   std::optional<std::string> drained;  // the reason
 };
 
@@ -103,7 +108,8 @@ class SessionState {
   absl::Status OnWelcome(const v1::Welcome& welcome, Todo& todo);
   absl::Status OnOffers(v1::OfferBatch& batch, Todo& todo);
   void OnCancels(const v1::CancelBatch& batch, Todo& todo);
-  void OnAck(const v1::DurableAck& ack);
+  void OnAck(const v1::DurableAck& ack, Todo& todo);
+  void Forget(const absl::flat_hash_set<uint64_t>& fences, Todo& todo);
   Held* Find(const Lease& lease);
   void ReleaseAfterOutput();
   std::shared_ptr<const v1::SessionRequest> NextBatch();

@@ -81,6 +81,29 @@ TEST(ReportQueueTest, AMessageBeingWrittenIsNotReused) {
   EXPECT_EQ(writing->reports().leases().fence(0), 1u);
 }
 
+TEST(ReportQueueTest, WhatIsForgottenIsTakenOutOfItsBatch) {
+  ReportQueue queue;
+  for (const uint64_t fence : {1, 2, 3}) {
+    queue.AddOutcome(LeaseOf(fence), {.state = v1::TASK_STATE_FAILED,
+                                      .message = std::to_string(fence)});
+  }
+  const auto writing = queue.Next();
+  queue.Add(LeaseOf(2), v1::TASK_STATE_UP);
+  queue.AddOutcome(LeaseOf(4), {.state = v1::TASK_STATE_FAILED});
+  queue.Forget({2, 4});
+  EXPECT_FALSE(queue.HasNext());
+  EXPECT_FALSE(queue.HasCertainNext());
+  EXPECT_EQ(writing->reports().state_size(), 3);
+  queue.Rewind();
+  const auto again = queue.Next();
+  EXPECT_EQ(again->reports().seq(), 1u);
+  EXPECT_THAT(again->reports().leases().fence(), ElementsAre(1, 3));
+  ASSERT_EQ(again->reports().details_size(), 2);
+  EXPECT_EQ(again->reports().details(1).position(), 1u);
+  EXPECT_EQ(again->reports().details(1).message(), "3");
+  EXPECT_EQ(queue.Next(), nullptr);
+}
+
 TEST(ReportQueueTest, TextIsCutAndMadeValid) {
   ReportQueue queue;
   queue.AddOutcome(LeaseOf(1), {.state = v1::TASK_STATE_FAILED,

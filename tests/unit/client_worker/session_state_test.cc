@@ -278,6 +278,56 @@ TEST_F(SessionStateTest, ADiscardedAttemptThatHasEndedNeedsNoStop) {
   EXPECT_EQ(state_.running(), 0u);
 }
 
+TEST_F(SessionStateTest, WhatIsRecordedIsNotReportedAgain) {
+  Give({7, 8});
+  Succeed(7);
+  Sent();
+  Succeed(8);  // not sent yet
+  Todo todo;
+  Attach({v1::HELD_VERDICT_RECORDED, v1::HELD_VERDICT_DISCARD}, &todo);
+  EXPECT_THAT(todo.discard, IsEmpty());
+  EXPECT_EQ(todo.recorded, 1u);
+  EXPECT_EQ(todo.refused, 1u);
+  EXPECT_EQ(state_.held(), 0u);
+  EXPECT_THAT(Sent(), ElementsAre("reports 1:"));
+}
+
+TEST_F(SessionStateTest, ACancelledAttemptIsStoppedAndReported) {
+  Give({7, 8});
+  Succeed(8);
+  Todo todo;
+  Attach({v1::HELD_VERDICT_CANCEL, v1::HELD_VERDICT_CANCEL}, &todo);
+  EXPECT_THAT(todo.stop, ElementsAre(LeaseOf(7)));
+  EXPECT_THAT(todo.discard, IsEmpty());
+  EXPECT_EQ(state_.held(), 2u);
+  EXPECT_THAT(Sent(), ElementsAre("reports 1: 8 SUCCEEDED"));
+}
+
+TEST_F(SessionStateTest, WhatEndedAndIsKeptIsReportedAgain) {
+  Give({7});
+  Succeed(7);
+  EXPECT_THAT(Sent(), ElementsAre("reports 1: 7 SUCCEEDED"));
+  Attach({v1::HELD_VERDICT_KEEP});
+  EXPECT_THAT(Sent(), ElementsAre("reports 1: 7 SUCCEEDED"));
+  EXPECT_EQ(state_.held(), 1u);
+}
+
+TEST_F(SessionStateTest, ARefusedReportStopsWhatStillRuns) {
+  Give({7, 8});
+  state_.Started(LeaseOf(7));
+  Sent();
+  v1::SessionResponse message;
+  message.mutable_ack()->set_through_seq(1);
+  message.mutable_ack()->add_refused(7);
+  message.mutable_ack()->add_refused(99);
+  const Todo todo = Receive(message);
+  EXPECT_THAT(todo.discard, ElementsAre(LeaseOf(7)));
+  EXPECT_EQ(todo.refused, 2u);
+  EXPECT_EQ(state_.held(), 1u);
+  Succeed(7);
+  EXPECT_THAT(Sent(), IsEmpty());
+}
+
 TEST_F(SessionStateTest, AWelcomeMustJudgeAllThatIsHeld) {
   Give({7});
   state_.StreamOpened();

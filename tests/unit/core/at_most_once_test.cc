@@ -134,7 +134,7 @@ TEST_F(LateHelloTest, IsRefusedAfterARestart) {
   EXPECT_TRUE(absl::IsAborted(env_.closed(late_.session)));
   EXPECT_EQ(env_.State("pay"), TaskState::kLeased);
   EXPECT_TRUE(env_.Reattach("w1"));
-  EXPECT_THAT(env_.worker("w1").verdicts, ElementsAre(true));
+  EXPECT_THAT(env_.worker("w1").verdicts, ElementsAre(HeldVerdict::kKeep));
   env_.Succeed("pay");
   EXPECT_EQ(env_.Record("pay").attempt, 1u);
 }

@@ -49,7 +49,8 @@ TEST_F(EngineWorkerTest, AWorkerThatDialsAgainKeepsWhatItHolds) {
   env_.Disconnect("w1");
   env_.Advance(window() - kMoment);
   EXPECT_TRUE(env_.Reattach("w1"));
-  EXPECT_THAT(env_.worker("w1").verdicts, ElementsAre(true, true));
+  EXPECT_THAT(env_.worker("w1").verdicts,
+              ElementsAre(HeldVerdict::kKeep, HeldVerdict::kKeep));
   env_.Advance(window() * 2);
   EXPECT_EQ(env_.Record("a").attempt, 1u);
   env_.Succeed("a");
@@ -91,13 +92,60 @@ TEST_F(EngineWorkerTest, AStaleFenceIsIgnoredAndAcknowledged) {
   env_.Advance(window());
   EXPECT_EQ(env_.WorkerOf("a"), "w2");
   EXPECT_TRUE(env_.Reattach("w1"));
-  EXPECT_THAT(env_.worker("w1").verdicts, ElementsAre(false));
+  EXPECT_THAT(env_.worker("w1").verdicts, ElementsAre(HeldVerdict::kDiscard));
   EXPECT_THAT(env_.worker("w1").held, IsEmpty());
   env_.Report("w1", stale, TaskState::kSucceeded);
   EXPECT_THAT(env_.worker("w1").unacked, IsEmpty());
   EXPECT_EQ(env_.State("a"), TaskState::kLeased);
   env_.Succeed("a");
   EXPECT_EQ(env_.EndState(), RunState::kSucceeded);
+}
+
+TEST_F(EngineWorkerTest, AHelloIsToldWhatBecameOfEachLease) {
+  env_.Hello("w1", {.slots = 4});
+  env_.Submit(GraphBuilder()
+                  .Service("kept")
+                  .Task("kept_too", {"kept"})
+                  .Task("ended")
+                  .Task("failed")
+                  .Retry({.attempts = 2, .initial_backoff = absl::Hours(1)}));
+  env_.Start("kept");
+  std::vector<LeaseRef> held = env_.worker("w1").held;
+  env_.Succeed("ended");
+  env_.Fail("failed");
+  EXPECT_TRUE(env_.Cancel().ok());  // in reverse order: "kept_too" first
+  env_.Disconnect("w1");
+  // The acknowledgements were lost on the way.
+  env_.worker("w1").held = {held[0],
+                            env_.LeaseOf("kept_too"),
+                            held[1],
+                            held[2],
+                            {held[0].run, 0, 9, held[0].fence}};
+  EXPECT_TRUE(env_.Reattach("w1"));
+  EXPECT_THAT(env_.worker("w1").verdicts,
+              ElementsAre(HeldVerdict::kKeep, HeldVerdict::kCancel,
+                          HeldVerdict::kRecorded, HeldVerdict::kRecorded,
+                          HeldVerdict::kDiscard));
+}
+
+TEST_F(EngineWorkerTest, OnlyAnOldLeaseIsRefusedOnALiveStream) {
+  env_.Hello("w1", {.slots = 2});
+  env_.Submit(GraphBuilder().Task("a").Task("b").Retry({.attempts = 2}));
+  const LeaseRef a = env_.LeaseOf("a");
+  const LeaseRef b = env_.LeaseOf("b");
+  env_.Fail("b");
+  ASSERT_EQ(env_.Record("b").attempt, 2u);
+  env_.Report("w1", a, TaskState::kRunning);
+  EXPECT_TRUE(env_.worker("w1").refused.empty());
+  env_.Report("w1", a, TaskState::kRunning);
+  EXPECT_TRUE(env_.worker("w1").refused.empty()) << "only repeated";
+  env_.Succeed("a");
+  env_.Report("w1", a, TaskState::kSucceeded);
+  EXPECT_TRUE(env_.worker("w1").refused.empty()) << "only repeated";
+  env_.Report("w1", b, TaskState::kSucceeded);
+  ASSERT_EQ(env_.worker("w1").refused.size(), 1u) << "an old attempt";
+  EXPECT_EQ(env_.worker("w1").refused.at(0), b);
+  EXPECT_EQ(env_.State("b"), TaskState::kLeased);
 }
 
 TEST_F(EngineWorkerTest, NobodyReportsOnWhatAnotherHolds) {
@@ -180,7 +228,8 @@ TEST_F(EngineWorkerTest, WhatTheDaemonDoesNotKnowIsDiscarded) {
   env_.Disconnect("w1");
   env_.worker("w1").held.push_back({{42}, 3, 1, {4'711}});
   EXPECT_TRUE(env_.Reattach("w1"));
-  EXPECT_THAT(env_.worker("w1").verdicts, ElementsAre(true, false));
+  EXPECT_THAT(env_.worker("w1").verdicts,
+              ElementsAre(HeldVerdict::kKeep, HeldVerdict::kDiscard));
   EXPECT_EQ(env_.worker("w1").held.size(), 1u);
 }
 
@@ -281,7 +330,7 @@ TEST_F(EngineWorkerTest, AfterARestartWorkersHaveTheWindowToDial) {
   env_.Advance(absl::Hours(1));
   env_.Restart();
   EXPECT_TRUE(env_.Reattach("w1"));
-  EXPECT_THAT(env_.worker("w1").verdicts, ElementsAre(true));
+  EXPECT_THAT(env_.worker("w1").verdicts, ElementsAre(HeldVerdict::kKeep));
   env_.Advance(window() - kMoment);
   EXPECT_EQ(env_.State("b"), TaskState::kLeased);
   EXPECT_EQ(env_.WorkerOf("b"), "w2");

@@ -50,6 +50,9 @@ bool FakeWorker::Read(v1::SessionResponse* response) {
     if (response->has_ack()) {
       acked_ = response->ack().through_seq();
       logs_through = response->ack().logs_through_seq();
+      for (const uint64_t fence : response->ack().refused()) {
+        refused.push_back(fence);
+      }
     }
     if (response->has_offers()) Keep(response->offers());
     if (response->has_ping()) {

@@ -56,6 +56,7 @@ class FakeWorker {
   std::vector<Offer> offers;
   v1::Welcome welcome;
   uint64_t logs_through = 0;
+  std::vector<uint64_t> refused;  // fences
 
  private:
   void Keep(const v1::OfferBatch& batch);

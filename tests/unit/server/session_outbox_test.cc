@@ -2,6 +2,7 @@
 
 #include <string>
 
+#include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/server/engine_fixture.h"
 
@@ -128,6 +129,21 @@ TEST_F(SessionOutboxTest, AMessageHoldsNothingOfTheOneBefore) {
   EXPECT_FALSE(second.has_ack() || second.has_ping());
   outbox_.AckReports(5);
   EXPECT_FALSE(Next().has_offers());
+}
+
+TEST_F(SessionOutboxTest, EachRefusalIsToldOnce) {
+  LeaseColumns one, two;
+  one.Add({{1}, 2, 3, {4}});
+  two.Add({{1}, 2, 3, {5}});
+  outbox_.AckReports(1, one);
+  outbox_.AckReports(2, two);
+  EXPECT_GT(outbox_.bytes(), 0u);
+  const v1::DurableAck ack = Next().ack();
+  EXPECT_EQ(ack.through_seq(), 2u);
+  EXPECT_THAT(ack.refused(), testing::ElementsAre(4, 5));
+  EXPECT_EQ(outbox_.bytes(), 0u);
+  outbox_.AckReports(3);
+  EXPECT_EQ(Next().ack().refused_size(), 0);
 }
 
 TEST_F(SessionOutboxTest, AcknowledgesOnlyTheLatest) {

@@ -109,7 +109,7 @@ TEST_F(SessionTest, BadMessagesEndTheStreamOnly) {
   EXPECT_TRUE(good->AwaitAck(good->Report(0, v1::TASK_STATE_SUCCEEDED)));
 }
 
-TEST_F(SessionTest, StaleReportsAreAcknowledgedAndIgnored) {
+TEST_F(SessionTest, StaleReportsAreRefusedAndAcknowledged) {
   StartDaemon();
   const auto worker = Worker("w1", 1);
   ASSERT_TRUE(worker->Join());
@@ -119,6 +119,7 @@ TEST_F(SessionTest, StaleReportsAreAcknowledgedAndIgnored) {
   stale.fence += 100;
   worker->offers.push_back(stale);
   ASSERT_TRUE(worker->AwaitAck(worker->Report(1, v1::TASK_STATE_FAILED)));
+  EXPECT_EQ(worker->refused, std::vector<uint64_t>{stale.fence});
   EXPECT_EQ(GetRun(run_id).counts().leased(), 1u);
 }
 
