@@ -1,9 +1,12 @@
 #include "client/cli/graph_input.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <string_view>
 
 #include "client/cli/context.h"
 #include "client/cli/options.h"
@@ -20,12 +23,37 @@ graphfile::Format ToFormat(const std::string& name) {
   return graphfile::Format::kDetect;
 }
 
+std::vector<std::string> Files(const GraphFlags& flags) {
+  std::vector<std::string> files = {flags.file};
+  files.insert(files.end(), flags.more_files.begin(), flags.more_files.end());
+  return files;
+}
+
+// Of this process.
+graphfile::Environment Variables() {
+  graphfile::Environment variables;
+  for (char** entry = environ; entry != nullptr && *entry != nullptr; ++entry) {
+    const std::string_view text = *entry;
+    const size_t equals = text.find('=');
+    if (equals == std::string_view::npos) continue;
+    variables.emplace(text.substr(0, equals), text.substr(equals + 1));
+  }
+  return variables;
+}
+
 }  // namespace
 
 void AddGraphFlags(CLI::App& command, GraphFlags& flags) {
   command.add_option("file", flags.file, "The graph; - is standard input")
       ->type_name("FILE")
       ->required();
+  command
+      .add_option("--file,-f", flags.more_files,
+                  "A further graph file, on top of those before it; may be "
+                  "given again")
+      ->type_name("FILE")
+      ->expected(1)
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   AddChoice(command, "--format", flags.format,
             {"auto", "graph", "process-compose", "wfformat"},
             "What kind of file it is");
@@ -44,11 +72,16 @@ void AddGraphFlags(CLI::App& command, GraphFlags& flags) {
       ->default_str("1");
 }
 
+std::string FileNames(const GraphFlags& flags) {
+  return fmt::format("{}", fmt::join(Files(flags), ", "));
+}
+
 graphfile::LoadResult ReadGraph(const GraphFlags& flags) {
   graphfile::Options options;
   options.format = ToFormat(flags.format);
   options.time_scale = flags.time_scale.value_or(1);
-  graphfile::LoadResult loaded = graphfile::LoadFile(flags.file, options);
+  options.environment = Variables();
+  graphfile::LoadResult loaded = graphfile::LoadFiles(Files(flags), options);
   const bool scaled = flags.time_scale.has_value() && loaded.faults.empty();
   if (scaled && loaded.format != graphfile::Format::kWfFormat) {
     loaded.faults.push_back(
@@ -64,7 +97,8 @@ void PrintFaults(const graphfile::LoadResult& loaded, const GraphFlags& flags,
     context.err << fault.ToString() << "\n";
   }
   context.err << fmt::format("w2t: error: {} in {}; nothing was started\n",
-                             Count(loaded.faults.size(), "fault"), flags.file);
+                             Count(loaded.faults.size(), "fault"),
+                             FileNames(flags));
 }
 
 std::optional<graphfile::LoadResult> LoadGraph(const GraphFlags& flags,

@@ -4,6 +4,7 @@
 
 #include <optional>
 #include <string>
+#include <vector>
 
 #include "client/graphfile/graph_file.h"
 
@@ -17,12 +18,17 @@ struct Context;
 
 struct GraphFlags {
   std::string file;
+  std::vector<std::string> more_files;  // on top of that one, in order
   std::string format = "auto";
   std::optional<double> time_scale;
 };
 
-// Declares FILE, --format and --time-scale. `flags` must outlive `command`.
+// Declares FILE, --file, --format and --time-scale. `flags` must outlive
+// `command`.
 void AddGraphFlags(CLI::App& command, GraphFlags& flags);
+
+// How messages call what was read.
+std::string FileNames(const GraphFlags& flags);
 
 graphfile::LoadResult ReadGraph(const GraphFlags& flags);
 

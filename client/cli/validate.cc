@@ -73,16 +73,16 @@ int Validate(const GraphFlags& flags, const Context& context) {
     // Most messages name their field.
     const bool named =
         fault.field().empty() || fault.message().starts_with(fault.field());
-    context.err << fmt::format("{}: {}{}{}\n", flags.file,
+    context.err << fmt::format("{}: {}{}{}\n", FileNames(flags),
                                named ? "" : fault.field(), named ? "" : ": ",
                                fault.message());
   }
   if (!verdict.valid()) {
     return context.Fail(kBadUsage,
-                        fmt::format("the daemon refuses {}", flags.file));
+                        fmt::format("the daemon refuses {}", FileNames(flags)));
   }
   context.out << fmt::format("{}: valid; {} in {}, critical path {}\n",
-                             flags.file, Count(blueprint.size(), "task"),
+                             FileNames(flags), Count(blueprint.size(), "task"),
                              Count(verdict.steps(), "step"),
                              LengthText(ToDuration(verdict.critical_path())));
   return kSucceeded;

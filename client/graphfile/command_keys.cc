@@ -1,6 +1,7 @@
 // What a task does: command, handler, and the keys that go with them.
 #include <utility>
 
+#include "client/graphfile/source.h"
 #include "client/graphfile/task_keys.h"
 
 namespace w2t::graphfile {
@@ -73,6 +74,11 @@ void ReadEnv(Context& context, const Field& field, TaskDraft& draft) {
   for (const auto& [name, value] : *variables) {
     (*draft.exec.mutable_env())[name] = value;
   }
+  NoteExecOnly(field, draft);
+}
+
+void ReadEnvFile(Context& context, const Field& field, TaskDraft& draft) {
+  ReadEnvFiles(context, field, draft.file_env);
   NoteExecOnly(field, draft);
 }
 

@@ -52,7 +52,9 @@ std::string_view Value::text() const {
 }
 
 Position Value::at() const {
-  return document_ == nullptr ? Position{} : document_->nodes_[node_].at;
+  if (document_ == nullptr) return {};
+  const Document::Node& node = document_->nodes_[node_];
+  return {node.line, node.column, document_->file_};
 }
 
 std::vector<Value> Value::Items() const {

@@ -11,10 +11,13 @@
 
 #include <cstdint>
 #include <memory>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/functional/function_ref.h"
+#include "absl/types/span.h"
 #include "client/graphfile/faults.h"
 
 namespace w2t::graphfile {
@@ -41,6 +44,8 @@ class Value {
   bool is_map() const { return type() == NodeType::kMap; }
   // True when a scalar is text for certain: quoted, or a block.
   bool quoted() const;
+  // Whether a scalar in it has a dollar. O(values in it).
+  bool HasDollar() const;
   // The text of a scalar; else empty.
   std::string_view text() const;
   // Where it stands; for an alias, where the alias stands.
@@ -75,19 +80,32 @@ class Document {
   // or exceeds a limit; then a fault says so. Never throws.
   static std::unique_ptr<Document> Parse(std::string_view text,
                                          const DocumentLimits& limits,
-                                         Faults& faults);
+                                         Faults& faults, uint32_t file = 0);
+
+  // What a scalar becomes, or nothing when it stays as it is. `keys` are those
+  // it stands under, the outermost first; an item of a list has the list's.
+  using Rewrite = absl::FunctionRef<std::optional<std::string>(
+      const Value& scalar, absl::Span<const std::string_view> keys,
+      bool in_list)>;
+  // A copy of `value` whose scalars are rewritten and stand where the old ones
+  // stood. Aliases and merge keys are written out. Null when that takes more
+  // than `max_nodes`.
+  static std::unique_ptr<Document> Copy(const Value& value, uint64_t max_nodes,
+                                        Rewrite rewrite);
 
   Value root() const { return Value(this, root_); }
 
  private:
   friend class DocumentBuilder;
+  friend class DocumentCopier;
   friend class Value;
 
   static constexpr uint32_t kNone = UINT32_MAX;
 
   struct Node {
     uint64_t weight = 1;  // nodes in it, aliases written out
-    Position at;
+    uint32_t line = 0;
+    uint32_t column = 0;
     uint32_t first = kNone;  // list, map: first child; alias: its target
     uint32_t next = kNone;   // next child of the same parent
     uint32_t text_begin = 0;
@@ -106,6 +124,7 @@ class Document {
   std::vector<Node> nodes_;
   std::string texts_;
   uint32_t root_ = 0;
+  uint32_t file_ = 0;
 };
 
 }  // namespace w2t::graphfile

@@ -139,7 +139,9 @@ class DocumentBuilder : public YAML::EventHandler {
 
   uint32_t Append(const YAML::Mark& mark, NodeType type) {
     const auto node = static_cast<uint32_t>(document_.nodes_.size());
-    document_.nodes_.push_back({.at = PositionOf(mark), .type = type});
+    const Position at = PositionOf(mark);
+    document_.nodes_.push_back(
+        {.line = at.line, .column = at.column, .type = type});
     if (open_.empty()) {
       document_.root_ = node;
     } else if (last_child_.back() == Document::kNone) {
@@ -182,7 +184,7 @@ class DocumentBuilder : public YAML::EventHandler {
     parent.weight += closed.weight;
     parent.height = std::max(parent.height, closed.height + 1);
     if (parent.weight > limits_.max_nodes) {
-      throw Refusal{closed.at,
+      throw Refusal{{closed.line, closed.column},
                     fmt::format("the file comes to more than {} values with "
                                 "its aliases written out; the limit max_nodes "
                                 "is {}",
@@ -193,7 +195,7 @@ class DocumentBuilder : public YAML::EventHandler {
 
   void CheckDepth(uint32_t node, size_t depth) const {
     if (depth <= limits_.max_depth) return;
-    throw Refusal{document_.nodes_[node].at,
+    throw Refusal{{document_.nodes_[node].line, document_.nodes_[node].column},
                   fmt::format("nested {} deep; the limit max_depth is {}",
                               depth, limits_.max_depth)};
   }
@@ -208,14 +210,19 @@ class DocumentBuilder : public YAML::EventHandler {
 
 std::unique_ptr<Document> Document::Parse(std::string_view text,
                                           const DocumentLimits& limits,
-                                          Faults& faults) {
-  if (const std::optional<Refusal> refusal = FindWhatIsNoText(text)) {
-    faults.Add(refusal->at, refusal->message);
+                                          Faults& faults, uint32_t file) {
+  const auto refuse = [&faults, file](Position at, std::string message) {
+    at.file = file;
+    faults.Add(at, std::move(message));
     return nullptr;
+  };
+  if (const std::optional<Refusal> refusal = FindWhatIsNoText(text)) {
+    return refuse(refusal->at, refusal->message);
   }
   const std::optional<std::string> joined = JoinSurrogates(text);
   if (joined) text = *joined;
   std::unique_ptr<Document> document(new Document());
+  document->file_ = file;
   try {
     ViewBuffer buffer(text);
     std::istream stream(&buffer);
@@ -224,20 +231,16 @@ std::unique_ptr<Document> Document::Parse(std::string_view text,
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const Refusal& refusal) {
-    faults.Add(refusal.at, refusal.message);
-    return nullptr;
+    return refuse(refusal.at, refusal.message);
   } catch (const YAML::DeepRecursion& deep) {
-    faults.Add(PositionOf(deep.mark),
-               fmt::format("nested {} deep; the limit max_depth is {}",
-                           deep.depth(), limits.max_depth));
-    return nullptr;
+    return refuse(PositionOf(deep.mark),
+                  fmt::format("nested {} deep; the limit max_depth is {}",
+                              deep.depth(), limits.max_depth));
   } catch (const YAML::Exception& wrong) {
-    faults.Add(PositionOf(wrong.mark),
-               fmt::format("not well-formed: {}", wrong.msg));
-    return nullptr;
+    return refuse(PositionOf(wrong.mark),
+                  fmt::format("not well-formed: {}", wrong.msg));
   } catch (const std::exception& wrong) {
-    faults.Add({}, fmt::format("cannot be read: {}", wrong.what()));
-    return nullptr;
+    return refuse({}, fmt::format("cannot be read: {}", wrong.what()));
   }
   if (document->nodes_.empty()) document->nodes_.emplace_back();
   return document;

@@ -91,8 +91,8 @@ std::string InFileWords(const Diagnostic& fault, std::string_view key) {
 
 }  // namespace
 
-void Draft::Add(TaskDraft draft, const Field& body, const Value& defaults) {
-  origins_.push_back({body.key_at, body.value, defaults, edges_.size()});
+void Draft::Add(TaskDraft draft, Position name_at, Layers layers) {
+  origins_.push_back({name_at, std::move(layers), edges_.size()});
   for (EdgeDraft& edge : draft.edges) {
     *draft.task.add_depends_on() = std::move(edge.dependency);
     edges_.push_back(edge.at);
@@ -150,7 +150,9 @@ Draft::Place Draft::Locate(const Diagnostic& fault) const {
   } else if (step.name == "tasks" && step.index) {
     task = *step.index;
   } else {
-    return LocateField({{}, root_, {}, 0}, field);
+    Origin graph;
+    for (const Source& source : sources_) graph.layers.push_back(source.root());
+    return LocateField(graph, field);
   }
   if (task >= origins_.size()) return {};
   const Origin& origin = origins_[task];
@@ -165,9 +167,9 @@ Draft::Place Draft::Locate(const Diagnostic& fault) const {
 }
 
 Draft::Place Draft::LocateField(const Origin& origin, std::string_view field) {
-  for (const Value& start : {origin.body, origin.defaults}) {
+  for (size_t i = origin.layers.size(); i-- > 0;) {
     Place place;
-    Value here = start;
+    Value here = origin.layers[i];
     std::string_view path = field;
     while (!path.empty()) {
       const Entry entry = Follow(here, TakeStep(path).name);

@@ -10,8 +10,11 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/inlined_vector.h"
+#include "absl/types/span.h"
 #include "client/graphfile/document.h"
 #include "client/graphfile/fields.h"
+#include "client/graphfile/source.h"
 #include "w2t/blueprint.h"
 #include "w2t/v1/graph.pb.h"
 
@@ -35,8 +38,15 @@ struct TaskDraft {
   bool has_handler = false;
   v1::Action rest;  // timeout, ready, stop
 
-  // What it does was said by the defaults, and the task may say otherwise.
+  // What it does was said by the defaults or by an earlier file, and may be
+  // said anew.
   bool defaulted_action = false;
+  // The edges come from the defaults, which do not count where a task has its
+  // own.
+  bool defaulted_edges = false;
+
+  // Of its env_files; what `env` says counts before them.
+  Environment file_env;
 
   // The last of the task's keys that only a command takes, and that only a
   // handler takes; the name is empty when there was none.
@@ -50,14 +60,17 @@ class Draft {
   // a daemon ends at 2 GiB.
   static constexpr uint64_t kMaxActionBytes = 1ull << 30;
 
-  // `root` is the whole document.
-  Draft(Context& context, const Value& root) : context_(context), root_(root) {}
+  // `sources` are what the graph is read from.
+  Draft(Context& context, absl::Span<const Source> sources)
+      : context_(context), sources_(sources) {}
 
   v1::Graph& graph() { return graph_; }
 
-  // Adds a task. `body` holds its name's place and what is said below it;
-  // `defaults` is what counts where the body says nothing.
-  void Add(TaskDraft draft, const Field& body, const Value& defaults);
+  // What is said of a task: the last one to say something of it counts.
+  using Layers = absl::InlinedVector<Value, 2>;
+
+  // Adds a task, whose name stands at `name_at`.
+  void Add(TaskDraft draft, Position name_at, Layers layers);
 
   // Checks the whole graph and notes each fault where the file gives rise to
   // it. Null when there are faults, also those of reading. A graph that is
@@ -69,8 +82,7 @@ class Draft {
  private:
   struct Origin {
     Position name_at;
-    Value body;
-    Value defaults;
+    Layers layers;
     uint64_t first_edge;
   };
 
@@ -85,7 +97,7 @@ class Draft {
   static Place LocateField(const Origin& origin, std::string_view field);
 
   Context& context_;
-  const Value root_;
+  const absl::Span<const Source> sources_;
   v1::Graph graph_;
   std::vector<Origin> origins_;        // of each task
   std::vector<Position> edges_;        // of all tasks, one after the other

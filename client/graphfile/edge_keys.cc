@@ -1,9 +1,11 @@
 // What a task waits for: depends_on, conditions and trigger.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
+#include "absl/container/flat_hash_set.h"
 #include "client/graphfile/task_keys.h"
 #include "w2t/internal/suggest.h"
 
@@ -81,8 +83,25 @@ std::optional<v1::Condition> ReadCondition(Context& context,
   return std::nullopt;
 }
 
-void ReadDependsOn(Context& context, const Field& field, TaskDraft& draft) {
-  draft.edges.clear();
+namespace {
+
+// Edges that an earlier file has, and that this one says anew.
+void DropReplaced(size_t earlier, TaskDraft& draft) {
+  if (earlier == 0) return;
+  absl::flat_hash_set<std::string> anew;
+  for (size_t i = earlier; i < draft.edges.size(); ++i) {
+    anew.insert(draft.edges[i].dependency.task());
+  }
+  const auto end = draft.edges.begin() + static_cast<ptrdiff_t>(earlier);
+  draft.edges.erase(
+      std::remove_if(draft.edges.begin(), end,
+                     [&](const EdgeDraft& edge) {
+                       return anew.contains(edge.dependency.task());
+                     }),
+      end);
+}
+
+void AddEdges(Context& context, const Field& field, TaskDraft& draft) {
   if (field.value.is_scalar()) return AddEdge(context, field, draft);
   if (field.value.is_list()) {
     for (const Value& item : field.value.Items()) {
@@ -104,6 +123,16 @@ void ReadDependsOn(Context& context, const Field& field, TaskDraft& draft) {
       ReadEdgeCondition(context, entry, edge.dependency);
     }
   });
+}
+
+}  // namespace
+
+void ReadDependsOn(Context& context, const Field& field, TaskDraft& draft) {
+  if (draft.defaulted_edges) draft.edges.clear();
+  draft.defaulted_edges = false;
+  const size_t earlier = draft.edges.size();
+  AddEdges(context, field, draft);
+  DropReplaced(earlier, draft);
 }
 
 void ReadTrigger(Context& context, const Field& field, TaskDraft& draft) {

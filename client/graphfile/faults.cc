@@ -6,13 +6,19 @@
 namespace w2t::graphfile {
 
 void Faults::Add(Position at, std::string message) {
+  if (closed_.contains(at)) return;
   ++total_;
   if (entries_.size() < kMaxKept) {
     entries_.push_back({at, std::move(message)});
   }
 }
 
-std::vector<Fault> Faults::Sorted(std::string_view file) const {
+void Faults::AddOnly(Position at, std::string message) {
+  Add(at, std::move(message));
+  if (closed_.size() < kMaxKept) closed_.insert(at);
+}
+
+std::vector<Fault> Faults::Sorted(absl::Span<const std::string> files) const {
   std::vector<Entry> sorted = entries_;
   std::stable_sort(sorted.begin(), sorted.end(),
                    [](const Entry& a, const Entry& b) { return a.at < b.at; });
@@ -22,7 +28,7 @@ std::vector<Fault> Faults::Sorted(std::string_view file) const {
     if (faults.size() == kMaxListed) break;
     if (last != nullptr && *last == entry) continue;
     last = &entry;
-    faults.push_back({.file = std::string(file),
+    faults.push_back({.file = files[entry.at.file],
                       .line = entry.at.line,
                       .column = entry.at.column,
                       .message = entry.message});

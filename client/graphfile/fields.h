@@ -4,6 +4,7 @@
 #define W2T_CLIENT_GRAPHFILE_FIELDS_H_
 
 #include <cstdint>
+#include <map>
 #include <optional>
 #include <string>
 #include <string_view>
@@ -16,6 +17,7 @@
 #include "absl/types/span.h"
 #include "client/graphfile/document.h"
 #include "client/graphfile/faults.h"
+#include "client/graphfile/files.h"
 #include "client/graphfile/graph_file.h"
 #include "google/protobuf/duration.pb.h"
 
@@ -24,8 +26,11 @@ namespace w2t::graphfile {
 // What reading a file leads to beside the graph.
 struct Context {
   const Options& options;
+  Files& files;
   Faults& faults;
   std::vector<std::string>& notes;
+  // Those that have been read, by path.
+  std::map<std::string, Environment>& env_files;
 };
 
 // The value of a key, or an item of its list. `name` is what faults call it.

@@ -5,10 +5,13 @@
 #include "client/graphfile/document.h"
 #include "client/graphfile/draft.h"
 #include "client/graphfile/fields.h"
+#include "client/graphfile/source.h"
 
 namespace w2t::graphfile {
 
-void ReadGraphFormat(Context& context, const Value& root, Draft& draft);
+// All sources together: each counts on top of those before it.
+void ReadGraphFormat(Context& context, absl::Span<const Source> sources,
+                     Draft& draft);
 void ReadProcessCompose(Context& context, const Value& root, Draft& draft);
 void ReadWfFormat(Context& context, const Value& root, Draft& draft);
 

@@ -2,9 +2,7 @@
 
 #include <fmt/format.h>
 
-#include <cerrno>
-#include <cstdio>
-#include <cstring>
+#include <optional>
 #include <utility>
 
 #include "client/graphfile/document.h"
@@ -12,6 +10,7 @@
 #include "client/graphfile/faults.h"
 #include "client/graphfile/fields.h"
 #include "client/graphfile/formats.h"
+#include "client/graphfile/source.h"
 
 namespace w2t::graphfile {
 namespace {
@@ -27,66 +26,99 @@ Format Detect(const Value& root) {
   return schema && workflow ? Format::kWfFormat : Format::kGraph;
 }
 
-void ReadFormat(Context& context, Format format, const Value& root,
-                Draft& draft) {
-  switch (format) {
-    case Format::kProcessCompose:
-      return ReadProcessCompose(context, root, draft);
-    case Format::kWfFormat:
-      return ReadWfFormat(context, root, draft);
-    case Format::kDetect:
-    case Format::kGraph:
-      return ReadGraphFormat(context, root, draft);
+// Reads the files that make up a graph. What is parsed lives as long as this.
+class Loader {
+ public:
+  Loader(const Options& options, LoadResult& result)
+      : files_(options),
+        context_{options, files_, faults_, result.notes, env_files_},
+        result_(result) {
+    result.format = options.format;
   }
-}
 
-void Load(std::string_view text, Context& context, LoadResult& result) {
-  if (text.size() > context.options.max_file_bytes) {
-    context.faults.Add({}, fmt::format("the file has more than {} bytes; the "
-                                       "limit max_file_bytes is {}",
-                                       context.options.max_file_bytes,
-                                       context.options.max_file_bytes));
-    return;
+  // Reads a file from where it lies, or from `text`.
+  void Add(const std::string& name, std::optional<std::string_view> text) {
+    const absl::StatusOr<uint32_t> file =
+        files_.Add(name == "-" ? "<stdin>" : name);
+    if (!file.ok()) {
+      return faults_.Add({}, std::string(file.status().message()));
+    }
+    if (text && text->size() <= context_.options.max_file_bytes) {
+      return AddText(*file, *text);
+    }
+    const absl::StatusOr<std::string> read =
+        text ? TooLarge() : files_.Read(name);
+    if (!read.ok()) {
+      return faults_.Add({.file = *file}, std::string(read.status().message()));
+    }
+    AddText(*file, *read);
   }
-  const std::unique_ptr<Document> document =
-      Document::Parse(text, DocumentLimits(), context.faults);
-  if (document == nullptr) return;
-  const Value root = document->root();
-  if (!root.is_map()) {
-    context.faults.Add(
-        root.is_null() ? Position{} : root.at(),
-        root.is_null() ? "the file is empty" : "a graph file must be a map");
-    return;
-  }
-  if (result.format == Format::kDetect) result.format = Detect(root);
-  Draft draft(context, root);
-  ReadFormat(context, result.format, root, draft);
-  result.blueprint = draft.Check();
-  if (result.blueprint != nullptr) result.graph = draft.TakeGraph();
-}
 
-// Appends a stream to `text`, one byte more than `most` at the most. False when
-// the system says no.
-bool ReadAll(std::FILE* stream, uint64_t most, std::string& text) {
-  char buffer[64 * 1024];
-  while (text.size() <= most) {
-    const size_t got = std::fread(buffer, 1, sizeof(buffer), stream);
-    text.append(buffer, got);
-    if (got < sizeof(buffer)) return std::ferror(stream) == 0;
+  void Finish() {
+    Check();
+    result_.faults = faults_.Sorted(files_.names());
+    result_.total_faults = faults_.total();
   }
-  return true;
-}
 
-LoadResult Unreadable(std::string_view name, std::string_view what, int error,
-                      const Options& options) {
-  LoadResult result;
-  result.format = options.format;
-  result.faults.push_back(
-      {.file = std::string(name),
-       .message = fmt::format("{}: {}", what, std::strerror(error))});
-  result.total_faults = 1;
-  return result;
-}
+ private:
+  absl::Status TooLarge() const {
+    const uint64_t most = context_.options.max_file_bytes;
+    return absl::ResourceExhaustedError(
+        fmt::format("the file has more than {} bytes; the limit "
+                    "max_file_bytes is {}",
+                    most, most));
+  }
+
+  void AddText(uint32_t file, std::string_view text) {
+    Source source{.file = file, .document = ParseSource(context_, file, text)};
+    if (source.document == nullptr) return;
+    const Format format = context_.options.format == Format::kDetect
+                              ? Detect(source.root())
+                              : context_.options.format;
+    result_.format = format;
+    ++mains_;
+    only_graphs_ &= format == Format::kGraph;
+    if (format == Format::kGraph) {
+      AddWithIncludes(context_, std::move(source), sources_);
+    } else {
+      sources_.push_back(std::move(source));
+    }
+  }
+
+  void Check() {
+    if (sources_.empty()) return;
+    const Source& last = sources_.back();
+    if (mains_ > 1 && !only_graphs_) {
+      return faults_.Add({.file = last.file},
+                         "several files make up one graph only when all of "
+                         "them are graph files");
+    }
+    Draft draft(context_, sources_);
+    switch (result_.format) {
+      case Format::kProcessCompose:
+        ReadProcessCompose(context_, last.root(), draft);
+        break;
+      case Format::kWfFormat:
+        ReadWfFormat(context_, last.root(), draft);
+        break;
+      case Format::kDetect:
+      case Format::kGraph:
+        ReadGraphFormat(context_, sources_, draft);
+        break;
+    }
+    result_.blueprint = draft.Check();
+    if (result_.blueprint != nullptr) result_.graph = draft.TakeGraph();
+  }
+
+  Files files_;
+  Faults faults_;
+  std::map<std::string, Environment> env_files_;
+  Context context_;
+  LoadResult& result_;
+  std::vector<Source> sources_;
+  uint32_t mains_ = 0;
+  bool only_graphs_ = true;
+};
 
 }  // namespace
 
@@ -95,28 +127,25 @@ std::string Fault::ToString() const {
   return fmt::format("{}:{}:{}: {}", file, line, column, message);
 }
 
+LoadResult LoadFiles(absl::Span<const std::string> paths,
+                     const Options& options) {
+  LoadResult result;
+  Loader loader(options, result);
+  for (const std::string& path : paths) loader.Add(path, std::nullopt);
+  loader.Finish();
+  return result;
+}
+
 LoadResult LoadFile(const std::string& path, const Options& options) {
-  const bool is_stdin = path == "-";
-  const std::string name = is_stdin ? "<stdin>" : path;
-  std::FILE* stream = is_stdin ? stdin : std::fopen(path.c_str(), "re");
-  if (stream == nullptr) return Unreadable(name, "cannot open", errno, options);
-  std::string text;
-  const bool read = ReadAll(stream, options.max_file_bytes, text);
-  const int error = errno;
-  if (!is_stdin) std::fclose(stream);
-  if (!read) return Unreadable(name, "cannot read", error, options);
-  return LoadText(text, name, options);
+  return LoadFiles({path}, options);
 }
 
 LoadResult LoadText(std::string_view text, std::string_view name,
                     const Options& options) {
   LoadResult result;
-  result.format = options.format;
-  Faults faults;
-  Context context{options, faults, result.notes};
-  Load(text, context, result);
-  result.faults = faults.Sorted(name);
-  result.total_faults = faults.total();
+  Loader loader(options, result);
+  loader.Add(std::string(name), text);
+  loader.Finish();
   return result;
 }
 

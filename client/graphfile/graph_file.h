@@ -7,11 +7,15 @@
 #define W2T_CLIENT_GRAPHFILE_GRAPH_FILE_H_
 
 #include <cstdint>
+#include <functional>
+#include <map>
 #include <memory>
 #include <string>
 #include <string_view>
 #include <vector>
 
+#include "absl/status/statusor.h"
+#include "absl/types/span.h"
 #include "w2t/blueprint.h"
 #include "w2t/limits.h"
 #include "w2t/v1/graph.pb.h"
@@ -25,6 +29,9 @@ enum class Format : uint8_t {
   kWfFormat,        // WfCommons WfFormat JSON
 };
 
+// Variables by name.
+using Environment = std::map<std::string, std::string, std::less<>>;
+
 struct Options {
   Format format = Format::kDetect;
   // WfFormat only: how long a task lasts, as a multiple of its recorded time.
@@ -32,6 +39,11 @@ struct Options {
   // Largest file, in bytes; at most 4 GiB.
   uint64_t max_file_bytes = 64 * 1024 * 1024;
   Limits limits;
+  // What ${NAME} stands for, before what the file's own env_file says.
+  Environment environment;
+  // Reads a file of this path, also those that others include. Default: from
+  // disk.
+  std::function<absl::StatusOr<std::string>(const std::string& path)> read_file;
 };
 
 // One fault, as a compiler reports it. Line and column count from 1; 0 when the
@@ -59,7 +71,12 @@ struct LoadResult {
   uint64_t total_faults = 0;  // with those that are not listed
 };
 
-// Reads a file; "-" is standard input.
+// Reads files that make up one graph, each on top of those before it and of
+// what it includes; only our own format can be more than one file. "-" is
+// standard input.
+LoadResult LoadFiles(absl::Span<const std::string> paths,
+                     const Options& options);
+// Reads one file.
 LoadResult LoadFile(const std::string& path, const Options& options);
 // Reads text; `name` stands for the file in faults.
 LoadResult LoadText(std::string_view text, std::string_view name,

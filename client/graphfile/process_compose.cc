@@ -216,7 +216,7 @@ bool AddReplicas(Context& context, const Field& body, const TaskDraft& task,
     (*replica.exec.mutable_env())["PC_PROC_NAME"] = name;
     (*replica.exec.mutable_env())["PC_REPLICA_NUM"] = std::to_string(i);
     replica.task.set_name(name);
-    draft.Add(std::move(replica), body, {});
+    draft.Add(std::move(replica), body.key_at, {body.value});
   }
   return true;
 }

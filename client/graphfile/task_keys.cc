@@ -49,6 +49,7 @@ constexpr KeyReader<TaskDraft> kKeys[] = {
     {"depends_on", ReadDependsOn},
     {"trigger", ReadTrigger},
     {"env", ReadEnv},
+    {"env_file", ReadEnvFile},
     {"dir", ReadDir},
     {"timeout", ReadTimeout},
     {"retry", ReadRetry},
@@ -65,15 +66,16 @@ constexpr KeyReader<TaskDraft> kKeys[] = {
 
 // Known from design or from other tools' files, and not carried out so far.
 constexpr std::string_view kUnserved[] = {
-    "build",    "concurrency", "deadline", "env_file", "environment",
-    "foreach",  "healthcheck", "image",    "include",  "live",
-    "matrix",   "networks",    "outputs",  "ports",    "profiles",
-    "replicas", "restart",     "undo",     "volumes",  "when",
+    "build",       "concurrency", "deadline", "environment", "foreach",
+    "healthcheck", "image",       "include",  "live",        "matrix",
+    "networks",    "outputs",     "ports",    "profiles",    "replicas",
+    "restart",     "undo",        "volumes",  "when",
 };
 
 }  // namespace
 
 void ReadTaskBody(Context& context, const Field& body, TaskDraft& draft) {
+  draft.defaulted_action = draft.has_command || draft.has_handler;
   if (body.value.is_scalar() || body.value.is_list()) {
     return ReadCommand(context, {"command", body.key_at, body.value}, draft);
   }
@@ -83,19 +85,26 @@ void ReadTaskBody(Context& context, const Field& body, TaskDraft& draft) {
 
 void ReadDefaultsBody(Context& context, const Field& body, TaskDraft& draft) {
   ReadMap<TaskDraft>(context, body, kKeys, kUnserved, draft);
-  draft.defaulted_action = draft.has_command || draft.has_handler;
+  draft.defaulted_edges = true;
   draft.exec_only = {};
   draft.handler_only = {};
 }
 
-void FinishTask(Context& context, const Field& body, TaskDraft& draft) {
+void FinishTask(Context& context, const Field& body,
+                const Draft::Layers& layers, TaskDraft& draft) {
+  for (const auto& [name, value] : draft.file_env) {
+    draft.exec.mutable_env()->insert({name, value});
+  }
   if (!draft.has_command && !draft.has_handler) {
     // A command that is there and wrong has been noted already, and so has a
     // slip in the key.
-    bool tried = !body.value.is_map() && !body.value.is_null();
-    for (const Entry& entry : body.value.Entries()) {
-      tried |= EditDistance(entry.key.text(), "command", 2) <= 2 ||
-               EditDistance(entry.key.text(), "handler", 2) <= 2;
+    bool tried = false;
+    for (const Value& layer : layers) {
+      tried |= !layer.is_map() && !layer.is_null();
+      for (const Entry& entry : layer.Entries()) {
+        tried |= EditDistance(entry.key.text(), "command", 2) <= 2 ||
+                 EditDistance(entry.key.text(), "handler", 2) <= 2;
+      }
     }
     if (!tried) {
       context.faults.Add(body.key_at,

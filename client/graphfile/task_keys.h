@@ -12,20 +12,23 @@
 
 namespace w2t::graphfile {
 
-// All that stands below a task's name: a map, or its command alone.
+// All that one file says below a task's name, on top of what was said before: a
+// map, or its command alone.
 void ReadTaskBody(Context& context, const Field& body, TaskDraft& draft);
 // Keys for all tasks of a kind. What they set, each task may set anew; `env` is
 // merged.
 void ReadDefaultsBody(Context& context, const Field& body, TaskDraft& draft);
-// Checks what needs all keys to be read. A task without anything to do gets a
-// stand-in, so that its faults end here.
-void FinishTask(Context& context, const Field& body, TaskDraft& draft);
+// Checks what needs all keys to be read; `layers` are all that was said. A task
+// without anything to do gets a stand-in, so that its faults end here.
+void FinishTask(Context& context, const Field& body,
+                const Draft::Layers& layers, TaskDraft& draft);
 
 // command_keys.cc
 void ReadCommand(Context& context, const Field& field, TaskDraft& draft);
 void ReadHandler(Context& context, const Field& field, TaskDraft& draft);
 void ReadInput(Context& context, const Field& field, TaskDraft& draft);
 void ReadEnv(Context& context, const Field& field, TaskDraft& draft);
+void ReadEnvFile(Context& context, const Field& field, TaskDraft& draft);
 void ReadDir(Context& context, const Field& field, TaskDraft& draft);
 void ReadSuccessExitCodes(Context& context, const Field& field,
                           TaskDraft& draft);

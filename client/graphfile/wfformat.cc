@@ -275,7 +275,7 @@ class TraceReader {
       task.task.set_name(std::string(body.name));
       task.edges = std::move(edges[i]);
       SetLength(seconds * context_.options.time_scale, task);
-      draft_.Add(std::move(task), body, {});
+      draft_.Add(std::move(task), body.key_at, {body.value});
     }
   }
 

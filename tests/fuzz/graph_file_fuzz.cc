@@ -3,8 +3,10 @@
 #include <cstddef>
 #include <cstdint>
 #include <cstdlib>
+#include <string>
 #include <string_view>
 
+#include "absl/status/status.h"
 #include "client/graphfile/graph_file.h"
 
 extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
@@ -13,6 +15,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   w2t::graphfile::Options options;
   options.limits.max_tasks = 1'000;
   options.limits.max_edges = 10'000;
+  options.read_file = [](const std::string&) -> absl::StatusOr<std::string> {
+    return absl::NotFoundError("no files here");
+  };
   for (const Format format : {Format::kDetect, Format::kGraph,
                               Format::kProcessCompose, Format::kWfFormat}) {
     options.format = format;

@@ -20,7 +20,7 @@ std::string WrongWith(std::string_view text,
   Faults faults;
   const auto document = Document::Parse(text, limits, faults);
   EXPECT_EQ(document == nullptr, !faults.empty());
-  return faults.empty() ? "" : faults.Sorted("f").front().ToString();
+  return faults.empty() ? "" : faults.Sorted({"f"}).front().ToString();
 }
 
 TEST(DocumentTest, KnowsWhereEverythingStands) {

@@ -43,14 +43,14 @@ TEST(FaultTest, UnknownKeys) {
 
 TEST(FaultTest, KeysThatAreNotServedYetAreRefusedByName) {
   for (const char* key :
-       {"undo", "matrix", "replicas", "env_file", "profiles", "concurrency",
-        "deadline", "restart", "live", "image"}) {
+       {"undo", "matrix", "replicas", "profiles", "concurrency", "deadline",
+        "restart", "live", "image"}) {
     EXPECT_THAT(
         FaultsOf(fmt::format("tasks: {{a: {{command: x, {}: 1}}}}", key)),
         ElementsAre(fmt::format("1:25: key \"{}\" is not served yet", key)));
   }
-  for (const char* key : {"on_failure", "deadline", "include", "profiles",
-                          "env_file", "concurrency"}) {
+  for (const char* key :
+       {"on_failure", "deadline", "profiles", "concurrency"}) {
     EXPECT_THAT(
         FaultsOf(fmt::format("tasks: {{a: x}}\n{}: 1\n", key)),
         ElementsAre(fmt::format("2:1: key \"{}\" is not served yet", key)));

@@ -22,12 +22,6 @@ std::vector<std::string> NotesOf(const std::string& text) {
   return LoadText(text, "f", Options()).notes;
 }
 
-std::vector<std::string> Names(const v1::Graph& graph) {
-  std::vector<std::string> names;
-  for (const v1::Task& task : graph.tasks()) names.push_back(task.name());
-  return names;
-}
-
 TEST(ProcessComposeTest, AProcessIsATaskUnderBashThatDemandsNothing) {
   const v1::Graph graph = GraphOf("processes: {a: {command: 'echo $X'}}");
   ASSERT_EQ(graph.tasks_size(), 1);

@@ -1,0 +1,100 @@
+#include "client/graphfile/scope.h"
+
+#include <fmt/format.h>
+
+#include <utility>
+
+namespace w2t::graphfile {
+namespace {
+
+std::optional<std::string_view> FindIn(const Environment* variables,
+                                       std::string_view name) {
+  if (variables == nullptr) return std::nullopt;
+  const auto it = variables->find(name);
+  if (it == variables->end()) return std::nullopt;
+  return it->second;
+}
+
+bool IsProbe(std::string_view key) { return key == "ready" || key == "live"; }
+
+// Whether a shell runs what stands below these keys of a task.
+bool IsLine(std::string_view text, absl::Span<const std::string_view> keys,
+            bool in_list) {
+  if (in_list) return false;
+  switch (keys.size()) {
+    case 0:
+      return true;  // the task is its command alone
+    case 1:
+      return keys[0] == "command" || keys[0] == "undo" ||
+             (IsProbe(keys[0]) && text.starts_with("exec:"));
+    case 2:
+      return (IsProbe(keys[0]) && keys[1] == "exec") ||
+             (keys[0] == "stop" && keys[1] == "command");
+    default:
+      return false;
+  }
+}
+
+}  // namespace
+
+std::optional<std::string_view> Scope::Find(std::string_view name) const {
+  for (const Environment* variables : {own, outside, file}) {
+    if (const auto value = FindIn(variables, name)) return value;
+  }
+  return std::nullopt;
+}
+
+namespace {
+
+// Whether a text is a line that is kept for a shell.
+using IsKept = bool (*)(std::string_view text,
+                        absl::Span<const std::string_view> keys, bool in_list);
+
+Field ExpandAll(Context& context, const Field& field, const Scope& scope,
+                IsKept is_kept, std::unique_ptr<Document>& holder) {
+  if (!field.value.HasDollar()) return field;
+  const auto of_task = [&](std::string_view name) {
+    return FindIn(scope.own, name);
+  };
+  const auto of_all = [&](std::string_view name) { return scope.Find(name); };
+  holder = Document::Copy(
+      field.value, kMaxExpandedValues,
+      [&](const Value& scalar, absl::Span<const std::string_view> keys,
+          bool in_list) -> std::optional<std::string> {
+        const std::string_view text = scalar.text();
+        if (text.find('$') == std::string_view::npos) return std::nullopt;
+        Expansion expansion =
+            is_kept(text, keys, in_list)
+                ? Expand(text, ExpandMode::kKnownOnly, of_task)
+                : Expand(text, ExpandMode::kAll, of_all);
+        if (expansion.fault.empty()) return std::move(expansion.text);
+        context.faults.AddOnly(scalar.at(), std::move(expansion.fault));
+        return std::nullopt;
+      });
+  if (holder != nullptr) return {field.name, field.key_at, holder->root()};
+  context.faults.Add(
+      field.at(),
+      fmt::format("more than {} values where some hold variables; the limit "
+                  "max_expanded_values is {}",
+                  kMaxExpandedValues, kMaxExpandedValues));
+  return {field.name, field.key_at, Value()};
+}
+
+}  // namespace
+
+Field ExpandValues(Context& context, const Field& field, const Scope& scope,
+                   std::unique_ptr<Document>& holder) {
+  return ExpandAll(
+      context, field, scope,
+      [](std::string_view, absl::Span<const std::string_view>, bool) {
+        return false;
+      },
+      holder);
+}
+
+Field ExpandTask(Context& context, const Field& body, const Scope& scope,
+                 std::unique_ptr<Document>& holder) {
+  return ExpandAll(context, body, scope, IsLine, holder);
+}
+
+}  // namespace w2t::graphfile

@@ -1,0 +1,191 @@
+#include "client/graphfile/source.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <filesystem>
+#include <optional>
+#include <utility>
+
+#include "client/graphfile/env_file.h"
+
+namespace w2t::graphfile {
+namespace {
+
+// Reads the file at `path`, which `field` names. Nothing when that cannot be
+// done; then a fault says why, unless it may be missing.
+std::optional<std::string> ReadNamed(Context& context, const Field& field,
+                                     const std::string& path, bool required,
+                                     uint32_t& file) {
+  const absl::StatusOr<uint32_t> number = context.files.Add(path);
+  absl::StatusOr<std::string> text =
+      number.ok() ? context.files.Read(path) : number.status();
+  if (text.ok()) {
+    file = *number;
+    return *std::move(text);
+  }
+  if (required || !absl::IsNotFound(text.status())) {
+    context.faults.Add(field.at(),
+                       fmt::format("\"{}\": {}: {}", field.name, path,
+                                   std::string(text.status().message())));
+  }
+  return std::nullopt;
+}
+
+struct EnvFileItem {
+  std::string path;
+  bool required = true;
+};
+
+void ReadPath(Context& context, const Field& field, EnvFileItem& item) {
+  std::optional<std::string> path = ReadNonEmptyText(context, field);
+  if (path) item.path = *std::move(path);
+}
+
+void ReadRequired(Context& context, const Field& field, EnvFileItem& item) {
+  const std::optional<bool> required = ReadBool(context, field);
+  if (required) item.required = *required;
+}
+
+constexpr KeyReader<EnvFileItem> kEnvFileKeys[] = {{"path", ReadPath},
+                                                   {"required", ReadRequired}};
+
+void ReadEnvFileItem(Context& context, const Field& field,
+                     Environment& variables) {
+  EnvFileItem item;
+  if (field.value.is_map()) {
+    ReadMap<EnvFileItem>(context, field, kEnvFileKeys, {}, item);
+  } else {
+    ReadPath(context, field, item);
+  }
+  if (item.path.empty()) return;
+  const std::string path = context.files.Resolve(field.at().file, item.path);
+  auto cached = context.env_files.find(path);
+  if (cached == context.env_files.end()) {
+    uint32_t file = 0;
+    const std::optional<std::string> text =
+        ReadNamed(context, field, path, item.required, file);
+    if (!text) return;
+    const Scope outside{.outside = &context.options.environment};
+    Environment read;
+    ReadEnvText(
+        *text, file, [&](std::string_view name) { return outside.Find(name); },
+        read, context.faults);
+    cached = context.env_files.emplace(path, std::move(read)).first;
+  }
+  for (const auto& [name, value] : cached->second) variables[name] = value;
+}
+
+// Follows the includes of files.
+class IncludeReader {
+ public:
+  IncludeReader(Context& context, std::vector<Source>& sources)
+      : context_(context), sources_(sources) {
+    for (const Source& source : sources) done_.push_back(NameOf(source.file));
+  }
+
+  void Add(Source source) {
+    open_.push_back(NameOf(source.file));
+    const Value root = source.root();
+    for (const Entry& entry : root.Entries()) {
+      if (entry.key.text() != "env_file" || entry.value.is_null()) continue;
+      std::unique_ptr<Document> holder;
+      const Field field{"env_file", entry.key.at(), entry.value};
+      ReadEnvFiles(
+          context_,
+          ExpandValues(context_, field, source.scope(context_), holder),
+          source.variables);
+    }
+    for (const Entry& entry : root.Entries()) {
+      if (entry.key.text() != "include" || entry.value.is_null()) continue;
+      std::unique_ptr<Document> holder;
+      const Field field{"include", entry.key.at(), entry.value};
+      ReadIncludes(
+          ExpandValues(context_, field, source.scope(context_), holder));
+    }
+    done_.push_back(open_.back());
+    open_.pop_back();
+    sources_.push_back(std::move(source));
+  }
+
+ private:
+  std::string NameOf(uint32_t file) const {
+    return std::filesystem::path(context_.files.names()[file])
+        .lexically_normal()
+        .string();
+  }
+
+  void ReadIncludes(const Field& field) {
+    if (field.value.is_scalar()) return ReadInclude(field);
+    if (!field.value.is_list()) {
+      return WrongValue(context_, field, "a path or a list of paths");
+    }
+    for (const Value& item : field.value.Items()) {
+      ReadInclude({field.name, field.key_at, item});
+    }
+  }
+
+  void ReadInclude(const Field& field) {
+    const std::optional<std::string> written =
+        ReadNonEmptyText(context_, field);
+    if (!written) return;
+    const std::string path = context_.files.Resolve(field.at().file, *written);
+    if (std::find(open_.begin(), open_.end(), path) != open_.end()) {
+      context_.faults.Add(field.at(),
+                          fmt::format("files include each other: {} -> {}",
+                                      fmt::join(open_, " -> "), path));
+      return;
+    }
+    if (std::find(done_.begin(), done_.end(), path) != done_.end()) return;
+    if (open_.size() >= kMaxIncludeDepth) {
+      context_.faults.Add(field.at(),
+                          fmt::format("files include each other more than {} "
+                                      "deep; the limit max_include_depth is {}",
+                                      kMaxIncludeDepth, kMaxIncludeDepth));
+      return;
+    }
+    Source source;
+    const std::optional<std::string> text =
+        ReadNamed(context_, field, path, /*required=*/true, source.file);
+    if (!text) return;
+    source.document = ParseSource(context_, source.file, *text);
+    if (source.document != nullptr) Add(std::move(source));
+  }
+
+  Context& context_;
+  std::vector<Source>& sources_;
+  std::vector<std::string> open_;  // from the first file to this one
+  std::vector<std::string> done_;
+};
+
+}  // namespace
+
+std::unique_ptr<Document> ParseSource(Context& context, uint32_t file,
+                                      std::string_view text) {
+  std::unique_ptr<Document> document =
+      Document::Parse(text, DocumentLimits(), context.faults, file);
+  if (document == nullptr || document->root().is_map()) return document;
+  const Value root = document->root();
+  context.faults.Add(
+      root.is_null() ? Position{.file = file} : root.at(),
+      root.is_null() ? "the file is empty" : "a graph file must be a map");
+  return nullptr;
+}
+
+void AddWithIncludes(Context& context, Source main,
+                     std::vector<Source>& sources) {
+  IncludeReader(context, sources).Add(std::move(main));
+}
+
+void ReadEnvFiles(Context& context, const Field& field,
+                  Environment& variables) {
+  if (!field.value.is_list()) {
+    return ReadEnvFileItem(context, field, variables);
+  }
+  for (const Value& item : field.value.Items()) {
+    ReadEnvFileItem(context, {field.name, field.key_at, item}, variables);
+  }
+}
+
+}  // namespace w2t::graphfile
