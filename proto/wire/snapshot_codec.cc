@@ -91,6 +91,7 @@ std::string EncodeEngine(const EngineData& data) {
   out.set_next_run(data.next_run.value);
   out.set_next_worker(data.next_worker.value);
   out.set_next_fence(data.next_fence.value);
+  out.set_max_lost_attempts(data.max_lost_attempts);
   for (const WorkerData& worker : data.workers) {
     journal::v1::KnownWorker* const added = out.add_workers();
     added->set_worker(worker.number.value);
@@ -111,6 +112,7 @@ absl::StatusOr<EngineData> DecodeEngine(std::string_view bytes) {
   data.next_run = {in->next_run()};
   data.next_worker = {in->next_worker()};
   data.next_fence = {in->next_fence()};
+  data.max_lost_attempts = in->max_lost_attempts();
   for (const journal::v1::KnownWorker& worker : in->workers()) {
     absl::StatusOr<HelloEvent> hello = FromProto(worker.hello(), Unlimited());
     if (!hello.ok()) {
