@@ -76,6 +76,8 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   AddCancel(*app, context);
   AddValidate(*app, context);
   AddPlan(*app, context);
+  AddExplain(*app, context);
+  AddCriticalChain(*app, context);
   AddWorkers(*app, context);
   AddDrain(*app, context);
   AddCompletion(*app, context);

@@ -20,6 +20,8 @@ void AddLogs(CLI::App& app, Context& context);
 void AddCancel(CLI::App& app, Context& context);
 void AddValidate(CLI::App& app, Context& context);
 void AddPlan(CLI::App& app, Context& context);
+void AddExplain(CLI::App& app, Context& context);
+void AddCriticalChain(CLI::App& app, Context& context);
 void AddWorkers(CLI::App& app, Context& context);
 void AddDrain(CLI::App& app, Context& context);
 void AddCompletion(CLI::App& app, Context& context);

@@ -9,7 +9,12 @@
 #include "client/cli/graph_input.h"
 #include "client/cli/json.h"
 #include "client/cli/options.h"
+#include "client/cli/proto_time.h"
+#include "client/graphfile/scalars.h"
 #include "core/engine/predict.h"
+#include "proto/wire/graph_codec.h"
+#include "proto/wire/unlimited.h"
+#include "w2t/internal/suggest.h"
 
 namespace w2t::cli {
 
@@ -18,6 +23,7 @@ namespace {
 struct PlanFlags {
   GraphFlags graph;
   uint32_t slots = Cores();
+  std::vector<std::string> ifs;  // NAME=DURATION
 };
 
 // A blueprint with what is expected of it.
@@ -29,6 +35,8 @@ struct Plan {
   std::vector<TaskIndex> critical;
   std::vector<bool> is_critical;
   std::vector<bool> assumed;  // no estimate was given
+  // Without what --if supposes.
+  std::optional<absl::Duration> actual_length;
 };
 
 Plan MakePlan(const graphfile::LoadResult& loaded, uint32_t slots) {
@@ -99,6 +107,13 @@ std::string PlanText(const Plan& plan, const Palette& palette) {
     }
   }
   text += table.ToString();
+  if (plan.actual_length) {
+    const absl::Duration sooner = *plan.actual_length - plan.prediction.length;
+    text += fmt::format("\nsupposed: {} {} than the {} of the file\n",
+                        LengthText(absl::AbsDuration(sooner)),
+                        sooner < absl::ZeroDuration() ? "later" : "sooner",
+                        LengthText(*plan.actual_length));
+  }
   const auto assumed = static_cast<uint64_t>(
       std::count(plan.assumed.begin(), plan.assumed.end(), true));
   if (assumed > 0) {
@@ -135,8 +150,9 @@ std::string PlanJson(const Plan& plan) {
   for (const TaskIndex task : plan.critical) {
     path.Add(blueprint.task_name(task));
   }
-  return JsonObject()
-      .Add("name", blueprint.name())
+  JsonObject json;
+  if (plan.actual_length) json.Add("actual_length", *plan.actual_length);
+  return json.Add("name", blueprint.name())
       .Add("tasks", uint64_t{blueprint.size()})
       .Add("dependencies", blueprint.edges())
       .Add("slots", uint64_t{plan.slots})
@@ -148,10 +164,55 @@ std::string PlanJson(const Plan& plan) {
       .ToString();
 }
 
+// Changes the estimates of `graph`.
+absl::Status Suppose(const std::vector<std::string>& ifs, v1::Graph& graph) {
+  for (const std::string& text : ifs) {
+    // Names may hold a "=", durations do not.
+    const size_t equals = text.rfind('=');
+    const std::optional<absl::Duration> length =
+        equals == std::string::npos
+            ? std::nullopt
+            : graphfile::ParseDuration(text.substr(equals + 1));
+    if (!length) {
+      return absl::InvalidArgumentError(fmt::format(
+          "--if {} is not of the form NAME=DURATION, like migrate=30s", text));
+    }
+    const std::string name = text.substr(0, equals);
+    const auto& tasks = graph.tasks();
+    const auto task = std::find_if(
+        tasks.begin(), tasks.end(),
+        [&](const v1::Task& candidate) { return candidate.name() == name; });
+    if (task == tasks.end()) {
+      const std::string_view meant =
+          Suggest(name, tasks.size(), [&](size_t i) -> std::string_view {
+            return tasks[static_cast<int>(i)].name();
+          });
+      return absl::InvalidArgumentError(fmt::format(
+          "--if {}: there is no task \"{}\"{}", text, name,
+          meant.empty() ? "" : fmt::format("; did you mean \"{}\"?", meant)));
+    }
+    SetDuration(*length,
+                graph.mutable_tasks(static_cast<int>(task - tasks.begin()))
+                    ->mutable_estimate());
+  }
+  return absl::OkStatus();
+}
+
 int ShowPlan(const PlanFlags& flags, const Context& context) {
-  const auto loaded = LoadGraph(flags.graph, context);
+  auto loaded = LoadGraph(flags.graph, context);
   if (!loaded.has_value()) return kBadUsage;
-  const Plan plan = MakePlan(*loaded, flags.slots);
+  std::optional<absl::Duration> actual_length;
+  if (!flags.ifs.empty()) {
+    actual_length = Predict(loaded->blueprint, flags.slots).length;
+    const absl::Status supposed = Suppose(flags.ifs, loaded->graph);
+    if (!supposed.ok()) {
+      return context.Fail(kBadUsage, std::string(supposed.message()));
+    }
+    loaded->blueprint =
+        wire::DecodeGraph(loaded->graph, wire::Unlimited()).blueprint;
+  }
+  Plan plan = MakePlan(*loaded, flags.slots);
+  plan.actual_length = actual_length;
   if (context.json()) {
     context.out << PlanJson(plan) << "\n";
   } else {
@@ -171,6 +232,12 @@ void AddPlan(CLI::App& app, Context& context) {
   AddGraphFlags(*command, flags->graph);
   AddNumber(*command, "--slots", flags->slots, 1, 1'000'000,
             "Slots to plan for; by default as many as there are processors");
+  command
+      ->add_option("--if", flags->ifs,
+                   "Suppose that a task takes this long, and say how much "
+                   "sooner all would be done; may be repeated")
+      ->type_name("NAME=DURATION")
+      ->allow_extra_args(false);
   command->callback([flags, &context] {
     context.action = [flags, &context] { return ShowPlan(*flags, context); };
   });

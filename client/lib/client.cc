@@ -166,6 +166,30 @@ absl::Status Client::ForEachTask(
   return absl::OkStatus();
 }
 
+absl::StatusOr<v1::ExplainTaskResponse> Client::Explain(std::string_view run_id,
+                                                        std::string_view task) {
+  v1::ExplainTaskRequest request;
+  request.set_run_id(std::string(run_id));
+  request.set_task(std::string(task));
+  v1::ExplainTaskResponse response;
+  const absl::Status status = impl_->Call(
+      *impl_->runs, &v1::RunService::Stub::ExplainTask, request, &response);
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<v1::GetCriticalChainResponse> Client::CriticalChain(
+    std::string_view run_id) {
+  v1::GetCriticalChainRequest request;
+  request.set_run_id(std::string(run_id));
+  v1::GetCriticalChainResponse response;
+  const absl::Status status =
+      impl_->Call(*impl_->runs, &v1::RunService::Stub::GetCriticalChain,
+                  request, &response);
+  if (!status.ok()) return status;
+  return response;
+}
+
 absl::StatusOr<v1::Run> Client::Cancel(std::string_view run_id,
                                        std::string_view reason) {
   v1::CancelRunRequest request;

@@ -126,6 +126,10 @@ bool Shapes::Fits(const Shape& shape, const Worker& worker) {
   return true;
 }
 
+bool Shapes::Suits(const Demand& demand, const WorkerSpec& worker) {
+  return FindObstacle(demand, worker) == Obstacle::kNone;
+}
+
 std::string Shapes::WhyNot(const Demand& demand, const Fleet& fleet) {
   // The worker that comes nearest tells what is missing.
   Obstacle nearest = Obstacle::kName;

@@ -42,6 +42,8 @@ class Shapes {
   // True when `worker` has enough left for `shape`.
   static bool Fits(const Shape& shape, const Worker& worker);
 
+  // Whether `worker` could run `demand` if it had nothing else to do.
+  static bool Suits(const Demand& demand, const WorkerSpec& worker);
   // Why no worker takes `shape` now, in words.
   static std::string WhyNot(const Demand& demand, const Fleet& fleet);
 

@@ -30,11 +30,6 @@ v1::TaskState ToProto(TaskState state) {
   return static_cast<v1::TaskState>(state);
 }
 
-void SetDuration(int64_t micros, google::protobuf::Duration* out) {
-  out->set_seconds(micros / 1'000'000);
-  out->set_nanos(static_cast<int32_t>(micros % 1'000'000) * 1'000);
-}
-
 // Watchers learn the worker when an attempt starts and when it ends, which is
 // all they see of one whose start was never reported.
 bool TellsWorker(const RunEvent& event) {
@@ -92,6 +87,31 @@ TaskColumns::Detail SnapshotDetailOf(const Run& run, TaskIndex task,
 
 }  // namespace
 
+v1::Condition ToProto(Condition condition) {
+  switch (condition) {
+    case Condition::kSucceeded:
+      return v1::CONDITION_SUCCEEDED;
+    case Condition::kFinished:
+      return v1::CONDITION_FINISHED;
+    case Condition::kFailed:
+      return v1::CONDITION_FAILED;
+    case Condition::kStarted:
+      return v1::CONDITION_STARTED;
+    case Condition::kReady:
+      return v1::CONDITION_READY;
+    case Condition::kDefault:
+      break;
+  }
+  return v1::CONDITION_UNSPECIFIED;
+}
+
+google::protobuf::Duration DurationOf(int64_t micros) {
+  google::protobuf::Duration out;
+  out.set_seconds(micros / 1'000'000);
+  out.set_nanos(static_cast<int32_t>(micros % 1'000'000) * 1'000);
+  return out;
+}
+
 google::protobuf::Timestamp TimestampOf(int64_t micros) {
   google::protobuf::Timestamp out;
   out.set_seconds(micros / 1'000'000);
@@ -111,8 +131,8 @@ void FillRun(const Run& run, v1::Run* out) {
   out->set_cancel_reason(run.cancel_reason());
   out->set_hold(run.spec().hold);
   out->set_steps(run.blueprint().steps());
-  SetDuration(absl::ToInt64Microseconds(run.blueprint().critical_path()),
-              out->mutable_critical_path());
+  *out->mutable_critical_path() =
+      DurationOf(absl::ToInt64Microseconds(run.blueprint().critical_path()));
 }
 
 void FillRunWithFailures(const Run& run, WorkerNamer name_of, v1::Run* out) {
@@ -141,7 +161,7 @@ void FillTask(const Run& run, TaskIndex task, WorkerNamer name_of,
   if (const TaskDetail* detail = run.detail(task); detail != nullptr) {
     out->set_signal(detail->signal);
     out->set_message(detail->message);
-    SetDuration(static_cast<int64_t>(detail->cpu_us), out->mutable_cpu_time());
+    *out->mutable_cpu_time() = DurationOf(static_cast<int64_t>(detail->cpu_us));
     out->set_max_rss_bytes(detail->max_rss_bytes);
     out->set_output(detail->output);
   }

@@ -12,9 +12,11 @@
 #include "absl/types/span.h"
 #include "core/fleet/fleet.h"
 #include "core/run/run.h"
+#include "google/protobuf/duration.pb.h"
 #include "google/protobuf/timestamp.pb.h"
 #include "w2t/v1/admin_service.pb.h"
 #include "w2t/v1/event.pb.h"
+#include "w2t/v1/graph.pb.h"
 #include "w2t/v1/run.pb.h"
 
 namespace w2t::wire {
@@ -24,6 +26,8 @@ using WorkerNamer = absl::FunctionRef<std::string_view(WorkerNumber)>;
 
 // Microseconds since 1970-01-01 UTC; leaves `out` unset for 0.
 google::protobuf::Timestamp TimestampOf(int64_t micros);
+google::protobuf::Duration DurationOf(int64_t micros);
+v1::Condition ToProto(Condition condition);
 
 // Everything but the failures.
 void FillRun(const Run& run, v1::Run* out);

@@ -5,6 +5,7 @@
 
 #include "fmt/format.h"
 #include "server/rpc/checks.h"
+#include "w2t/internal/suggest.h"
 
 namespace w2t::server {
 
@@ -42,6 +43,23 @@ absl::StatusOr<const Run*> FindRun(const View& view, std::string_view run_id) {
     return NotFound("run_id", fmt::format("no run '{}'", run_id));
   }
   return run;
+}
+
+absl::StatusOr<TaskIndex> FindTask(const Run& run, std::string_view name) {
+  const TaskIndex task = run.blueprint().Find(name);
+  if (task == kNoTask) {
+    const std::string_view meant =
+        Suggest(name, run.blueprint().size(), [&](size_t i) {
+          return run.blueprint().task_name(static_cast<TaskIndex>(i));
+        });
+    return NotFound(
+        "task",
+        fmt::format("run {} has no task '{}'{}", run.spec().run_id, name,
+                    meant.empty()
+                        ? std::string()
+                        : fmt::format("; did you mean '{}'?", meant)));
+  }
+  return task;
 }
 
 void SweepLater(const CallContext* context, std::string run_id) {

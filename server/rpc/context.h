@@ -55,6 +55,8 @@ struct CallContext {
 
 // NOT_FOUND when there is none.
 absl::StatusOr<const Run*> FindRun(const View& view, std::string_view run_id);
+// NOT_FOUND.
+absl::StatusOr<TaskIndex> FindTask(const Run& run, std::string_view name);
 
 // Lets the hub let go of watchers of a run that are gone.
 void SweepLater(const CallContext* context, std::string run_id);

@@ -58,12 +58,9 @@ absl::Status ReadLogsCall::Begin() {
 absl::Status ReadLogsCall::Resolve(const View& view) {
   const absl::StatusOr<const Run*> run = FindRun(view, request_.run_id());
   if (!run.ok()) return run.status();
-  const TaskIndex task = (*run)->blueprint().Find(request_.task());
-  if (task == kNoTask) {
-    return NotFound("task", fmt::format("run {} has no task '{}'",
-                                        request_.run_id(), request_.task()));
-  }
-  const TaskRecord& record = (*run)->task(task);
+  const absl::StatusOr<TaskIndex> task = FindTask(**run, request_.task());
+  if (!task.ok()) return task.status();
+  const TaskRecord& record = (*run)->task(*task);
   // The first attempt may be read before it begins.
   const uint32_t latest = std::max(record.attempt, 1u);
   const uint32_t attempt =
@@ -75,7 +72,7 @@ absl::Status ReadLogsCall::Resolve(const View& view) {
                                 request_.task(), request_.run_id(), attempt,
                                 record.attempt));
   }
-  name_ = {request_.run_id(), task, attempt};
+  name_ = {request_.run_id(), *task, attempt};
   attempt_ended_ = HasEnded(record, attempt);
   // The end of an attempt is known before all that it printed is on the disk,
   // so its readers wait for that too.

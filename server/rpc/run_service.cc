@@ -9,6 +9,7 @@
 #include "proto/wire/graph_codec.h"
 #include "proto/wire/view_codec.h"
 #include "server/rpc/checks.h"
+#include "server/rpc/explain.h"
 #include "server/rpc/read_logs_call.h"
 #include "server/rpc/unary.h"
 #include "server/rpc/waiting.h"
@@ -196,6 +197,38 @@ grpc::ServerUnaryReactor* RunService::ListTasks(
   return Ask(context_->inbox, reactor, [=](const View& view) {
     const absl::StatusOr<const Run*> run = FindRun(view, request->run_id());
     if (run.ok()) FillTasks(view, **run, page, response);
+    return run.status();
+  });
+}
+
+grpc::ServerUnaryReactor* RunService::ExplainTask(
+    grpc::CallbackServerContext* call, const v1::ExplainTaskRequest* request,
+    v1::ExplainTaskResponse* response) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  absl::Status status = CheckRunId(request->run_id());
+  status.Update(CheckName("task", request->task(), "max_name_bytes",
+                          context_->limits->max_name_bytes));
+  if (!status.ok()) return Answered(reactor, status);
+  return Ask(context_->inbox, reactor, [=](const View& view) {
+    const absl::StatusOr<const Run*> run = FindRun(view, request->run_id());
+    if (!run.ok()) return run.status();
+    const absl::StatusOr<TaskIndex> task = FindTask(**run, request->task());
+    if (task.ok()) Explain(view, **run, *task, absl::Now(), response);
+    return task.status();
+  });
+}
+
+grpc::ServerUnaryReactor* RunService::GetCriticalChain(
+    grpc::CallbackServerContext* call,
+    const v1::GetCriticalChainRequest* request,
+    v1::GetCriticalChainResponse* response) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  if (absl::Status status = CheckRunId(request->run_id()); !status.ok()) {
+    return Answered(reactor, status);
+  }
+  return Ask(context_->inbox, reactor, [=](const View& view) {
+    const absl::StatusOr<const Run*> run = FindRun(view, request->run_id());
+    if (run.ok()) FillCriticalChain(view, **run, absl::Now(), response);
     return run.status();
   });
 }

@@ -17,9 +17,12 @@ using RunServiceBase = v1::RunService::WithCallbackMethod_ValidateGraph<
         v1::RunService::WithCallbackMethod_GetRun<
             v1::RunService::WithCallbackMethod_ListRuns<
                 v1::RunService::WithCallbackMethod_ListTasks<
-                    v1::RunService::WithCallbackMethod_CancelRun<
-                        v1::RunService::WithCallbackMethod_ReadLogs<
-                            RawWatchRun<v1::RunService::Service>>>>>>>>;
+                    v1::RunService::WithCallbackMethod_ExplainTask<
+                        v1::RunService::WithCallbackMethod_GetCriticalChain<
+                            v1::RunService::WithCallbackMethod_CancelRun<
+                                v1::RunService::WithCallbackMethod_ReadLogs<
+                                    RawWatchRun<
+                                        v1::RunService::Service>>>>>>>>>>;
 
 class RunService final : public RunServiceBase {
  public:
@@ -41,6 +44,13 @@ class RunService final : public RunServiceBase {
   grpc::ServerUnaryReactor* ListTasks(grpc::CallbackServerContext* call,
                                       const v1::ListTasksRequest* request,
                                       v1::ListTasksResponse* response) override;
+  grpc::ServerUnaryReactor* ExplainTask(
+      grpc::CallbackServerContext* call, const v1::ExplainTaskRequest* request,
+      v1::ExplainTaskResponse* response) override;
+  grpc::ServerUnaryReactor* GetCriticalChain(
+      grpc::CallbackServerContext* call,
+      const v1::GetCriticalChainRequest* request,
+      v1::GetCriticalChainResponse* response) override;
   grpc::ServerUnaryReactor* CancelRun(grpc::CallbackServerContext* call,
                                       const v1::CancelRunRequest* request,
                                       v1::CancelRunResponse* response) override;

@@ -327,6 +327,45 @@ TEST_F(CliTest, PlanNeedsNoServer) {
       << trace.ToString();
 }
 
+TEST_F(CliTest, ExplainsWhatATaskWaitsForAndWhatTookSoLong) {
+  const std::string path =
+      dir_.Write("waits.yaml",
+                 "name: waits\n"
+                 "services:\n"
+                 "  db: {command: sleep 1000, ready: \"exec:test -e " +
+                     std::string(dir_ / "ready") +
+                     "\"}\n"
+                     "tasks:\n"
+                     "  migrate: {command: 'true', depends_on: [db]}\n"
+                     "  smoke: {command: 'true', depends_on: [migrate]}\n"
+                     "  big: {command: 'true', resources: {cpus: 2}}\n");
+  StartFleet(1);
+  const std::string run_id = Cli({"submit", path}).out;
+  ASSERT_TRUE(client_->WaitForTask("waits-1", "db", v1::TASK_STATE_RUNNING))
+      << run_id;
+  const CliResult smoke = Cli({"explain", "smoke"});
+  EXPECT_EQ(smoke.status.code, 0) << smoke.ToString();
+  EXPECT_THAT(smoke.out,
+              AllOf(HasSubstr("smoke: waiting\n"),
+                    HasSubstr("\n  migrate must have succeeded: waiting\n"),
+                    HasSubstr("\n    db must be ready: running on w1 for "),
+                    HasSubstr("waits for its probe exec:test -e ")));
+  EXPECT_THAT(Cli({"explain", "big", "--run", "waits-1"}).out,
+              HasSubstr("big: ready; no connected worker has 2 cpus"));
+  const CliResult typo = Cli({"explain", "smok"});
+  EXPECT_EQ(typo.status.code, 2) << typo.ToString();
+  EXPECT_THAT(typo.err, HasSubstr("has no task 'smok'; did you mean 'smoke'?"));
+
+  dir_.Write("ready", "");
+  AddWorker({.name = "w2", .slots = 2});
+  EXPECT_EQ(client_->WaitForEnd("waits-1").state(), v1::RUN_STATE_SUCCEEDED);
+  const CliResult chain = Cli({"critical-chain"});
+  EXPECT_EQ(chain.status.code, 0) << chain.ToString();
+  EXPECT_THAT(chain.out, HasSubstr("waits-1: "));
+  EXPECT_THAT(Cli({"-o", "json", "critical-chain"}).out,
+              HasSubstr(R"({"links":[{"task":{"name":")"));
+}
+
 TEST_F(CliTest, VersionAndCompletionNeedNoServer) {
   EXPECT_THAT(RunCli({"version"}).out, HasSubstr("w2t "));
   for (const char* shell : {"bash", "zsh", "fish"}) {

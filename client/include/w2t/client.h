@@ -130,6 +130,14 @@ class Client {
                            const std::vector<v1::TaskState>& states,
                            absl::FunctionRef<bool(const v1::TaskStatus&)> each);
 
+  // What a task waits for, directly or not, and why. NOT_FOUND.
+  absl::StatusOr<v1::ExplainTaskResponse> Explain(std::string_view run_id,
+                                                  std::string_view task);
+
+  // Which tasks made a run as long as it was. NOT_FOUND.
+  absl::StatusOr<v1::GetCriticalChainResponse> CriticalChain(
+      std::string_view run_id);
+
   // Calls `on_item` with a snapshot (in parts when it is large), then with
   // every event of the run in order and without gaps, and at last with the run
   // as it ended; then returns OK. After a lost connection it goes on after the

@@ -109,6 +109,21 @@ TEST(Plan, ShowsStepsCriticalPathAndLength) {
   EXPECT_EQ(plan.exit_code, 0);
   EXPECT_THAT(plan.out, HasSubstr("4 tasks in 3 steps"));
   EXPECT_THAT(plan.out, HasSubstr("expected length  500ms with 2 slots"));
+  const CliResult sooner = RunWith({"plan", file.path(), "--slots", "2", "--if",
+                                    "setup_db=0s", "--if", "run_tests=100ms"});
+  EXPECT_EQ(sooner.exit_code, 0);
+  EXPECT_THAT(sooner.out, HasSubstr("expected length  400ms with 2 slots"));
+  EXPECT_THAT(sooner.out,
+              HasSubstr("supposed: 100ms sooner than the 500ms of the file"));
+  const CliResult later =
+      RunWith({"plan", file.path(), "--slots", "2", "--if", "run_tests=1s"});
+  EXPECT_THAT(later.out, HasSubstr("supposed: 800ms later than the 500ms"));
+  EXPECT_THAT(RunWith({"plan", file.path(), "--if", "setup_bd=1s"}).err,
+              HasSubstr("did you mean \"setup_db\"?"));
+  for (const char* wrong : {"setup_db", "setup_db=", "setup_db=-1s", "=1s"}) {
+    EXPECT_EQ(RunWith({"plan", file.path(), "--if", wrong}).exit_code, 2)
+        << wrong;
+  }
   EXPECT_THAT(plan.out, HasSubstr("setup_db -> start_server -> run_tests"));
 }
 
