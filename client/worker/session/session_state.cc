@@ -314,7 +314,8 @@ std::shared_ptr<const v1::SessionRequest> SessionState::NextBatch() {
 }
 
 bool SessionState::HasCertainNext() const {
-  return pong_ || logs_.HasNext() || reports_.HasCertainNext();
+  return pong_ || logs_.HasNext() ||
+         (!logs_.resending() && reports_.HasCertainNext());
 }
 
 }  // namespace w2t::worker

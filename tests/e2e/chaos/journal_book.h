@@ -57,15 +57,15 @@ class JournalBook {
 
   void FoldFact(const EpochStarted& fact);
   void FoldFact(const RunAccepted& fact);
-  void FoldFact(const RunCancelled&) {}
   void FoldFact(const RunEvicted& fact);
   void FoldFact(const WorkerJoined& fact);
   void FoldFact(const WorkerLeft& fact);
-  void FoldFact(const WorkerDrained&) {}
   void FoldFact(const Leased& fact);
   void FoldFact(const Reported& fact);
   void FoldFact(const LeasesLost& fact);
-  void FoldFact(const RetriesDue&) {}
+  // All others say nothing of attempts.
+  template <typename Other>
+  void FoldFact(const Other&) {}
 
   void Lease(uint32_t worker, const LeaseRef& lease);
   void Report(uint32_t worker, const LeaseRef& lease, TaskState state,

@@ -492,6 +492,26 @@ TEST_F(SessionStateTest, AbandonForgetsAll) {
   EXPECT_THAT(Sent(), IsEmpty());
 }
 
+TEST_F(SessionStateTest, MoreIsNotAnnouncedWhileTheWindowHoldsResentOutput) {
+  Give({7, 8});
+  const std::string batch(LogQueue::kBatchBytes, 'x');
+  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, batch);
+  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, batch);
+  Sent();
+  Succeed(8);
+  state_.StreamOpened();
+  Next();
+  v1::SessionResponse welcome;
+  welcome.mutable_welcome()->add_verdicts(v1::HELD_VERDICT_KEEP);
+  welcome.mutable_welcome()->add_verdicts(v1::HELD_VERDICT_KEEP);
+  welcome.mutable_welcome()->set_max_log_batches(1);
+  Receive(welcome);
+  bool more = true;
+  ASSERT_TRUE(state_.NextMessage(&more)->has_logs());
+  EXPECT_FALSE(more) << "the report has to wait for the rest of the output";
+  EXPECT_EQ(state_.NextMessage(&more), nullptr);
+}
+
 TEST_F(SessionStateTest, MoreIsAnnouncedOnlyWhenItIsCertain) {
   Give({7, 8});
   state_.Started(LeaseOf(7));
