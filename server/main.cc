@@ -4,6 +4,7 @@
 // bad flags or a bad configuration file.
 #include <poll.h>
 #include <signal.h>
+#include <systemd/sd-daemon.h>
 #include <sys/eventfd.h>
 #include <sys/prctl.h>
 #include <sys/signalfd.h>
@@ -125,7 +126,9 @@ int Serve(const w2t::server::Config& config) {
         config.address_file, (*daemon)->addresses());
     if (!written.ok()) return Complain(written);
   }
+  sd_notify(0, "READY=1");
   wakeups.Await(absl::InfiniteDuration());
+  sd_notify(0, "STOPPING=1");
   if (wakeups.failure().ok()) {
     w2t::server::Log(w2t::server::log_event::kServerStopping, {});
     (*daemon)->BeginDrain();

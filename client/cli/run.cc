@@ -52,11 +52,7 @@ int SubmitAndFollow(const RunFlags& flags, graphfile::LoadResult loaded,
     return LeaveUnread(submitted->run_id(), context);
   }
   if (!result.run.has_value() && !result.interrupted) {
-    const int exit_code = context.Fail(result.status);
-    if (fleet == nullptr && IsUnreachable(result.status)) {
-      TellHowToComeBack(submitted->run_id(), context);
-    }
-    return exit_code;
+    return context.Fail(result.status);
   }
   if (!result.run.has_value() && !result.status.ok()) {
     context.Fail(result.status);
@@ -106,7 +102,7 @@ int Run(const RunFlags& flags, const Context& context) {
   if (context.server.empty()) {
     return RunPrivately(flags, *std::move(loaded), interrupts, context);
   }
-  const auto client = context.Connect(interrupts.token());
+  const auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
   return SubmitAndFollow(flags, *std::move(loaded), **client, nullptr,
                          interrupts, context);

@@ -2,6 +2,7 @@
 #include <fmt/format.h>
 #include <signal.h>
 #include <sys/prctl.h>
+#include <systemd/sd-daemon.h>
 #include <unistd.h>
 
 #include <cerrno>
@@ -108,9 +109,11 @@ int main(int argc, char** argv) {
       return kBadUsage;
     }
   }
+  flags->worker.on_connected = [] { sd_notify(0, "READY=1"); };
   w2t::worker::Worker worker(flags->worker);
   signals.Start(&worker, flags->stop_with_parent, parent);
   const absl::Status status = worker.Run();
+  sd_notify(0, "STOPPING=1");
   if (status.ok()) return 0;
   fmt::print(stderr, "w2t-worker: {}\n", std::string(status.message()));
   return absl::IsInvalidArgument(status) ? kBadUsage : kFailed;

@@ -196,6 +196,9 @@ class Worker::Impl final : private Session::Delegate {
       if (exec_ != nullptr) exec_->ResumeOutput();
     });
   }
+  void OnWelcomed() override {
+    if (options_.on_connected) options_.on_connected();
+  }
   void OnLeft() override { BeginStop(); }
   void OnRefused(absl::Status status) override {
     result_ = std::move(status);

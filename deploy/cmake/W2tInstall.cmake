@@ -24,7 +24,9 @@ w2t_public_headers(w2t_flow core/include "/w2t/flow(/.*)?[.]h$")
 w2t_public_headers(w2t_client client/include "/client[^/]*\\.h$")
 w2t_public_headers(w2t_worker client/include "/worker[^/]*\\.h$")
 
-install(TARGETS w2td w2t w2t-worker RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR})
+install(TARGETS w2td w2t w2t-worker
+  RUNTIME DESTINATION ${CMAKE_INSTALL_BINDIR} COMPONENT runtime)
+set(CMAKE_INSTALL_DEFAULT_COMPONENT_NAME dev)
 install(TARGETS w2t_core w2t_flow EXPORT w2tCore FILE_SET HEADERS)
 install(TARGETS w2t_proto w2t_wire EXPORT w2tClient)
 install(TARGETS w2t_client w2t_worker EXPORT w2tClient FILE_SET HEADERS)
@@ -34,8 +36,9 @@ install(DIRECTORY ${PROJECT_BINARY_DIR}/proto/generated/w2t/v1
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/proto/w2t/v1
   DESTINATION ${CMAKE_INSTALL_DATADIR}/w2t/proto/w2t)
 install(DIRECTORY ${PROJECT_SOURCE_DIR}/deploy/examples
-  DESTINATION ${CMAKE_INSTALL_DATADIR}/w2t OPTIONAL)
-install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR})
+  DESTINATION ${CMAKE_INSTALL_DATADIR}/w2t COMPONENT runtime OPTIONAL)
+install(FILES ${PROJECT_SOURCE_DIR}/LICENSE DESTINATION ${CMAKE_INSTALL_DOCDIR}
+  COMPONENT runtime)
 
 install(EXPORT w2tCore NAMESPACE w2t:: FILE w2t-core.cmake DESTINATION ${config_dir})
 install(EXPORT w2tClient NAMESPACE w2t:: FILE w2t-client.cmake DESTINATION ${config_dir})

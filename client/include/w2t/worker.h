@@ -38,6 +38,7 @@
 #define W2T_WORKER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <stop_token>
 #include <string>
@@ -71,6 +72,8 @@ struct WorkerOptions {
   // Run programs too (ExecAction). The process's bound on open descriptors is
   // raised as far as it goes then; programs get the one from before.
   bool exec = false;
+  // Called once, on a thread of the worker, when the daemon has taken it.
+  std::function<void()> on_connected;
 };
 
 // One call of a function. Valid until the function returns. Thread-safe.

@@ -60,6 +60,8 @@ SpawnSpec ShellLine(std::string_view line, const SpawnSpec& task) {
 std::vector<std::string> OwnEnvironment() {
   std::vector<std::string> own;
   for (char** entry = environ; *entry != nullptr; ++entry) {
+    // The service manager waits for word from the worker, not from its tasks.
+    if (std::string_view(*entry).starts_with("NOTIFY_SOCKET=")) continue;
     own.emplace_back(*entry);
   }
   return own;

@@ -115,7 +115,7 @@ void Session::OnMessage(v1::SessionResponse& message) {
 void Session::HandleWelcome() {
   Log(LogLevel::kInfo, "session.opened server={}", server_);
   redial_ = kFirstRedial;
-  ever_welcomed_ = true;
+  if (!std::exchange(ever_welcomed_, true)) delegate_->OnWelcomed();
   unreachable_logged_ = false;
   CheckAlive();
 }

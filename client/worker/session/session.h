@@ -51,6 +51,8 @@ class Session final : public AttemptSink, private Stream::Listener {
     // There is room for output again, after Printed had returned false.
     virtual void OnRoomForOutput() = 0;
     // On the loop's thread.
+    // The daemon has taken this worker for the first time.
+    virtual void OnWelcomed() {}
     // The worker has left: nothing is held any more, or nobody can be told.
     virtual void OnLeft() = 0;
     // The daemon will not have this worker, and would not next time.
