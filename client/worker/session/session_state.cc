@@ -304,10 +304,12 @@ std::shared_ptr<const v1::SessionRequest> SessionState::NextMessage(
 std::shared_ptr<const v1::SessionRequest> SessionState::NextBatch() {
   // An outcome follows its output on each stream, so that whoever sees the end
   // has seen the output.
-  if (logs_.resending()) return logs_.Next();
-  const bool output = logs_.HasNext() && (output_first_ || !reports_.HasNext());
-  output_first_ = !output;
-  if (!output) return reports_.Next();
+  if (!logs_.resending()) {
+    const bool output =
+        logs_.HasNext() && (output_first_ || !reports_.HasNext());
+    output_first_ = !output;
+    if (!output) return reports_.Next();
+  }
   std::shared_ptr<const v1::SessionRequest> batch = logs_.Next();
   ReleaseAfterOutput();
   return batch;

@@ -472,6 +472,16 @@ TEST_F(SessionStateTest, UnacknowledgedOutputIsResentUnderNewNumbers) {
   EXPECT_THAT(Sent(), ElementsAre("logs 1: 7 two", "reports 1: 7 SUCCEEDED"));
 }
 
+TEST_F(SessionStateTest, AnOutcomeFollowsItsOutputThatGoesAgain) {
+  Give({7});
+  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "once");
+  EXPECT_THAT(Sent(), ElementsAre("logs 1: 7 once"));
+  state_.StreamOpened();
+  Succeed(7);
+  Attach();
+  EXPECT_THAT(Sent(), ElementsAre("logs 1: 7 once", "reports 1: 7 SUCCEEDED"));
+}
+
 TEST_F(SessionStateTest, OutputAndReportsTakeTurns) {
   Give({7, 8});
   const std::string batch(LogQueue::kBatchBytes, 'x');
