@@ -42,8 +42,8 @@ class LogSink {
   // the order of the calls, and must not wait.
   virtual bool Append(std::vector<LogPiece>&& pieces,
                       absl::AnyInvocable<void()>&& done) = 0;
-  // Calls `room` once, as soon as the queue is at most half full: in the
-  // writer's thread, or at once in the caller's.
+  // Calls `room` once: in the writer's thread, when something was written and
+  // the queue is at most half full, or at once when the queue is empty.
   virtual void WhenRoom(absl::AnyInvocable<void()> room) = 0;
 
   // The attempt will print nothing more. Takes its place in the queue, behind

@@ -95,7 +95,8 @@ class LogStore::Impl {
   void WhenRoom(absl::AnyInvocable<void()> room) {
     {
       absl::MutexLock lock(&mu_);
-      if (!HasRoom()) {
+      // Half a queue may be too little for what was just refused.
+      if (stats_.queued_bytes > 0) {
         waiting_.push_back(std::move(room));
         return;
       }

@@ -98,6 +98,29 @@ TEST_F(LogStoreTest, RoomIsToldAtOnceWhenThereIsSome) {
   EXPECT_TRUE(room);
 }
 
+// Told at once, it would ask again at once, without end.
+TEST_F(LogStoreTest, WhatIsTooLargeForTheOtherHalfWaitsForTheWriter) {
+  Open({.max_queue_bytes = 1000});
+  absl::Notification begun;
+  absl::Notification go;
+  const auto pieces = [this](size_t bytes) {
+    return std::vector<LogPiece>{Piece(name_, std::string(bytes, 'x'))};
+  };
+  ASSERT_TRUE(store_->Append(pieces(1), [&] {
+    begun.Notify();
+    go.WaitForNotification();
+  }));
+  begun.WaitForNotification();
+  ASSERT_TRUE(store_->Append(pieces(300), nullptr));
+  ASSERT_FALSE(store_->Append(pieces(900), nullptr));
+  absl::Notification room;
+  store_->WhenRoom([&] { room.Notify(); });
+  EXPECT_FALSE(room.HasBeenNotified());
+  go.Notify();
+  room.WaitForNotification();
+  EXPECT_TRUE(store_->Append(pieces(900), nullptr));
+}
+
 TEST_F(LogStoreTest, OneBatchLargerThanTheQueueIsTaken) {
   Open({.max_queue_bytes = 100});
   Append(name_, std::string(5000, 'x'));
