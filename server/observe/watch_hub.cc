@@ -192,13 +192,28 @@ void WatchHub::Sweep(RunNumber run) {
   }
 }
 
-void WatchHub::EndAll(const absl::Status& status) {
-  for (auto& [number, watched] : runs_) {
-    for (auto* feeds : {&watched.feeds, &watched.end_only}) {
-      for (const auto& feed : *feeds) feed->End(status);
-    }
-    Tell(watched.listeners);
+void WatchHub::Forget(RunNumber run, std::string_view run_id) {
+  const auto it = runs_.find(run);
+  if (it == runs_.end()) return;
+  Diagnostic fault;
+  fault.code = DiagnosticCode::kNotFound;
+  fault.field = "run_id";
+  fault.message = fmt::format(
+      "run {} ended and was forgotten at once, because max_runs is reached",
+      run_id);
+  End(it->second, wire::ToStatus(fault, absl::StatusCode::kNotFound));
+  runs_.erase(it);
+}
+
+void WatchHub::End(const Watched& watched, const absl::Status& status) {
+  for (const auto* feeds : {&watched.feeds, &watched.end_only}) {
+    for (const auto& feed : *feeds) feed->End(status);
   }
+  Tell(watched.listeners);
+}
+
+void WatchHub::EndAll(const absl::Status& status) {
+  for (const auto& [number, watched] : runs_) End(watched, status);
   runs_.clear();
   changed_.clear();
 }

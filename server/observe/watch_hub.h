@@ -11,6 +11,7 @@
 
 #include <cstdint>
 #include <memory>
+#include <string_view>
 #include <vector>
 
 #include "absl/container/btree_map.h"
@@ -47,6 +48,9 @@ class WatchHub {
   void Flush(const View& view);
   // Lets go of watchers of `run` that are gone.
   void Sweep(RunNumber run);
+  // A run that has ended is not known any more. Those who have not heard of its
+  // end get NOT_FOUND.
+  void Forget(RunNumber run, std::string_view run_id);
   // Ends all feeds.
   void EndAll(const absl::Status& status);
 
@@ -62,6 +66,7 @@ class WatchHub {
   void Update(const View& view, const Run& run, Watched* watched);
   void Finish(const View& view, const Run& run, Watched* watched);
   static void DropGone(Watched* watched);
+  static void End(const Watched& watched, const absl::Status& status);
 
   absl::btree_map<RunNumber, Watched> runs_;
   std::vector<RunNumber> changed_;

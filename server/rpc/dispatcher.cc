@@ -124,6 +124,7 @@ void Dispatcher::Do(const View& view, AttemptsEnded& action) {
 
 void Dispatcher::Do(const View&, RunForgotten& action) {
   logs_->Forget(action.run_id);
+  hub_->Forget(action.run, action.run_id);
   for (const std::shared_ptr<Session>& session : sessions_->All()) {
     session->Change(
         [&](SessionOutbox& outbox) { outbox.ForgetRun(action.run); });

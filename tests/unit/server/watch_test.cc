@@ -233,6 +233,17 @@ TEST_F(WatchHubTest, EndAllTellsEveryWatcher) {
   EXPECT_EQ(watcher.end->code(), absl::StatusCode::kUnavailable);
 }
 
+TEST_F(WatchHubTest, AForgottenRunEndsItsWatches) {
+  const RunNumber run = env_.Submit(MakeGraph("g", 1));
+  Watcher watcher;
+  ASSERT_TRUE(Watch(run, &watcher).ok());
+  hub_.Forget(run, "g-1");
+  hub_.Forget(run, "g-1");
+  watcher.Drain();
+  EXPECT_EQ(watcher.end->code(), absl::StatusCode::kNotFound);
+  EXPECT_THAT(std::string(watcher.end->message()), HasSubstr("max_runs"));
+}
+
 class Listener : public RunEndListener {
  public:
   void RunEnded() override { ++told; }
