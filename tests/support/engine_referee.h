@@ -5,12 +5,13 @@
 // worker has left. It takes from the engine only which tasks have ended, and
 // checks that each such outcome follows from what was reported.
 //
-// A broken promise is a failure of the test that runs (GoogleTest), once for
-// each step, with the step's number.
+// A broken promise is told once for each step, with the step's number: as a
+// failure of the test that runs (GoogleTest), unless somebody else listens.
 #ifndef W2T_TESTS_SUPPORT_ENGINE_REFEREE_H_
 #define W2T_TESTS_SUPPORT_ENGINE_REFEREE_H_
 
 #include <cstdint>
+#include <functional>
 #include <map>
 #include <memory>
 #include <optional>
@@ -29,16 +30,24 @@ namespace w2t::testing {
 
 class EngineReferee {
  public:
-  explicit EngineReferee(const Engine* engine) : engine_(engine) {}
+  using Listener = std::function<void(const std::string& fault)>;
+
+  explicit EngineReferee(const Engine* engine, Listener listener = {})
+      : engine_(engine), listener_(std::move(listener)) {}
 
   // The daemon was restarted: `engine` is what came out of the replay.
   void Restarted(const Engine* engine);
   // A stream broke, or its worker asked for no more offers.
   void Detached(SessionId session);
   void Leaving(SessionId session);
+  // For those who do not see streams come and go: from now on it is the engine
+  // that says which there are after a step.
+  void TrustStreams() { trusts_streams_ = true; }
   // What a worker is about to say; only such reports may be recorded.
   void Reporting(const ReportColumns& reports);
 
+  // A step that is durable, though the daemon died before it acted on it.
+  void Missed(const FactBatch& facts);
   // Judges one step of the engine, whose state is the one after it.
   void Judge(const StepResult& result);
 
@@ -76,6 +85,7 @@ class EngineReferee {
   };
 
   void Fault(std::string_view what, const LeaseRef& lease = {});
+  void TakeStreams();
 
   void Fold(const Fact& fact);
   void FoldLeased(WorkerNumber worker, const LeaseRef& lease);
@@ -108,8 +118,11 @@ class EngineReferee {
                                       TaskIndex task) const;
 
   const Engine* engine_;
+  const Listener listener_;
   uint64_t steps_ = 0;
   bool faulted_ = false;  // in this step
+  bool trusts_streams_ = false;
+  bool missed_ = false;  // since the last step that was judged
   std::map<uint64_t, RunBook> runs_;
   std::map<uint32_t, WorkerBook> workers_;
   std::set<AttemptKey> ended_;

@@ -1,0 +1,170 @@
+// Oracle: knows what was promised, and finds out what was not kept.
+//
+// It sees the journal's batches as bytes, each step of the loop with its
+// actions, and what workers and clients do and hear; it keeps books of its own
+// about all of that, across the daemon's crashes. The first promise that is
+// broken ends the simulation.
+#ifndef W2T_TESTS_SIM_ORACLE_H_
+#define W2T_TESTS_SIM_ORACLE_H_
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <optional>
+#include <set>
+#include <string>
+#include <string_view>
+#include <utility>
+#include <vector>
+
+#include "absl/status/status.h"
+#include "client/worker/session/lease.h"
+#include "core/engine/engine.h"
+#include "fmt/format.h"
+#include "server/journal/journal.h"
+#include "server/loop/inbox.h"
+#include "tests/sim/clock.h"
+#include "tests/sim/random.h"
+#include "tests/support/engine_referee.h"
+#include "w2t/v1/run_service.pb.h"
+#include "w2t/v1/worker_service.pb.h"
+
+namespace w2t::sim {
+
+class Oracle {
+ public:
+  Oracle(const SimClock* clock, const EngineOptions& options, bool verbose);
+
+  // The first broken promise.
+  const std::optional<std::string>& fault() const { return fault_; }
+  void Fault(std::string what);
+  // Tells of what happens, when somebody wants to read it.
+  template <typename... Args>
+  void Tell(fmt::format_string<Args...> format, Args&&... args) {
+    if (verbose_) Say(fmt::format(format, std::forward<Args>(args)...));
+  }
+  // Of everything that became durable, and when: two plays of one seed agree.
+  uint64_t trace() const { return trace_; }
+  uint64_t batches() const { return batches_.size(); }
+
+  // The journal. `bytes` are about to be appended, or have been.
+  void Appending(std::string_view bytes);
+  void Appended();
+  // Read again after a crash, in order, the first one being that behind the
+  // snapshot; then the end.
+  void Read(uint64_t number, std::string_view bytes);
+  void ReadAll(uint64_t last);
+
+  // The loop has performed a step.
+  void Stepped(const server::View& view, std::vector<Action> actions);
+
+  // Workers. `process` is unique to a process of a worker.
+  void Says(const v1::ReportBatch& reports);
+  void Starts(uint64_t process, const worker::Lease& lease);
+  void ComesUp(const worker::Lease& lease);
+  void Ends(const worker::Lease& lease, v1::TaskState state);
+  void Dies(uint64_t process);
+  // What is said of it may be believed, and nobody knows the truth.
+  void GoesToALiar(uint64_t run, uint32_t task) {
+    truth_[{run, task}].murky = true;
+  }
+  // One that was granted, to lie about.
+  std::optional<LeaseRef> AnyLease(Random& random) const;
+  // A DurableAck has covered these.
+  void HearsAck(const v1::ReportBatch& reports);
+
+  // Clients.
+  void HearsSubmitted(const std::string& request_id, const std::string& run_id);
+  void HearsCancelled(const std::string& run_id) { cancelled_.insert(run_id); }
+  void HearsNoSuchRun(const std::string& run_id);
+  // What a watcher heard of `run_id` that has sequence number `seq`.
+  void HearsEvent(const std::string& run_id, uint64_t seq, std::string event);
+  // The daemon of `view` must know all that it has acknowledged.
+  void CheckPromises(const server::View& view);
+
+ private:
+  struct Ending {
+    TaskState state = TaskState::kUnspecified;
+    int32_t exit_code = 0;
+  };
+  // What is durable about a lease.
+  struct Granted {
+    LeaseRef lease;
+    WorkerNumber worker;
+    std::optional<Ending> ending;
+  };
+  // What really happened to a task, seen from the workers.
+  struct Truth {
+    bool started = false;
+    bool up = false;
+    bool succeeded = false;
+    bool failed = false;
+    bool murky = false;
+    std::set<std::pair<uint64_t, uint64_t>> running;  // process, fence
+  };
+  using TaskKey = std::pair<uint64_t, uint32_t>;
+
+  void Say(const std::string& what);
+  void Fold(const FactBatch& batch);
+  void EndLease(uint64_t fence, Ending ending);
+  void CheckDependencies(const LeaseRef& lease);
+  bool Held(const Blueprint::Edge& edge, uint64_t run, TaskKind kind);
+
+  const SimClock* const clock_;
+  const EngineOptions options_;
+  const bool verbose_;
+  std::optional<std::string> fault_;
+  uint64_t trace_ = 0xcbf29ce484222325u;
+
+  std::vector<std::string> batches_;  // durable
+  std::string appending_;
+  FactBatch facts_;                 // durable, and not acted upon yet
+  std::unique_ptr<Engine> shadow_;  // fed by the journal alone
+  const Engine* engine_ = nullptr;  // of the present daemon
+  testing::EngineReferee referee_;
+
+  std::map<uint64_t, std::shared_ptr<const Blueprint>> blueprints_;  // by run
+  std::map<uint64_t, Granted> granted_;                              // by fence
+  std::map<uint32_t, std::set<uint64_t>> live_;  // fences, by worker
+  std::set<TaskKey> lost_;                       // an attempt of it was
+  std::map<TaskKey, Truth> truth_;
+  std::set<uint64_t> started_;  // fences
+  std::set<std::string> forgotten_;
+  std::map<uint64_t, std::string> run_ids_;
+  std::map<std::string, std::string> submitted_;  // run id, by request id
+  std::set<std::string> cancelled_;
+  std::map<std::string, std::map<uint64_t, std::string>> events_;  // by run id
+};
+
+// Shows the oracle what goes through a journal.
+class JudgedJournal : public Journal {
+ public:
+  JudgedJournal(std::unique_ptr<Journal> journal, Oracle* oracle)
+      : journal_(std::move(journal)), oracle_(oracle) {}
+
+  absl::Status Replay(Visitor visit) override;
+  absl::Status Append(uint64_t epoch, std::string_view bytes) override;
+  absl::Status WriteSnapshot(
+      uint64_t epoch,
+      absl::FunctionRef<absl::Status(PartWriter&)> fill) override {
+    return journal_->WriteSnapshot(epoch, fill);
+  }
+  bool snapshot_due() const override { return journal_->snapshot_due(); }
+  absl::StatusOr<std::unique_ptr<PartReader>> OpenReader() override {
+    return journal_->OpenReader();
+  }
+  uint64_t snapshot_batch() const override {
+    return journal_->snapshot_batch();
+  }
+  uint64_t last_batch() const override { return journal_->last_batch(); }
+  uint64_t last_epoch() const override { return journal_->last_epoch(); }
+
+ private:
+  const std::unique_ptr<Journal> journal_;
+  Oracle* const oracle_;
+};
+
+}  // namespace w2t::sim
+
+#endif  // W2T_TESTS_SIM_ORACLE_H_
