@@ -15,6 +15,7 @@
 #include "server/config/addresses.h"
 #include "server/journal/journal.h"
 #include "server/logs/log_store.h"
+#include "server/loop/archive.h"
 #include "server/loop/loop.h"
 #include "server/rpc/dispatcher.h"
 #include "server/rpc/server.h"
@@ -69,9 +70,11 @@ struct Daemon::Parts {
   // What grpc.health.v1 says follows from both.
   void SetStalled(const absl::Status& status);
   void SetTaking(bool takes);
+  void TellSnapshot(const absl::Status& status) const;
 
   const Config config;
   std::unique_ptr<Journal> journal;
+  std::unique_ptr<Archive> archive;
   std::unique_ptr<LogStore> logs;
   Inbox inbox;
   OpenCalls calls;
@@ -90,9 +93,13 @@ absl::Status Daemon::Parts::Open(Handlers handlers) {
   absl::Status made = MakeDirectory(config.data);
   if (!made.ok()) return made;
   absl::StatusOr<std::unique_ptr<Journal>> opened =
-      Journal::Open({.directory = config.data});
+      Journal::Open({.directory = config.data,
+                     .snapshot_bytes = config.limits.max_journal_tail_bytes});
   if (!opened.ok()) return opened.status();
   journal = *std::move(opened);
+  absl::StatusOr<std::unique_ptr<PartReader>> reader = journal->OpenReader();
+  if (!reader.ok()) return reader.status();
+  archive = std::make_unique<Archive>(*std::move(reader), &config.limits);
 
   LogStoreOptions log_options;
   log_options.directory = fmt::format("{}/logs", config.data);
@@ -117,6 +124,7 @@ absl::Status Daemon::Parts::Open(Handlers handlers) {
     failed(status);
   };
   options.on_stall = [this](const absl::Status& s) { SetStalled(s); };
+  options.on_snapshot = [this](const absl::Status& s) { TellSnapshot(s); };
   options.on_idle = std::move(handlers.on_idle);
   loop = std::make_unique<Loop>(std::move(options), journal.get(), &inbox,
                                 dispatcher.get());
@@ -128,7 +136,8 @@ absl::Status Daemon::Parts::Open(Handlers handlers) {
   dispatcher->Begin(loop->view());
   Log(log_event::kJournalReplayed,
       {{"batches", journal->last_batch()},
-       {"runs", loop->view().engine.runs().size()},
+       {"runs", loop->view().engine.runs().size() +
+                    loop->view().engine.archived().size()},
        {"epoch", loop->view().engine.epoch()},
        {"dur_ms", absl::ToInt64Milliseconds(absl::Now() - begin)}});
   loop->Start();
@@ -140,6 +149,7 @@ absl::Status Daemon::Parts::Serve() {
                                .inbox = &inbox,
                                .hub = &hub,
                                .logs = logs.get(),
+                               .archive = archive.get(),
                                .calls = &calls,
                                .version = W2T_VERSION};
   absl::StatusOr<std::unique_ptr<RpcServer>> started =
@@ -171,6 +181,15 @@ void Daemon::Parts::SetStalled(const absl::Status& status) {
   if (taking) server->SetServing(!stalled);
 }
 
+void Daemon::Parts::TellSnapshot(const absl::Status& status) const {
+  if (status.ok()) {
+    Log(log_event::kSnapshotMade, {{"batch", journal->snapshot_batch()}});
+  } else {
+    Log(log_event::kSnapshotFailed,
+        {{"reason", std::string(status.message())}});
+  }
+}
+
 void Daemon::Parts::SetTaking(bool takes) {
   const absl::MutexLock lock(&health_mutex);
   taking = takes;
@@ -184,6 +203,8 @@ Daemon::Parts::~Parts() {
     calls.AbortAll(StoppingStatus());
     server->Shutdown(kLastCalls);
   }
+  // What it refuses, the loop need not answer.
+  if (archive != nullptr) archive->Stop();
   if (loop != nullptr) loop->Stop();
   server.reset();
   if (logs != nullptr) logs->Flush();

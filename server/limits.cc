@@ -49,6 +49,9 @@ constexpr LimitEntry kLimits[] = {
     W2T_LIMIT(max_log_bytes, kMostBytes),
     W2T_LIMIT(max_log_queue_bytes, kMostBytes),
     W2T_LIMIT(max_log_batches, 1 << 20),
+    W2T_LIMIT(max_journal_tail_bytes, kMostBytes),
+    W2T_LIMIT(max_loads, kMostCount),
+    W2T_LIMIT(max_kept_tasks, kMostCount),
 };
 
 #undef W2T_LIMIT

@@ -9,6 +9,7 @@
 #include "client/cli/commands.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/options.h"
+#include "client/graphfile/scalars.h"
 #include "w2t/internal/suggest.h"
 
 namespace w2t::cli {
@@ -21,6 +22,19 @@ void AddGlobalOptions(CLI::App& app, Context& context) {
                  "the others ask 127.0.0.1:7420")
       ->type_name("HOST:PORT|unix:PATH")
       ->envname("W2T_SERVER");
+  app.add_option_function<std::string>(
+         "--wait-for-server",
+         [&context](const std::string& text) {
+           context.wait_for_server = graphfile::ParseDuration(text);
+           if (context.wait_for_server.has_value()) return;
+           throw CLI::ValidationError(fmt::format(
+               "--wait-for-server: \"{}\" is no duration such as 30s or 5m",
+               text));
+         },
+         "How long to try again while the server is away. Without this: 1m "
+         "for one that was reached before, and no wait for one that was not")
+      ->type_name("DURATION")
+      ->envname("W2T_WAIT_FOR_SERVER");
   AddChoice(app, "--output,-o", context.output, {"text", "json"},
             "How to print");
   AddChoice(app, "--color", context.color, {"auto", "always", "never"},

@@ -48,9 +48,25 @@ Palette Context::palette() const {
   return Palette(live && !IsSet("NO_COLOR"));
 }
 
-absl::StatusOr<std::unique_ptr<Client>> Context::Connect() const {
-  return Client::Connect(server.empty() ? std::string_view(kDefaultAddress)
-                                        : std::string_view(server));
+absl::StatusOr<std::unique_ptr<Client>> Context::Connect(
+    std::stop_token stop) const {
+  const std::string address = server.empty() ? kDefaultAddress : server;
+  ClientOptions options{.stop = std::move(stop)};
+  if (wait_for_server.has_value()) {
+    options.wait_for_server = options.wait_at_first = *wait_for_server;
+  }
+  options.on_away = [notices = notices, wait = options.wait_for_server](
+                        const absl::Status& error) {
+    notices->SetAway(true);
+    notices->Say(fmt::format("{}; trying again for {}",
+                             std::string(error.message()), LengthText(wait)));
+  };
+  options.on_back = [notices = notices, address](absl::Duration length) {
+    notices->SetAway(false);
+    notices->Say(fmt::format("w2td at {} is back after {}", address,
+                             ElapsedText(length)));
+  };
+  return Client::Connect(address, options);
 }
 
 int Context::Fail(const absl::Status& status) const {

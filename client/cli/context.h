@@ -4,12 +4,16 @@
 
 #include <functional>
 #include <memory>
+#include <optional>
 #include <ostream>
+#include <stop_token>
 #include <string>
 #include <string_view>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
+#include "client/cli/notices.h"
 #include "client/cli/text.h"
 #include "w2t/client.h"
 
@@ -29,6 +33,8 @@ struct Context {
   std::string server;  // empty: none was named
   std::string output = "text";
   std::string color = "auto";
+  // How long a server may be away. Not given: only one that was reached before.
+  std::optional<absl::Duration> wait_for_server;
 
   // What the chosen command does; returns the exit code.
   std::function<int()> action;
@@ -36,8 +42,12 @@ struct Context {
   bool json() const { return output == "json"; }
   Palette palette() const;
 
-  // A client of the server that was named, or of the default one.
-  absl::StatusOr<std::unique_ptr<Client>> Connect() const;
+  std::shared_ptr<Notices> notices = std::make_shared<Notices>(err);
+
+  // A client of the server that was named, or of the default one. Says when
+  // that is away, and when it is back; `stop` ends the waiting.
+  absl::StatusOr<std::unique_ptr<Client>> Connect(
+      std::stop_token stop = {}) const;
 
   // Says what went wrong and what to do about it, and returns the exit code.
   int Fail(const absl::Status& status) const;

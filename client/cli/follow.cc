@@ -35,9 +35,13 @@ Follower::Follower(const Context& context, Client& client,
       options_(std::move(options)),
       display_(context, options_.display),
       mailbox_(kMailboxBound),
-      last_activity_(absl::Now()) {}
+      last_activity_(absl::Now()) {
+  context_.notices->Redirect(
+      [this](std::string text) { mailbox_.PushPast(Notice{std::move(text)}); });
+}
 
 Follower::~Follower() {
+  context_.notices->Redirect({});
   mailbox_.Close();
   stop_watch_.request_stop();
   if (watcher_.joinable()) watcher_.join();
@@ -64,12 +68,14 @@ FollowResult Follower::Follow() {
     if (!items.empty()) last_activity_ = absl::Now();
     const bool drained =
         log_streams_ == std::nullopt ||
-        (items.empty() &&
-         (log_streams_->idle() || absl::Now() - last_activity_ > kLogPatience));
+        (items.empty() && (log_streams_->idle() ||
+                           (!context_.notices->away() &&
+                            absl::Now() - last_activity_ > kLogPatience)));
     if (result_.run.has_value() && drained) over_ = true;
     if (!over_ && !result_.run.has_value()) LookForCause();
     if (!display_.Flush()) HandleLostOutput();
   }
+  context_.notices->Redirect({});
   mailbox_.Close();
   if (result_.run.has_value()) {
     display_.ShowReport(context_.json() ? RunReport{.run = *result_.run}
@@ -100,24 +106,10 @@ void Follower::Begin() {
 }
 
 void Follower::Watch() {
-  WatchOptions options{.after_seq = after_seq_};
-  options.on_interrupted = [this](const absl::Status& status) {
-    mailbox_.Push(Notice{
-        fmt::format("{}; dialling again", std::string(status.message()))});
-  };
-  bool any = false;
-  const auto push = [&](const v1::WatchRunResponse& item) {
-    any = true;
-    mailbox_.Push(item);
-  };
-  absl::Status status =
-      client_.Watch(options_.run_id, options, push, stop_watch_.get_token());
-  if (!any && absl::IsOutOfRange(status)) {
-    // More has happened than the daemon keeps.
-    options.after_seq = 0;
-    status =
-        client_.Watch(options_.run_id, options, push, stop_watch_.get_token());
-  }
+  const absl::Status status = client_.Watch(
+      options_.run_id, {.after_seq = after_seq_},
+      [this](const v1::WatchRunResponse& item) { mailbox_.Push(item); },
+      stop_watch_.get_token());
   mailbox_.Push(WatchEnded{status});
 }
 
@@ -129,7 +121,7 @@ void Follower::Handle(Item& item) {
   } else if (std::holds_alternative<Interrupted>(item)) {
     HandleInterrupt();
   } else if (const auto* notice = std::get_if<Notice>(&item)) {
-    display_.OnNotice(notice->text);
+    ShowNotice(notice->text);
   } else if (const auto* ended = std::get_if<WatchEnded>(&item)) {
     if (!result_.run.has_value()) End(ended->status);
   } else if (const auto* failed = std::get_if<Failed>(&item)) {
@@ -137,7 +129,20 @@ void Follower::Handle(Item& item) {
   }
 }
 
+void Follower::ShowNotice(const std::string& text) {
+  if (context_.live && !context_.json()) {
+    display_.OnNotice(text);
+  } else {
+    context_.notices->Write(text);
+  }
+}
+
 void Follower::HandleWatch(const v1::WatchRunResponse& item) {
+  if (!first_snapshot_ && item.has_snapshot() &&
+      item.snapshot().first_task() == 0) {
+    ShowNotice(
+        "more has happened than the server keeps; some of it is not shown");
+  }
   const std::vector<TaskChange> changes = display_.OnItem(item);
   if (log_streams_.has_value()) {
     for (const TaskChange& change : changes) FollowLogs(change);
@@ -201,7 +206,8 @@ void Follower::LookForCause() {
   const RunView& view = display_.view();
   const absl::Time now = absl::Now();
   const bool stuck = view.complete() && view.active().empty() &&
-                     view.count(v1::TASK_STATE_READY) > 0;
+                     view.count(v1::TASK_STATE_READY) > 0 &&
+                     !context_.notices->away();
   if (!stuck) {
     display_.SetHint("");
     last_look_ = absl::InfinitePast();
@@ -227,6 +233,13 @@ void Follower::LookForCause() {
 void Follower::End(const absl::Status& status) {
   result_.status = status;
   over_ = true;
+}
+
+void TellHowToComeBack(std::string_view run_id, const Context& context) {
+  context.err << fmt::format(
+      "the run goes on; `w2t watch {0}` comes back to it, `w2t cancel {0}` "
+      "ends it\n",
+      run_id);
 }
 
 int LeaveUnread(std::string_view run_id, const Context& context) {

@@ -74,6 +74,8 @@ class Follower {
   void Watch();
   void Handle(Item& item);
   void HandleWatch(const v1::WatchRunResponse& item);
+  // Where it does not disturb what is drawn.
+  void ShowNotice(const std::string& text);
   void HandleInterrupt();
   void HandleLostOutput();
   void Cancel(std::string_view reason);
@@ -99,6 +101,9 @@ class Follower {
   std::optional<LogStreams> log_streams_;
   std::thread watcher_;
 };
+
+// Says that the run goes on without its watcher.
+void TellHowToComeBack(std::string_view run_id, const Context& context);
 
 // Says that the run goes on although what it shows is lost; the exit code.
 int LeaveUnread(std::string_view run_id, const Context& context);

@@ -52,7 +52,7 @@ void TellWhyEmpty(const LogsFlags& flags, Client& client,
 
 int Logs(const LogsFlags& flags, const Context& context) {
   const Interrupts interrupts;
-  const auto client = context.Connect();
+  const auto client = context.Connect(interrupts.token());
   if (!client.ok()) return context.Fail(client.status());
   // Also ended by a reader that has gone.
   std::stop_source stop;

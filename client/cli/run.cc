@@ -52,7 +52,11 @@ int SubmitAndFollow(const RunFlags& flags, graphfile::LoadResult loaded,
     return LeaveUnread(submitted->run_id(), context);
   }
   if (!result.run.has_value() && !result.interrupted) {
-    return context.Fail(result.status);
+    const int exit_code = context.Fail(result.status);
+    if (fleet == nullptr && IsUnreachable(result.status)) {
+      TellHowToComeBack(submitted->run_id(), context);
+    }
+    return exit_code;
   }
   if (!result.run.has_value() && !result.status.ok()) {
     context.Fail(result.status);
@@ -102,7 +106,7 @@ int Run(const RunFlags& flags, const Context& context) {
   if (context.server.empty()) {
     return RunPrivately(flags, *std::move(loaded), interrupts, context);
   }
-  const auto client = context.Connect();
+  const auto client = context.Connect(interrupts.token());
   if (!client.ok()) return context.Fail(client.status());
   return SubmitAndFollow(flags, *std::move(loaded), **client, nullptr,
                          interrupts, context);

@@ -20,7 +20,7 @@ struct WatchFlags {
 
 int WatchRun(const WatchFlags& flags, const Context& context) {
   const Interrupts interrupts;
-  const auto client = context.Connect();
+  const auto client = context.Connect(interrupts.token());
   if (!client.ok()) return context.Fail(client.status());
   FollowOptions options{.run_id = flags.run_id};
   options.display.quiet = flags.quiet;
@@ -31,10 +31,7 @@ int WatchRun(const WatchFlags& flags, const Context& context) {
   Follower follower(context, **client, interrupts, std::move(options));
   const FollowResult result = follower.Follow();
   if (result.interrupted) {
-    context.err << fmt::format(
-        "the run goes on; `w2t watch {0}` comes back to it, `w2t cancel {0}` "
-        "ends it\n",
-        flags.run_id);
+    TellHowToComeBack(flags.run_id, context);
     return kInterrupted;
   }
   if (result.lost_output) return LeaveUnread(flags.run_id, context);

@@ -47,7 +47,9 @@ std::string RandomRequestId() {
 
 bool RedialGap::Wait(grpc::Channel& channel, absl::Time until,
                      const std::stop_token& stop) {
-  const absl::Time end = absl::Now() + gap_;
+  const absl::Time end =
+      absl::Now() +
+      gap_ * std::uniform_real_distribution<double>(0.5, 1.0)(random_);
   if (end >= until) return false;
   gap_ = std::min(gap_ * 2, kLongest);
   // A connection makes headway only while somebody waits inside gRPC.

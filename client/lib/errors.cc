@@ -58,6 +58,7 @@ std::string Cause(std::string_view message) {
 }  // namespace
 
 Failure Classify(const grpc::Status& status) {
+  if (status.ok()) return Failure::kAnswer;
   const std::string message = status.error_message();
   switch (status.error_code()) {
     case grpc::StatusCode::DEADLINE_EXCEEDED:
@@ -74,9 +75,8 @@ Failure Classify(const grpc::Status& status) {
 }
 
 bool IsResumable(const grpc::Status& status) {
-  if (Classify(status) != Failure::kAnswer) return true;
+  if (Classify(status) != Failure::kAnswer || IsAway(status)) return true;
   switch (status.error_code()) {
-    case grpc::StatusCode::UNAVAILABLE:         // draining, starting
     case grpc::StatusCode::CANCELLED:           // cut off by its shutdown
     case grpc::StatusCode::RESOURCE_EXHAUSTED:  // we read too slowly
       return true;
@@ -85,16 +85,15 @@ bool IsResumable(const grpc::Status& status) {
   }
 }
 
-bool WasOpen(const grpc::Status& status) {
+bool IsAway(const grpc::Status& status) {
   switch (Classify(status)) {
     case Failure::kRefused:
-    case Failure::kNoAnswer:
-      return false;
     case Failure::kBroken:
       return true;
+    case Failure::kNoAnswer:
+      return false;
     case Failure::kAnswer:
-      return status.error_code() == grpc::StatusCode::UNAVAILABLE ||
-             status.error_code() == grpc::StatusCode::CANCELLED;
+      return status.error_code() == grpc::StatusCode::UNAVAILABLE;
   }
   return false;
 }

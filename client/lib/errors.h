@@ -22,7 +22,7 @@ enum class Failure : uint8_t {
   kNoAnswer,  // the deadline passed
 };
 
-// `status` is not OK. gRPC tells its own errors from the daemon's only by their
+// gRPC tells its own errors from the daemon's only by their
 // words, so this knows those of the versions that we build with; words that it
 // does not know count as the daemon's.
 Failure Classify(const grpc::Status& status);
@@ -30,9 +30,9 @@ Failure Classify(const grpc::Status& status);
 // True when a stream that ended with `status` is worth opening again.
 bool IsResumable(const grpc::Status& status);
 
-// True when the daemon had the stream that ended with `status`, even if it told
-// nothing on it.
-bool WasOpen(const grpc::Status& status);
+// True when no daemon took the call, or one took it that is about to go: worth
+// trying again.
+bool IsAway(const grpc::Status& status);
 
 // As an absl::Status, with the typed detail. Errors of the connection name
 // `address` and are recognized by IsUnreachable.

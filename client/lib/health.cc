@@ -3,6 +3,8 @@
 #include <fmt/format.h>
 #include <grpcpp/generic/generic_stub.h>
 
+#include <algorithm>
+#include <memory>
 #include <string>
 #include <vector>
 
@@ -12,6 +14,9 @@
 namespace w2t {
 
 namespace {
+
+// A stream that stood for this long has come about.
+constexpr absl::Duration kStood = absl::Seconds(2);
 
 constexpr char kCheckMethod[] = "/grpc.health.v1.Health/Check";
 // Field 1, varint, SERVING.
@@ -55,6 +60,69 @@ grpc::Status CheckHealth(const std::shared_ptr<grpc::Channel>& channel,
 }
 
 }  // namespace
+
+absl::Status Client::Impl::AwaitDaemon(const grpc::Status& status, Trial& trial,
+                                       const std::stop_token& stop) {
+  const absl::Time now = absl::Now();
+  const bool taken = Classify(status) != Failure::kRefused;
+  const bool stood = taken && now - trial.began >= kStood;
+  if (trial.told || stood) {
+    trial.gap.Reset();
+    trial.give_up = absl::InfiniteFuture();
+  }
+  // A reader that was too slow, or a stream that was cut off, is no sign that
+  // the daemon is away.
+  if (!IsAway(status) && taken) {
+    const absl::Status described =
+        Describe(status, address, absl::ZeroDuration());
+    const bool limit =
+        status.error_code() == grpc::StatusCode::RESOURCE_EXHAUSTED;
+    if (limit && !trial.ever_told) return described;
+    if (trial.give_up == absl::InfiniteFuture() && !trial.told) {
+      trial.give_up = now + options.wait_for_server;
+    }
+    if (trial.gap.Wait(*channel, trial.give_up, stop)) return absl::OkStatus();
+    return stop.stop_requested() ? absl::CancelledError("stopped") : described;
+  }
+  if (trial.give_up == absl::InfiniteFuture()) {
+    trial.give_up = now + options.wait_for_server;
+  }
+  return AwaitServing(status, trial, stop);
+}
+
+absl::Status Client::Impl::AwaitServing(grpc::Status last, Trial& trial,
+                                        const std::stop_token& stop) {
+  const auto either = std::make_unique<std::stop_source>();
+  const auto end = [&either] { either->request_stop(); };
+  const std::stop_callback on_stop(stop, end);
+  const std::stop_callback on_end(options.stop, end);
+  while (true) {
+    const absl::Status described =
+        Describe(last, address, absl::ZeroDuration());
+    const absl::Time until =
+        std::min(outage.Lost(described, trial.began,
+                             Classify(last) != Failure::kRefused),
+                 trial.give_up);
+    if (!trial.gap.Wait(*channel, until, either->get_token())) {
+      return stop.stop_requested() ? absl::CancelledError("stopped")
+                                   : described;
+    }
+    bool serving = false;
+    const absl::Time deadline =
+        std::min(until, absl::Now() + options.call_timeout);
+    last = CheckHealth(channel, deadline, either->get_token(), &serving);
+    if (stop.stop_requested()) return absl::CancelledError("stopped");
+    // Whoever knows no health service is there, at least.
+    if (serving || !(last.ok() || IsResumable(last))) break;
+    if (last.ok()) {
+      last = grpc::Status(
+          grpc::StatusCode::UNAVAILABLE,
+          fmt::format("w2td at {} runs but is not ready to serve", address));
+    }
+  }
+  outage.Reached();
+  return absl::OkStatus();
+}
 
 absl::Status Client::WaitUntilServing(absl::Time deadline,
                                       std::stop_token stop) {

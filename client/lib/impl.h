@@ -7,6 +7,7 @@
 #include <chrono>
 #include <functional>
 #include <memory>
+#include <random>
 #include <stop_token>
 #include <string>
 
@@ -15,6 +16,7 @@
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
 #include "client/lib/errors.h"
+#include "client/lib/outage.h"
 #include "proto/wire/utf8_fields.h"
 #include "w2t/client.h"
 #include "w2t/v1/admin_service.grpc.pb.h"
@@ -22,7 +24,9 @@
 
 namespace w2t {
 
-// Gaps between attempts to reach a daemon: doubling, from `first` to `longest`.
+// Gaps between attempts to reach a daemon: doubling, from kFirst to kLongest,
+// of which a random half is left out, so that clients do not come back
+// together.
 class RedialGap {
  public:
   // Waits for the next gap, or until a connection that was down is up again.
@@ -35,6 +39,22 @@ class RedialGap {
   static constexpr absl::Duration kFirst = absl::Milliseconds(50);
   static constexpr absl::Duration kLongest = absl::Seconds(2);
   absl::Duration gap_ = kFirst;
+  std::minstd_rand random_{std::random_device()()};
+};
+
+// How a stream that is opened again and again has fared.
+struct Trial {
+  RedialGap gap;
+  absl::Time began;   // latest opening
+  bool told = false;  // since then
+  bool ever_told = false;
+  // Without any success it is given up then.
+  absl::Time give_up = absl::InfiniteFuture();
+
+  void Begin() {
+    began = absl::Now();
+    told = false;
+  }
 };
 
 // What a reader says about a message of a stream.
@@ -51,25 +71,24 @@ class Client::Impl {
   absl::Status Call(Stub& stub,
                     grpc::Status (Stub::*method)(grpc::ClientContext*,
                                                  const Request&, Response*),
-                    const Request& request, Response* response) const {
+                    const Request& request, Response* response) {
     if (absl::Status checked = wire::CheckUtf8(request); !checked.ok()) {
       return checked;
     }
-    const absl::Time deadline = absl::Now() + options.call_timeout;
     RedialGap gap;
-    bool broken = false;
     while (true) {
+      const absl::Time began = absl::Now();
       grpc::ClientContext context;
-      context.set_deadline(absl::ToChronoTime(deadline));
+      context.set_deadline(absl::ToChronoTime(began + options.call_timeout));
       const grpc::Status status = (stub.*method)(&context, request, response);
-      if (status.ok()) return absl::OkStatus();
-      const Failure failure = Classify(status);
-      broken |= failure == Failure::kBroken;
-      const bool again = broken && (failure == Failure::kBroken ||
-                                    failure == Failure::kRefused);
-      if (!again || !gap.Wait(*channel, deadline, {})) {
-        return Describe(status, address, options.call_timeout);
+      absl::Status described = Describe(status, address, options.call_timeout);
+      if (!IsAway(status)) {
+        if (Classify(status) != Failure::kNoAnswer) outage.Reached();
+        return described;
       }
+      const absl::Time until =
+          outage.Lost(described, began, Classify(status) != Failure::kRefused);
+      if (!gap.Wait(*channel, until, options.stop)) return described;
     }
   }
 
@@ -85,19 +104,17 @@ class Client::Impl {
     bool ends_with_ok = false;
     // Told an error that ends the stream; true when it can go on after all.
     std::function<bool(const grpc::Status&)> recover;
-    std::function<void(const absl::Status&)> on_interrupted;
   };
 
   template <typename Request, typename Response>
   absl::Status Read(const Stream<Request, Response>& stream,
-                    const std::stop_token& stop) const {
+                    const std::stop_token& stop) {
     if (absl::Status checked = wire::CheckUtf8(stream.request); !checked.ok()) {
       return checked;
     }
-    RedialGap gap;
-    absl::Time until = absl::InfinitePast();  // until then it is worth trying
-    bool interrupted = false;
+    Trial trial;
     while (true) {
+      trial.Begin();
       grpc::ClientContext context;
       std::stop_callback cancel(stop, [&context] { context.TryCancel(); });
       const std::unique_ptr<grpc::ClientReader<Response>> reader =
@@ -110,9 +127,8 @@ class Client::Impl {
           reader->Finish();
           return reading.status;
         }
-        until = absl::InfiniteFuture();
-        interrupted = false;
-        gap.Reset();
+        outage.Reached();
+        trial.told = trial.ever_told = true;
       }
       grpc::Status status = reader->Finish();
       if (stop.stop_requested()) return absl::CancelledError("stopped");
@@ -121,28 +137,29 @@ class Client::Impl {
         status = grpc::Status(grpc::StatusCode::UNAVAILABLE, "Socket closed");
       }
       if (stream.recover && stream.recover(status)) continue;
-      absl::Status described = Describe(status, address, absl::ZeroDuration());
-      // A stream that never came about is not resumed; one that broke before it
-      // had anything to tell is.
-      const bool known = until != absl::InfinitePast() || WasOpen(status);
-      if (!IsResumable(status) || !known) return described;
-      if (!interrupted) {
-        interrupted = true;
-        until = absl::Now() + options.resume_for;
-        if (stream.on_interrupted) stream.on_interrupted(described);
+      if (!IsResumable(status)) {
+        outage.Reached();
+        return Describe(status, address, absl::ZeroDuration());
       }
-      if (!gap.Wait(*channel, until, stop)) {
-        return stop.stop_requested() ? absl::CancelledError("stopped")
-                                     : described;
-      }
+      const absl::Status back = AwaitDaemon(status, trial, stop);
+      if (!back.ok()) return back;
     }
   }
+
+  // After a stream was lost with `status`: OK once it is worth opening again,
+  // else why it is not.
+  absl::Status AwaitDaemon(const grpc::Status& status, Trial& trial,
+                           const std::stop_token& stop);
+  // The same when it was lost with `last` because the daemon is away.
+  absl::Status AwaitServing(grpc::Status last, Trial& trial,
+                            const std::stop_token& stop);
 
   const std::string address;
   const ClientOptions options;
   const std::shared_ptr<grpc::Channel> channel;
   const std::unique_ptr<v1::RunService::Stub> runs;
   const std::unique_ptr<v1::AdminService::Stub> admin;
+  Outage outage{options};
 };
 
 }  // namespace w2t

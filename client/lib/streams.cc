@@ -48,13 +48,11 @@ absl::Status Client::Watch(
     absl::FunctionRef<void(const v1::WatchRunResponse&)> on_item,
     std::stop_token stop) {
   WatchCursor cursor(options.after_seq);
-  bool begun = false;
   Impl::Stream<v1::WatchRunRequest, v1::WatchRunResponse> stream;
   stream.open = &v1::RunService::Stub::WatchRun;
   stream.request.set_run_id(std::string(run_id));
   stream.request.set_after_seq(cursor.after_seq());
   stream.on_item = [&](const v1::WatchRunResponse& item) -> Reading {
-    begun = true;
     if (absl::Status status = cursor.Advance(item); !status.ok()) {
       return {.status = std::move(status)};
     }
@@ -64,14 +62,13 @@ absl::Status Client::Watch(
   };
   stream.recover = [&](const grpc::Status& status) {
     const bool compacted =
-        begun && cursor.after_seq() != 0 &&
+        cursor.after_seq() != 0 &&
         status.error_code() == grpc::StatusCode::OUT_OF_RANGE;
     if (!compacted) return false;
     cursor.Restart();
     stream.request.set_after_seq(0);
     return true;
   };
-  stream.on_interrupted = options.on_interrupted;
   return impl_->Read(stream, stop);
 }
 

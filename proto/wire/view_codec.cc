@@ -11,19 +11,22 @@ namespace {
 constexpr std::string_view kHandlerPrefix = "handler:";
 constexpr size_t kMaxBlockers = 5;
 
-void FillCounts(const Run& run, v1::TaskCounts* out) {
-  out->set_waiting(run.count(TaskState::kWaiting));
-  out->set_ready(run.count(TaskState::kReady));
-  out->set_backoff(run.count(TaskState::kBackoff));
-  out->set_leased(run.count(TaskState::kLeased));
-  out->set_running(run.count(TaskState::kRunning));
-  out->set_up(run.count(TaskState::kUp));
-  out->set_succeeded(run.count(TaskState::kSucceeded));
-  out->set_failed(run.count(TaskState::kFailed));
-  out->set_timed_out(run.count(TaskState::kTimedOut));
-  out->set_lost(run.count(TaskState::kLost));
-  out->set_cancelled(run.count(TaskState::kCancelled));
-  out->set_skipped(run.count(TaskState::kSkipped));
+void FillCounts(const RunSummary& run, v1::TaskCounts* out) {
+  const auto count = [&run](TaskState state) {
+    return run.counts[static_cast<size_t>(state)];
+  };
+  out->set_waiting(count(TaskState::kWaiting));
+  out->set_ready(count(TaskState::kReady));
+  out->set_backoff(count(TaskState::kBackoff));
+  out->set_leased(count(TaskState::kLeased));
+  out->set_running(count(TaskState::kRunning));
+  out->set_up(count(TaskState::kUp));
+  out->set_succeeded(count(TaskState::kSucceeded));
+  out->set_failed(count(TaskState::kFailed));
+  out->set_timed_out(count(TaskState::kTimedOut));
+  out->set_lost(count(TaskState::kLost));
+  out->set_cancelled(count(TaskState::kCancelled));
+  out->set_skipped(count(TaskState::kSkipped));
 }
 
 v1::TaskState ToProto(TaskState state) {
@@ -119,24 +122,23 @@ google::protobuf::Timestamp TimestampOf(int64_t micros) {
   return out;
 }
 
-void FillRun(const Run& run, v1::Run* out) {
-  out->set_run_id(run.spec().run_id);
-  out->set_name(run.blueprint().name());
-  out->set_state(static_cast<v1::RunState>(run.state()));
+void FillRun(const RunSummary& run, v1::Run* out) {
+  out->set_run_id(run.run_id);
+  out->set_name(run.name);
+  out->set_state(static_cast<v1::RunState>(run.state));
   FillCounts(run, out->mutable_counts());
-  out->set_last_seq(run.last_seq());
-  *out->mutable_create_time() = TimestampOf(run.create_us());
-  if (run.end_us() != 0) *out->mutable_end_time() = TimestampOf(run.end_us());
-  out->set_exit_code(run.exit_code());
-  out->set_cancel_reason(run.cancel_reason());
-  out->set_hold(run.spec().hold);
-  out->set_steps(run.blueprint().steps());
-  *out->mutable_critical_path() =
-      DurationOf(absl::ToInt64Microseconds(run.blueprint().critical_path()));
+  out->set_last_seq(run.last_seq);
+  *out->mutable_create_time() = TimestampOf(run.create_us);
+  if (run.end_us != 0) *out->mutable_end_time() = TimestampOf(run.end_us);
+  out->set_exit_code(run.exit_code);
+  out->set_cancel_reason(run.cancel_reason);
+  out->set_hold(run.hold);
+  out->set_steps(run.steps);
+  *out->mutable_critical_path() = DurationOf(run.critical_path_us);
 }
 
 void FillRunWithFailures(const Run& run, WorkerNamer name_of, v1::Run* out) {
-  FillRun(run, out);
+  FillRun(run.Summary(), out);
   for (const TaskIndex task : run.failures()) {
     FillTask(run, task, name_of, out->add_failures());
   }

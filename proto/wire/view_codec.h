@@ -30,8 +30,8 @@ google::protobuf::Duration DurationOf(int64_t micros);
 v1::Condition ToProto(Condition condition);
 
 // Everything but the failures.
-void FillRun(const Run& run, v1::Run* out);
-// The run's failures too.
+void FillRun(const RunSummary& run, v1::Run* out);
+// All of it.
 void FillRunWithFailures(const Run& run, WorkerNamer name_of, v1::Run* out);
 
 // Everything but the reason why a task without pending dependencies makes

@@ -106,10 +106,15 @@ void Inbox::PostEarly(Query query) {
 }
 
 void Inbox::PostQuery(Query query) {
-  absl::MutexLock lock(&mutex_);
-  if (closed_) return;
-  waiting_.queries.push_back(std::move(query));
-  Wake();
+  {
+    absl::MutexLock lock(&mutex_);
+    if (!closed_) {
+      waiting_.queries.push_back(std::move(query));
+      Wake();
+      return;
+    }
+  }
+  query(nullptr);
 }
 
 bool Inbox::Pop(absl::Time deadline, Batch* batch) {

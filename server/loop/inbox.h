@@ -79,6 +79,7 @@ class Inbox {
   void Post(Event event);
   // Runs before the events that come after it, and before those of its batch.
   void PostEarly(Query query);
+  // After Close `query` is called at once, with null.
   void PostQuery(Query query);
 
   // Waits until something has come, `deadline` has passed, or Close was called;

@@ -67,11 +67,14 @@ Loop::Loop(Options options, Journal* journal, Inbox* inbox,
       journal_(journal),
       inbox_(inbox),
       effects_(effects),
-      engine_(options_.engine) {}
+      engine_(options_.engine),
+      snapshots_(journal) {}
 
 Loop::~Loop() { Stop(); }
 
 absl::Status Loop::Replay(absl::Time now) {
+  const absl::Status restored = snapshots_.Restore(&engine_, &workers_);
+  if (!restored.ok()) return restored;
   const absl::Status replayed = journal_->Replay(
       [this](uint64_t number, std::string_view bytes) -> absl::Status {
         absl::StatusOr<FactBatch> batch = wire::DecodeBatch(bytes);
@@ -92,6 +95,7 @@ absl::Status Loop::Replay(absl::Time now) {
   }
   for (Action& action : started.actions) effects_->Perform(view(), action);
   effects_->Flush(view());
+  if (journal_->snapshot_due()) Snapshot(now);
   return absl::OkStatus();
 }
 
@@ -101,6 +105,10 @@ void Loop::Run() {
   Inbox::Batch batch;
   while (inbox_->Pop(NextTurn(), &batch)) Turn(batch, absl::Now());
   if (stalled()) Carry(absl::Now());
+  const bool all_is_durable = !stalled() && !failed_;
+  if (all_is_durable && journal_->last_batch() > journal_->snapshot_batch()) {
+    Snapshot(absl::Now());
+  }
   RefuseReplies(StoppingStatus());
 }
 
@@ -122,6 +130,17 @@ void Loop::Turn(Inbox::Batch& batch, absl::Time now) {
     Process(batch, now);
   }
   batch.Clear();
+  if (!stalled() && !failed_ && journal_->snapshot_due() &&
+      now >= snapshot_retry_at_) {
+    Snapshot(now);
+  }
+}
+
+void Loop::Snapshot(absl::Time now) {
+  const absl::Status status = snapshots_.Write(&engine_, workers_);
+  snapshot_retry_at_ =
+      status.ok() ? absl::InfinitePast() : now + kSnapshotRetry;
+  if (options_.on_snapshot) options_.on_snapshot(status);
 }
 
 void Loop::Process(Inbox::Batch& batch, absl::Time now) {

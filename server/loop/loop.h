@@ -9,8 +9,11 @@
 // When the journal cannot be written (the disk is full, a sync failed), the
 // loop is stalled: the step in hand is kept and committed again and again until
 // that works, what workers say waits, and calls are refused with the reason.
-// Workers go on meanwhile. Any other failure of the journal is for good:
-// waiting calls are told that the daemon stops, and `on_failure` says why.
+// Workers go on meanwhile. Whenever the journal has grown enough, and before
+// the loop ends, a snapshot takes the place of its batches; one that fails is
+// tried again later, and nothing else comes of that. Any other failure of the
+// journal is for good: waiting calls are told that the daemon stops, and
+// `on_failure` says why.
 #ifndef W2T_SERVER_LOOP_LOOP_H_
 #define W2T_SERVER_LOOP_LOOP_H_
 
@@ -26,6 +29,7 @@
 #include "core/engine/engine.h"
 #include "server/journal/journal.h"
 #include "server/loop/inbox.h"
+#include "server/loop/snapshots.h"
 #include "w2t/limits.h"
 
 namespace w2t::server {
@@ -50,6 +54,8 @@ class Loop {
   // Between two tries to commit while stalled; the first, doubling to the last.
   static constexpr absl::Duration kFirstRetry = absl::Milliseconds(100);
   static constexpr absl::Duration kLongestRetry = absl::Seconds(2);
+  // After a snapshot that failed, until the next one.
+  static constexpr absl::Duration kSnapshotRetry = absl::Minutes(1);
 
   struct Options {
     EngineOptions engine;
@@ -58,6 +64,8 @@ class Loop {
     // Called on the loop's thread with an error when the loop is stalled and
     // with OK when it goes on.
     absl::AnyInvocable<void(const absl::Status&)> on_stall;
+    // Called on the loop's thread, or that of Replay, after each snapshot.
+    absl::AnyInvocable<void(const absl::Status&)> on_snapshot;
     // Called once, on the loop's thread, when the engine drains and no worker
     // holds anything.
     absl::AnyInvocable<void()> on_idle;
@@ -71,8 +79,8 @@ class Loop {
   Loop& operator=(const Loop&) = delete;
 
   // Rebuilds the state from the journal, and commits that this daemon has taken
-  // over at `now`. Before all others. DATA_LOSS or INTERNAL name the batch at
-  // fault.
+  // over at `now`. Before all others. DATA_LOSS or INTERNAL name the part or
+  // the batch at fault.
   absl::Status Replay(absl::Time now);
   // Takes turns in a thread of its own, until Stop.
   void Start();
@@ -96,6 +104,8 @@ class Loop {
   // Commits what is pending, and performs it. False when the journal does not
   // take it: the loop has failed or is stalled.
   bool Carry(absl::Time now);
+  // Only while nothing is pending.
+  void Snapshot(absl::Time now);
   void Stall(const absl::Status& status, absl::Time now);
   // Keeps, of what is not stepped yet, what workers said.
   void Hold(Inbox::Batch& batch, absl::Span<Event> rest);
@@ -111,6 +121,8 @@ class Loop {
 
   Engine engine_;
   WorkerNames workers_;
+  Snapshots snapshots_;
+  absl::Time snapshot_retry_at_ = absl::InfinitePast();
   absl::flat_hash_map<ReplyToken, Reply> replies_;
   uint64_t last_token_ = 0;
   bool failed_ = false;

@@ -1,5 +1,6 @@
 #include "server/loop/worker_names.h"
 
+#include <utility>
 #include <variant>
 
 namespace w2t::server {
@@ -8,9 +9,13 @@ void WorkerNames::Learn(const FactBatch& batch) {
   for (const Fact& fact : batch.facts) {
     const auto* joined = std::get_if<WorkerJoined>(&fact);
     if (joined == nullptr) continue;
-    names_[joined->worker] = joined->spec.name;
-    if (names_.size() > kMost) names_.erase(names_.begin());
+    Add(joined->worker, joined->spec.name);
   }
+}
+
+void WorkerNames::Add(WorkerNumber worker, std::string name) {
+  names_[worker] = std::move(name);
+  if (names_.size() > kMost) names_.erase(names_.begin());
 }
 
 std::string_view WorkerNames::Find(WorkerNumber worker) const {

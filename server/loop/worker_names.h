@@ -20,8 +20,17 @@ class WorkerNames {
 
   // Takes note of the workers that join in these facts.
   void Learn(const FactBatch& batch);
+  void Add(WorkerNumber worker, std::string name);
   // Empty when the number is not known.
   std::string_view Find(WorkerNumber worker) const;
+  // All that are known, the newest last.
+  const absl::btree_map<WorkerNumber, std::string>& all() const {
+    return names_;
+  }
+  // The number of the newest; none when there is none.
+  WorkerNumber last() const {
+    return names_.empty() ? WorkerNumber() : names_.rbegin()->first;
+  }
 
  private:
   absl::btree_map<WorkerNumber, std::string> names_;

@@ -40,11 +40,14 @@ inline constexpr LogEvent kJournalReplayed{"journal.replayed", LogLevel::kInfo};
 inline constexpr LogEvent kJournalFailed{"journal.failed", LogLevel::kError};
 inline constexpr LogEvent kJournalStalled{"journal.stalled", LogLevel::kError};
 inline constexpr LogEvent kJournalResumed{"journal.resumed", LogLevel::kInfo};
+inline constexpr LogEvent kSnapshotMade{"snapshot.made", LogLevel::kInfo};
+inline constexpr LogEvent kSnapshotFailed{"snapshot.failed", LogLevel::kError};
 inline constexpr LogEvent kLogsFailed{"logs.failed", LogLevel::kError};
 inline constexpr LogEvent kRunAccepted{"run.accepted", LogLevel::kInfo};
 inline constexpr LogEvent kRunCancelled{"run.cancelled", LogLevel::kInfo};
 inline constexpr LogEvent kRunEnded{"run.ended", LogLevel::kInfo};
 inline constexpr LogEvent kRunForgotten{"run.forgotten", LogLevel::kDebug};
+inline constexpr LogEvent kRunUnreadable{"run.unreadable", LogLevel::kError};
 inline constexpr LogEvent kAttemptFinished{"attempt.finished",
                                            LogLevel::kDebug};
 inline constexpr LogEvent kAttemptLost{"attempt.lost", LogLevel::kWarn};

@@ -37,14 +37,6 @@ void OpenCalls::AbortAll(const absl::Status& status) {
   for (const std::shared_ptr<OpenCall>& call : all) call->Abort(status);
 }
 
-absl::StatusOr<const Run*> FindRun(const View& view, std::string_view run_id) {
-  const Run* run = view.engine.FindRun(run_id);
-  if (run == nullptr) {
-    return NotFound("run_id", fmt::format("no run '{}'", run_id));
-  }
-  return run;
-}
-
 absl::StatusOr<TaskIndex> FindTask(const Run& run, std::string_view name) {
   const TaskIndex task = run.blueprint().Find(name);
   if (task == kNoTask) {

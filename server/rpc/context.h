@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "server/limits.h"
 #include "server/logs/log_store.h"
+#include "server/loop/archive.h"
 #include "server/loop/inbox.h"
 #include "server/observe/watch_hub.h"
 
@@ -49,12 +50,11 @@ struct CallContext {
   Inbox* inbox = nullptr;
   WatchHub* hub = nullptr;  // the loop's
   LogStore* logs = nullptr;
+  Archive* archive = nullptr;
   OpenCalls* calls = nullptr;
   std::string version;
 };
 
-// NOT_FOUND when there is none.
-absl::StatusOr<const Run*> FindRun(const View& view, std::string_view run_id);
 // NOT_FOUND.
 absl::StatusOr<TaskIndex> FindTask(const Run& run, std::string_view name);
 

@@ -44,23 +44,23 @@ absl::Status ReadLogsCall::Begin() {
   status = context_->calls->Add(shared_from_this());
   if (!status.ok()) return status;
   return context_->inbox->TryAsk([call = shared_from_this()](const View* view) {
-    const absl::Status resolved = view == nullptr
-                                      ? call->context_->inbox->WhyRefused()
-                                      : call->Resolve(*view);
-    if (resolved.ok()) {
-      call->Changed();
-    } else {
-      call->FinishOnce(resolved);
-    }
+    LookAtRun(call->context_, view, call->request_.run_id(),
+              [call](const absl::StatusOr<RunInView>& found) {
+                const absl::Status resolved =
+                    found.ok() ? call->Resolve(*found->run) : found.status();
+                if (resolved.ok()) {
+                  call->Changed();
+                } else {
+                  call->FinishOnce(resolved);
+                }
+              });
   });
 }
 
-absl::Status ReadLogsCall::Resolve(const View& view) {
-  const absl::StatusOr<const Run*> run = FindRun(view, request_.run_id());
-  if (!run.ok()) return run.status();
-  const absl::StatusOr<TaskIndex> task = FindTask(**run, request_.task());
+absl::Status ReadLogsCall::Resolve(const Run& run) {
+  const absl::StatusOr<TaskIndex> task = FindTask(run, request_.task());
   if (!task.ok()) return task.status();
-  const TaskRecord& record = (*run)->task(*task);
+  const TaskRecord& record = run.task(*task);
   // The first attempt may be read before it begins.
   const uint32_t latest = std::max(record.attempt, 1u);
   const uint32_t attempt =
@@ -79,7 +79,7 @@ absl::Status ReadLogsCall::Resolve(const View& view) {
   waits_ = request_.follow() || attempt_ended_;
   if (!attempt_ended_ && request_.follow()) {
     // Ends are marked by this thread, so none can be missed in between.
-    context_->hub->WhenEnded(**run, weak_from_this());
+    context_->hub->WhenEnded(run, weak_from_this());
   }
   if (waits_) {
     LogSubscription subscription =

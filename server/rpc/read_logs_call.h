@@ -10,7 +10,7 @@
 #include "absl/synchronization/mutex.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/logs/log_store.h"
-#include "server/rpc/context.h"
+#include "server/rpc/run_query.h"
 #include "w2t/v1/run_service.pb.h"
 
 namespace w2t::server {
@@ -36,7 +36,7 @@ class ReadLogsCall final
 
   absl::Status Begin();
   // On the loop: finds the attempt, and listens for more of it.
-  absl::Status Resolve(const View& view);
+  absl::Status Resolve(const Run& run);
   // There may be more to read.
   void Changed();
   void PumpElsewhere();

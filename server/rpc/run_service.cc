@@ -1,6 +1,7 @@
 #include "server/rpc/run_service.h"
 
 #include <bitset>
+#include <iterator>
 #include <string>
 #include <utility>
 
@@ -11,6 +12,7 @@
 #include "server/rpc/checks.h"
 #include "server/rpc/explain.h"
 #include "server/rpc/read_logs_call.h"
+#include "server/rpc/run_query.h"
 #include "server/rpc/unary.h"
 #include "server/rpc/waiting.h"
 #include "server/rpc/watch_call.h"
@@ -70,6 +72,33 @@ void FillTasks(const View& view, const Run& run, const TaskPage& page,
 void FillOne(const View& view, const Run& run, v1::Run* out) {
   wire::FillRunWithFailures(
       run, [&](WorkerNumber w) { return view.workers.Find(w); }, out);
+}
+
+// The newest runs before `before`, in memory or archived.
+void FillRuns(const Engine& engine, RunNumber before, uint32_t size,
+              v1::ListRunsResponse* response) {
+  auto run = engine.runs().lower_bound(before);
+  auto ended = engine.archived().lower_bound(before);
+  RunNumber last = before;
+  while (true) {
+    const bool has_run = run != engine.runs().begin();
+    const bool has_ended = ended != engine.archived().begin();
+    if (!has_run && !has_ended) return;
+    if (static_cast<uint32_t>(response->runs_size()) == size) break;
+    const bool takes_run =
+        has_run &&
+        (!has_ended || std::prev(run)->first > std::prev(ended)->first);
+    if (takes_run) {
+      --run;
+      last = run->first;
+      wire::FillRun(run->second->Summary(), response->add_runs());
+    } else {
+      --ended;
+      last = ended->first;
+      wire::FillRun(ended->second, response->add_runs());
+    }
+  }
+  response->set_next_page_token(std::to_string(last.value));
 }
 
 }  // namespace
@@ -142,11 +171,11 @@ grpc::ServerUnaryReactor* RunService::GetRun(grpc::CallbackServerContext* call,
   if (absl::Status status = CheckRunId(request->run_id()); !status.ok()) {
     return Answered(reactor, status);
   }
-  return Ask(context_->inbox, reactor, [=](const View& view) {
-    const absl::StatusOr<const Run*> run = FindRun(view, request->run_id());
-    if (run.ok()) FillOne(view, **run, response->mutable_run());
-    return run.status();
-  });
+  return AskAboutRun(context_, reactor, &request->run_id(),
+                     [=](const View& view, const Run& run) {
+                       FillOne(view, run, response->mutable_run());
+                       return absl::OkStatus();
+                     });
 }
 
 grpc::ServerUnaryReactor* RunService::ListRuns(
@@ -160,21 +189,11 @@ grpc::ServerUnaryReactor* RunService::ListRuns(
   const absl::StatusOr<uint64_t> before =
       PageStart(request->page_token(), UINT64_MAX, UINT64_MAX - 1);
   if (!before.ok()) return Answered(reactor, before.status());
-  return Ask(
-      context_->inbox, reactor,
-      [=, size = *size, before = *before](const View& view) {
-        const auto& runs = view.engine.runs();
-        auto it = runs.lower_bound(RunNumber{before});
-        while (it != runs.begin()) {
-          if (static_cast<uint32_t>(response->runs_size()) == size) {
-            response->set_next_page_token(std::to_string(it->first.value));
-            break;
-          }
-          --it;
-          wire::FillRun(*it->second, response->add_runs());
-        }
-        return absl::OkStatus();
-      });
+  return Ask(context_->inbox, reactor,
+             [=, size = *size, before = *before](const View& view) {
+               FillRuns(view.engine, RunNumber{before}, size, response);
+               return absl::OkStatus();
+             });
 }
 
 grpc::ServerUnaryReactor* RunService::ListTasks(
@@ -194,11 +213,11 @@ grpc::ServerUnaryReactor* RunService::ListTasks(
   const absl::StatusOr<StateSet> states = StatesOf(*request);
   if (!states.ok()) return Answered(reactor, states.status());
   const TaskPage page = {*start, *size, *states};
-  return Ask(context_->inbox, reactor, [=](const View& view) {
-    const absl::StatusOr<const Run*> run = FindRun(view, request->run_id());
-    if (run.ok()) FillTasks(view, **run, page, response);
-    return run.status();
-  });
+  return AskAboutRun(context_, reactor, &request->run_id(),
+                     [=](const View& view, const Run& run) {
+                       FillTasks(view, run, page, response);
+                       return absl::OkStatus();
+                     });
 }
 
 grpc::ServerUnaryReactor* RunService::ExplainTask(
@@ -209,13 +228,15 @@ grpc::ServerUnaryReactor* RunService::ExplainTask(
   status.Update(CheckName("task", request->task(), "max_name_bytes",
                           context_->limits->max_name_bytes));
   if (!status.ok()) return Answered(reactor, status);
-  return Ask(context_->inbox, reactor, [=](const View& view) {
-    const absl::StatusOr<const Run*> run = FindRun(view, request->run_id());
-    if (!run.ok()) return run.status();
-    const absl::StatusOr<TaskIndex> task = FindTask(**run, request->task());
-    if (task.ok()) Explain(view, **run, *task, absl::Now(), response);
-    return task.status();
-  });
+  return AskAboutRun(context_, reactor, &request->run_id(),
+                     [=](const View& view, const Run& run) {
+                       const absl::StatusOr<TaskIndex> task =
+                           FindTask(run, request->task());
+                       if (task.ok()) {
+                         Explain(view, run, *task, absl::Now(), response);
+                       }
+                       return task.status();
+                     });
 }
 
 grpc::ServerUnaryReactor* RunService::GetCriticalChain(
@@ -226,11 +247,11 @@ grpc::ServerUnaryReactor* RunService::GetCriticalChain(
   if (absl::Status status = CheckRunId(request->run_id()); !status.ok()) {
     return Answered(reactor, status);
   }
-  return Ask(context_->inbox, reactor, [=](const View& view) {
-    const absl::StatusOr<const Run*> run = FindRun(view, request->run_id());
-    if (run.ok()) FillCriticalChain(view, **run, absl::Now(), response);
-    return run.status();
-  });
+  return AskAboutRun(context_, reactor, &request->run_id(),
+                     [=](const View& view, const Run& run) {
+                       FillCriticalChain(view, run, absl::Now(), response);
+                       return absl::OkStatus();
+                     });
 }
 
 grpc::ServerUnaryReactor* RunService::CancelRun(
@@ -249,13 +270,19 @@ grpc::ServerUnaryReactor* RunService::CancelRun(
   CancelEvent event;
   event.run_id = request->run_id();
   event.reason = request->reason();
-  return Call(context_->inbox, reactor, std::move(event),
-              [=](const Answer&, const View& view) {
-                const absl::StatusOr<const Run*> run =
-                    FindRun(view, request->run_id());
-                if (run.ok()) FillOne(view, **run, response->mutable_run());
-                return run.status();
-              });
+  const absl::Status called = context_->inbox->TryCall(
+      std::move(event), [=, this](const Answer& answer, const View* view) {
+        if (!answer.status.ok()) {
+          Answered(reactor, answer.status);
+          return;
+        }
+        LookAtRun(context_, view, request->run_id(),
+                  AnswerWith(reactor, [=](const View& now, const Run& run) {
+                    FillOne(now, run, response->mutable_run());
+                    return absl::OkStatus();
+                  }));
+      });
+  return called.ok() ? reactor : Answered(reactor, called);
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* RunService::WatchRun(

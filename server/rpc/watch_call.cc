@@ -51,23 +51,23 @@ absl::Status WatchCall::Begin(const grpc::ByteBuffer& request) {
       !added.ok()) {
     return added;
   }
-  return context_->inbox->TryAsk(
-      [call = shared_from_this()](const View* view) { call->Subscribe(view); });
+  return context_->inbox->TryAsk([call = shared_from_this()](const View* view) {
+    LookAtRun(call->context_, view, call->request_.run_id(),
+              [call](const absl::StatusOr<RunInView>& found) {
+                call->Subscribe(found);
+              });
+  });
 }
 
-void WatchCall::Subscribe(const View* view) {
-  if (view == nullptr) {
-    feed_->End(context_->inbox->WhyRefused());
-    return;
-  }
-  const absl::StatusOr<const Run*> run = FindRun(*view, request_.run_id());
-  if (!run.ok()) {
-    feed_->End(run.status());
+void WatchCall::Subscribe(const absl::StatusOr<RunInView>& found) {
+  if (!found.ok()) {
+    feed_->End(found.status());
     return;
   }
   const WatchHub::Wish wish = {.after_seq = request_.after_seq(),
                                .end_only = request_.end_only()};
-  const absl::Status status = context_->hub->Watch(*view, **run, wish, feed_);
+  const absl::Status status =
+      context_->hub->Watch(*found->view, *found->run, wish, feed_);
   if (!status.ok()) feed_->End(status);
 }
 

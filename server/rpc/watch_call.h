@@ -9,7 +9,7 @@
 #include "grpcpp/support/byte_buffer.h"
 #include "grpcpp/support/server_callback.h"
 #include "server/observe/watch_feed.h"
-#include "server/rpc/context.h"
+#include "server/rpc/run_query.h"
 #include "w2t/v1/run_service.pb.h"
 
 namespace w2t::server {
@@ -32,7 +32,7 @@ class WatchCall final : public grpc::ServerWriteReactor<grpc::ByteBuffer>,
 
   absl::Status Begin(const grpc::ByteBuffer& request);
   // On the loop.
-  void Subscribe(const View* view);
+  void Subscribe(const absl::StatusOr<RunInView>& found);
   void Pump();
   void FinishOnce(const absl::Status& status);
 

@@ -9,15 +9,17 @@
 //   if (!submitted.ok()) return submitted.status();
 //   absl::StatusOr<w2t::v1::Run> ended = (*client)->Wait(submitted->run_id());
 //
-// Unary calls have a deadline (ClientOptions::call_timeout) and may be repeated
-// without harm: when a connection breaks while a call is on its way, the call
-// is sent again until its deadline. That includes Submit, which carries a
-// request_id. A daemon that cannot be reached at all is reported at once.
+// All calls ride through a restart of the daemon. When the connection breaks,
+// is refused, or the daemon says UNAVAILABLE, they try again for up to
+// ClientOptions::wait_for_server, with gaps that double from 50 ms to 2 s and
+// vary at random by half. That does no harm: unary calls may be repeated,
+// Submit carries a request_id, and streams (Watch, ReadLogs) go on where they
+// were. A daemon that has never been reached is another matter: that is
+// reported at once, unless ClientOptions::wait_at_first says otherwise.
 //
-// Streams (Watch, ReadLogs) ride through a lost connection: they dial again for
-// up to ClientOptions::resume_for and go on where they were. They block the
-// calling thread and end early when their stop_token is triggered, with
-// CANCELLED.
+// One try of a unary call takes at most ClientOptions::call_timeout. Streams
+// block the calling thread and end early when their stop_token is triggered,
+// with CANCELLED.
 //
 // Errors are those of the service, with the same code and message; the typed
 // detail, where there is one, is found by w2t::wire::DetailOf. Errors of the
@@ -57,10 +59,19 @@ namespace w2t {
 inline constexpr char kDefaultAddress[] = "127.0.0.1:7420";
 
 struct ClientOptions {
-  // Longest that a unary call may take, with its repetitions.
+  // Longest that one try of a unary call may take.
   absl::Duration call_timeout = absl::Seconds(30);
-  // How long a stream tries to get back to a daemon that it has lost.
-  absl::Duration resume_for = absl::Minutes(2);
+  // How long a daemon may be away that has been reached before.
+  absl::Duration wait_for_server = absl::Minutes(1);
+  // The same for one that has not; at most wait_for_server.
+  absl::Duration wait_at_first = absl::ZeroDuration();
+  // Ends all waiting for a daemon that is away.
+  std::stop_token stop;
+  // Called when the daemon is found to be away, and when it is back after that
+  // time; each once for all calls together, on the thread of one of them. They
+  // must not call the client.
+  std::function<void(const absl::Status& error)> on_away;
+  std::function<void(absl::Duration length)> on_back;
 };
 
 struct SubmitOptions {
@@ -74,8 +85,6 @@ struct SubmitOptions {
 struct WatchOptions {
   // Resume after this event, without a snapshot. 0: a snapshot first.
   uint64_t after_seq = 0;
-  // Called when the connection was lost and is being dialled again.
-  std::function<void(const absl::Status&)> on_interrupted;
 };
 
 struct LogOptions {
@@ -141,8 +150,9 @@ class Client {
   // Calls `on_item` with a snapshot (in parts when it is large), then with
   // every event of the run in order and without gaps, and at last with the run
   // as it ended; then returns OK. After a lost connection it goes on after the
-  // last event. Only when the daemon no longer keeps that event a new snapshot
-  // comes, which replaces all that was told before.
+  // last event. Only when the daemon no longer keeps the events after that one
+  // (or after WatchOptions::after_seq) a new snapshot comes, which replaces all
+  // that was told before.
   absl::Status Watch(
       std::string_view run_id, const WatchOptions& options,
       absl::FunctionRef<void(const v1::WatchRunResponse&)> on_item,

@@ -1,5 +1,9 @@
 // Watch and ReadLogs over a connection that breaks.
+#include <atomic>
+#include <memory>
+#include <string>
 #include <thread>
+#include <vector>
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
@@ -37,10 +41,8 @@ class StreamsTest : public ::testing::Test {
  protected:
   // What Watch told: "snapshot 3", "events 4", "ended".
   absl::Status Watch(std::stop_token stop = {}) {
-    WatchOptions options;
-    options.on_interrupted = [this](const absl::Status&) { ++interrupted_; };
     return client_->Watch(
-        "shop-1", options,
+        "shop-1", {},
         [this](const v1::WatchRunResponse& item) {
           if (item.has_snapshot()) {
             told_.push_back("snapshot " +
@@ -55,10 +57,19 @@ class StreamsTest : public ::testing::Test {
         stop);
   }
 
+  // Counts how often the daemon is found away, and back.
+  ClientOptions Counting() {
+    ClientOptions options;
+    options.on_away = [this](const absl::Status&) { ++away_; };
+    options.on_back = [this](absl::Duration) { ++back_; };
+    return options;
+  }
+
   FakeDaemon daemon_;
-  std::unique_ptr<Client> client_ = daemon_.Connect();
+  std::atomic<int> away_ = 0;
+  std::atomic<int> back_ = 0;
+  std::unique_ptr<Client> client_ = daemon_.Connect(Counting());
   std::vector<std::string> told_;
-  int interrupted_ = 0;
 };
 
 TEST_F(StreamsTest, WatchEndsWithTheRun) {
@@ -70,7 +81,7 @@ TEST_F(StreamsTest, WatchEndsWithTheRun) {
   });
   EXPECT_TRUE(Watch().ok());
   EXPECT_THAT(told_, ElementsAre("snapshot 3", "events 4", "ended"));
-  EXPECT_EQ(interrupted_, 0);
+  EXPECT_EQ(away_, 0);
 }
 
 TEST_F(StreamsTest, WatchGoesOnAfterTheLastEvent) {
@@ -91,7 +102,8 @@ TEST_F(StreamsTest, WatchGoesOnAfterTheLastEvent) {
   EXPECT_EQ(resumed_after, 5u);
   EXPECT_THAT(told_,
               ElementsAre("snapshot 3", "events 4", "events 6", "ended"));
-  EXPECT_EQ(interrupted_, 1);
+  EXPECT_EQ(away_, 1);
+  EXPECT_EQ(back_, 1);
 }
 
 TEST_F(StreamsTest, WatchStartsAnewWhenItsPlaceIsNoLongerKept) {
@@ -155,7 +167,9 @@ TEST_F(StreamsTest, WatchIsStoppedFromOutside) {
 }
 
 TEST_F(StreamsTest, WatchGivesUpInTheEnd) {
-  client_ = daemon_.Connect({.resume_for = absl::Milliseconds(200)});
+  ClientOptions options = Counting();
+  options.wait_for_server = absl::Milliseconds(200);
+  client_ = daemon_.Connect(options);
   daemon_.watches.push_back([](const v1::WatchRunRequest&, Writer* writer) {
     writer->Write(Snapshot(1));
     return kCutOff;
@@ -165,7 +179,7 @@ TEST_F(StreamsTest, WatchGivesUpInTheEnd) {
         [](const v1::WatchRunRequest&, Writer*) { return kCutOff; });
   }
   EXPECT_EQ(Watch().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(interrupted_, 1);
+  EXPECT_GE(away_, 1);
 }
 
 TEST_F(StreamsTest, WaitReturnsTheRunAsItEnded) {
@@ -232,7 +246,84 @@ TEST_F(StreamsTest, AFollowerThatWasToldNothingYetGoesOnAsWell) {
 TEST_F(StreamsTest, ADaemonThatIsNotThereIsNotWaitedFor) {
   daemon_.Stop();
   EXPECT_EQ(Watch().code(), absl::StatusCode::kUnavailable);
-  EXPECT_EQ(interrupted_, 0);
+  EXPECT_EQ(away_, 0);
+}
+
+TEST_F(StreamsTest, ADaemonThatWasThereIsWaitedForAndThenGivenUp) {
+  ClientOptions options = Counting();
+  options.wait_for_server = absl::Milliseconds(300);
+  client_ = daemon_.Connect(options);
+  ASSERT_TRUE(client_->Submit(v1::Graph()).ok());
+  daemon_.Stop();
+  const absl::Time began = absl::Now();
+  const absl::Status status = Watch();
+  EXPECT_TRUE(IsUnreachable(status)) << status;
+  EXPECT_EQ(away_, 1);
+  EXPECT_EQ(back_, 0);
+  EXPECT_GT(absl::Now() - began, absl::Milliseconds(50));
+  // The time is that of the outage, not of each call in it.
+  EXPECT_FALSE(client_->Submit(v1::Graph()).ok());
+  EXPECT_EQ(away_, 1);
+}
+
+TEST_F(StreamsTest, ManyCallsNoticeOneRestart) {
+  ASSERT_TRUE(client_->Submit(v1::Graph()).ok());
+  daemon_.Stop();
+  std::vector<std::thread> threads;
+  for (int i = 0; i < 4; ++i) {
+    threads.emplace_back(
+        [this] { EXPECT_TRUE(client_->Submit(v1::Graph()).ok()); });
+  }
+  while (away_ == 0) std::this_thread::yield();
+  daemon_.Start();
+  for (std::thread& thread : threads) thread.join();
+  EXPECT_EQ(away_, 1);
+  EXPECT_EQ(back_, 1);
+}
+
+TEST_F(StreamsTest, WaitingForTheDaemonIsStoppedFromOutside) {
+  const auto stop = std::make_unique<std::stop_source>();
+  ClientOptions options;
+  options.stop = stop->get_token();
+  options.on_away = [&stop](const absl::Status&) { stop->request_stop(); };
+  client_ = daemon_.Connect(options);
+  ASSERT_TRUE(client_->Submit(v1::Graph()).ok());
+  daemon_.Stop();
+  EXPECT_TRUE(IsUnreachable(client_->Submit(v1::Graph()).status()));
+}
+
+TEST_F(StreamsTest, AFirstContactIsWaitedForWhenToldTo) {
+  ClientOptions options = Counting();
+  options.wait_at_first = absl::Seconds(30);
+  client_ = daemon_.Connect(options);
+  daemon_.Stop();
+  std::thread submit(
+      [this] { EXPECT_TRUE(client_->Submit(v1::Graph()).ok()); });
+  while (away_ == 0) std::this_thread::yield();
+  daemon_.Start();
+  submit.join();
+  EXPECT_EQ(back_, 1);
+}
+
+TEST_F(StreamsTest, APlaceThatWasNeverKeptStartsAnewAsWell) {
+  daemon_.watches.push_back([](const v1::WatchRunRequest& request, Writer*) {
+    EXPECT_EQ(request.after_seq(), 7u);
+    return grpc::Status(grpc::StatusCode::OUT_OF_RANGE, "event 8 is gone");
+  });
+  daemon_.watches.push_back(
+      [](const v1::WatchRunRequest& request, Writer* writer) {
+        EXPECT_EQ(request.after_seq(), 0u);
+        writer->Write(Snapshot(90));
+        writer->Write(Ended());
+        return grpc::Status::OK;
+      });
+  std::vector<uint64_t> snapshots;
+  const absl::Status status = client_->Watch(
+      "shop-1", {.after_seq = 7}, [&](const v1::WatchRunResponse& item) {
+        if (item.has_snapshot()) snapshots.push_back(item.snapshot().seq());
+      });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(snapshots, std::vector<uint64_t>{90});
 }
 
 TEST_F(StreamsTest, TextThatIsNotUtf8IsRefusedBeforeItIsSent) {

@@ -50,13 +50,27 @@ TEST(Unary, AnswersOfTheDaemonAreNotRepeated) {
   for (int i = 0; i < 2; ++i) {
     daemon.submits.push_back([&calls](const v1::SubmitRunRequest&) {
       ++calls;
-      return grpc::Status(grpc::StatusCode::UNAVAILABLE, "draining");
+      return grpc::Status(grpc::StatusCode::RESOURCE_EXHAUSTED, "full");
     });
   }
   const auto submitted = daemon.Connect()->Submit(v1::Graph());
-  EXPECT_EQ(submitted.status().code(), absl::StatusCode::kUnavailable);
+  EXPECT_EQ(submitted.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_FALSE(IsUnreachable(submitted.status()));
   EXPECT_EQ(calls, 1);
+}
+
+TEST(Unary, ADaemonThatStopsIsWaitedFor) {
+  FakeDaemon daemon;
+  daemon.submits.push_back([](const v1::SubmitRunRequest&) {
+    return grpc::Status(grpc::StatusCode::UNAVAILABLE, "it is stopping");
+  });
+  std::string said;
+  ClientOptions options;
+  options.on_away = [&said](const absl::Status& error) {
+    said = std::string(error.message());
+  };
+  EXPECT_TRUE(daemon.Connect(options)->Submit(v1::Graph()).ok());
+  EXPECT_EQ(said, "it is stopping");
 }
 
 TEST(Unary, NoDaemonIsToldAtOnceByItsAddress) {

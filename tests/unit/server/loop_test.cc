@@ -196,7 +196,7 @@ TEST_F(LoopTest, SaysOfEachMessageOfAWorkerThatItIsProcessed) {
 
 TEST_F(LoopTest, HeavyEventsAreCommittedInSeveralRows) {
   ASSERT_TRUE(Start().ok());
-  const size_t before = journal_.batches.size();
+  const size_t before = journal_.last_batch();
   // Held back until both events lie in the inbox.
   absl::Notification gathered;
   inbox_.PostEarly([&](const View*) { gathered.WaitForNotification(); });
@@ -210,7 +210,7 @@ TEST_F(LoopTest, HeavyEventsAreCommittedInSeveralRows) {
   }
   gathered.Notify();
   loop_->Stop();
-  EXPECT_EQ(journal_.batches.size(), before + 2);
+  EXPECT_EQ(journal_.last_batch(), before + 2);
 }
 
 }  // namespace
