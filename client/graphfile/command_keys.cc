@@ -91,7 +91,7 @@ void ReadDir(Context& context, const Field& field, TaskDraft& draft) {
 
 void ReadSuccessExitCodes(Context& context, const Field& field,
                           TaskDraft& draft) {
-  const auto codes = ReadExitCodes(context, field);
+  const auto codes = ReadNumbers(context, field, "exit codes", 0, 255);
   if (!codes) return;
   draft.exec.clear_success_exit_codes();
   for (const int32_t code : *codes) draft.exec.add_success_exit_codes(code);

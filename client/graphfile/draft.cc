@@ -44,6 +44,11 @@ constexpr Spelling kSpellings[] = {
     {"ready", "readiness_probe"},
     {"log_text", "ready_log_line"},
     {"ready", "ready_log_line"},
+    {"live", "liveness_probe"},
+    {"http", "http_get"},
+    {"statuses", "status"},
+    {"statuses", "status_code"},
+    {"skip_tls_verify", "tls_verify"},
     {"retry", "availability"},
     {"stop", "shutdown"},
 };

@@ -36,7 +36,7 @@ struct TaskDraft {
   v1::HandlerAction handler;
   bool has_command = false;
   bool has_handler = false;
-  v1::Action rest;  // timeout, ready, stop
+  v1::Action rest;  // timeout, ready, live, stop
 
   // What it does was said by the defaults or by an earlier file, and may be
   // said anew.

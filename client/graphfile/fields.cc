@@ -101,21 +101,23 @@ std::optional<absl::Duration> ReadSeconds(Context& context, const Field& field,
   return absl::Seconds(*seconds);
 }
 
-std::optional<std::vector<int32_t>> ReadExitCodes(Context& context,
-                                                  const Field& field) {
+std::optional<std::vector<int32_t>> ReadNumbers(Context& context,
+                                                const Field& field,
+                                                std::string_view what,
+                                                int32_t least, int32_t most) {
   std::vector<Value> items = field.value.Items();
   if (field.value.is_scalar()) items.push_back(field.value);
   if (items.empty()) {
-    WrongValue(context, field, "a list of exit codes");
+    WrongValue(context, field, fmt::format("a list of {}", what));
     return std::nullopt;
   }
-  std::vector<int32_t> codes;
+  std::vector<int32_t> numbers;
   for (const Value& item : items) {
-    const std::optional<int64_t> code =
-        ReadInteger(context, {field.name, field.key_at, item}, 0, 255);
-    if (code) codes.push_back(static_cast<int32_t>(*code));
+    const std::optional<int64_t> number =
+        ReadInteger(context, {field.name, field.key_at, item}, least, most);
+    if (number) numbers.push_back(static_cast<int32_t>(*number));
   }
-  return codes;
+  return numbers;
 }
 
 std::optional<std::vector<std::string>> ReadTexts(Context& context,

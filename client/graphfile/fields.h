@@ -61,9 +61,12 @@ std::optional<absl::Duration> ReadDuration(Context& context,
 // A whole number of seconds, as process-compose writes it.
 std::optional<absl::Duration> ReadSeconds(Context& context, const Field& field,
                                           int64_t least);
-// Items of a list; a single item may stand without the list.
-std::optional<std::vector<int32_t>> ReadExitCodes(Context& context,
-                                                  const Field& field);
+// Items of a list, each between the two; a single item may stand without the
+// list. `what` they are is for the fault of a value that is neither.
+std::optional<std::vector<int32_t>> ReadNumbers(Context& context,
+                                                const Field& field,
+                                                std::string_view what,
+                                                int32_t least, int32_t most);
 // A list of texts.
 std::optional<std::vector<std::string>> ReadTexts(Context& context,
                                                   const Field& field);

@@ -35,7 +35,7 @@ void ReadBackoff(Context& context, const Field& field, v1::RetryPolicy& retry) {
 
 void ReadRetryCodes(Context& context, const Field& field,
                     v1::RetryPolicy& retry) {
-  const auto codes = ReadExitCodes(context, field);
+  const auto codes = ReadNumbers(context, field, "exit codes", 0, 255);
   if (!codes) return;
   for (const int32_t code : *codes) retry.add_exit_codes(code);
 }

@@ -1,6 +1,7 @@
-// How a task is found ready, and how it is stopped: ready and stop.
+// How a task is found ready, and watched afterwards: ready and live.
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <limits>
 #include <utility>
 
@@ -11,12 +12,13 @@ namespace w2t::graphfile {
 namespace {
 
 constexpr char kProbeForms[] =
-    "tcp:PORT, tcp:HOST:PORT, exec:LINE, log:REGEX or a map";
+    "tcp:PORT, http://..., https://..., grpc:PORT, exec:LINE, log:REGEX, "
+    "notify or a map";
 constexpr int64_t kMaxCount = std::numeric_limits<uint32_t>::max();
 
 // A probe while its map is read.
 struct ProbeDraft {
-  v1::ReadyProbe probe;
+  v1::Probe probe;
   uint32_t kinds = 0;
 };
 
@@ -54,6 +56,22 @@ void SetLog(Context& context, const Field& field, std::string_view text,
   draft.probe.set_log_regex(std::string(text));
 }
 
+void SetUrl(Context& context, const Field& field, std::string_view text,
+            ProbeDraft& draft) {
+  ++draft.kinds;
+  if (text.empty()) return WrongValue(context, field, "a URL");
+  draft.probe.mutable_http()->set_url(std::string(text));
+}
+
+void SetGrpc(Context& context, const Field& field, std::string_view text,
+             ProbeDraft& draft) {
+  ++draft.kinds;
+  if (text.empty()) {
+    return WrongValue(context, field, "PORT or HOST:PORT after grpc");
+  }
+  draft.probe.set_grpc(std::string(text));
+}
+
 using SetKind = void (*)(Context&, const Field&, std::string_view, ProbeDraft&);
 
 template <SetKind kSet>
@@ -65,13 +83,78 @@ void ReadKind(Context& context, const Field& field, ProbeDraft& draft) {
   WrongValue(context, field, "text");
 }
 
-template <google::protobuf::Duration* (v1::ReadyProbe::*kField)()>
+void ReadUrl(Context& context, const Field& field, v1::HttpProbe& http) {
+  std::optional<std::string> url = ReadNonEmptyText(context, field);
+  if (url) http.set_url(*std::move(url));
+}
+
+void ReadMethod(Context& context, const Field& field, v1::HttpProbe& http) {
+  std::optional<std::string> method = ReadNonEmptyText(context, field);
+  if (method) http.set_method(*std::move(method));
+}
+
+void ReadHeader(Context& context, const Field& field, v1::HttpProbe& http) {
+  std::optional<std::string> value = ReadText(context, field);
+  if (value) {
+    (*http.mutable_headers())[std::string(field.name)] = *std::move(value);
+  }
+}
+
+void ReadHeaders(Context& context, const Field& field, v1::HttpProbe& http) {
+  VisitEntries(context, field,
+               [&](const Field& entry) { ReadHeader(context, entry, http); });
+}
+
+void ReadStatus(Context& context, const Field& field, v1::HttpProbe& http) {
+  const auto statuses = ReadNumbers(context, field, "statuses", 200, 599);
+  if (!statuses) return;
+  for (const int32_t status : *statuses) {
+    http.add_statuses(static_cast<uint32_t>(status));
+  }
+}
+
+void ReadTlsVerify(Context& context, const Field& field, v1::HttpProbe& http) {
+  const std::optional<bool> verify = ReadBool(context, field);
+  if (verify) http.set_skip_tls_verify(!*verify);
+}
+
+constexpr KeyReader<v1::HttpProbe> kHttpKeys[] = {
+    {"url", ReadUrl},
+    {"method", ReadMethod},
+    {"headers", ReadHeaders},
+    {"status", ReadStatus},
+    {"tls_verify", ReadTlsVerify},
+};
+
+void ReadHttp(Context& context, const Field& field, ProbeDraft& draft) {
+  if (!field.value.is_map()) {
+    return ReadKind<SetUrl>(context, field, draft);
+  }
+  ++draft.kinds;
+  v1::HttpProbe& http = *draft.probe.mutable_http();
+  ReadMap<v1::HttpProbe>(context, field, kHttpKeys, {}, http);
+  if (field.value.Get("url").is_null()) {
+    context.faults.Add(field.key_at, "\"http\" has no url");
+    http.set_url("http://localhost");
+  }
+}
+
+void ReadNotify(Context& context, const Field& field, ProbeDraft& draft) {
+  ++draft.kinds;
+  if (ReadBool(context, field).value_or(true)) {
+    draft.probe.mutable_notify();
+  } else {
+    WrongValue(context, field, "true");
+  }
+}
+
+template <google::protobuf::Duration* (v1::Probe::*kField)()>
 void ReadTime(Context& context, const Field& field, ProbeDraft& draft) {
   const std::optional<absl::Duration> time = ReadDuration(context, field);
   if (time) SetDuration(*time, (draft.probe.*kField)());
 }
 
-template <void (v1::ReadyProbe::*kSet)(uint32_t)>
+template <void (v1::Probe::*kSet)(uint32_t)>
 void ReadCount(Context& context, const Field& field, ProbeDraft& draft) {
   const std::optional<int64_t> count =
       ReadInteger(context, field, 0, kMaxCount);
@@ -80,107 +163,71 @@ void ReadCount(Context& context, const Field& field, ProbeDraft& draft) {
 
 constexpr KeyReader<ProbeDraft> kProbeKeys[] = {
     {"tcp", ReadKind<SetTcp>},
+    {"http", ReadHttp},
+    {"grpc", ReadKind<SetGrpc>},
     {"exec", ReadKind<SetExec>},
     {"log", ReadKind<SetLog>},
-    {"every", ReadTime<&v1::ReadyProbe::mutable_every>},
-    {"timeout", ReadTime<&v1::ReadyProbe::mutable_timeout>},
-    {"deadline", ReadTime<&v1::ReadyProbe::mutable_deadline>},
-    {"initial_delay", ReadTime<&v1::ReadyProbe::mutable_initial_delay>},
-    {"successes", ReadCount<&v1::ReadyProbe::set_successes>},
-    {"failures", ReadCount<&v1::ReadyProbe::set_failures>},
+    {"notify", ReadNotify},
+    {"every", ReadTime<&v1::Probe::mutable_every>},
+    {"timeout", ReadTime<&v1::Probe::mutable_timeout>},
+    {"deadline", ReadTime<&v1::Probe::mutable_deadline>},
+    {"initial_delay", ReadTime<&v1::Probe::mutable_initial_delay>},
+    {"successes", ReadCount<&v1::Probe::set_successes>},
+    {"failures", ReadCount<&v1::Probe::set_failures>},
 };
-constexpr std::string_view kUnservedProbeKeys[] = {"grpc", "http", "https",
-                                                   "notify"};
-
 // "tcp:5432" and the like.
 void ReadShortProbe(Context& context, const Field& field, ProbeDraft& draft) {
   const std::string_view text = field.value.text();
-  const size_t colon = text.find(':');
+  const size_t colon = std::min(text.find(':'), text.size());
   const std::string_view kind = text.substr(0, colon);
-  for (const std::string_view unserved : kUnservedProbeKeys) {
-    if (kind != unserved) continue;
-    context.faults.Add(field.at(),
-                       fmt::format("probe \"{}\" is not served yet", kind));
+  if (text == "notify") {
+    ++draft.kinds;
+    draft.probe.mutable_notify();
     return;
   }
-  if (colon == std::string_view::npos) {
-    return WrongValue(context, field, kProbeForms);
-  }
+  if (colon == text.size()) return WrongValue(context, field, kProbeForms);
   const std::string_view rest = text.substr(colon + 1);
   if (kind == "tcp") return SetTcp(context, field, rest, draft);
   if (kind == "exec") return SetExec(context, field, rest, draft);
   if (kind == "log") return SetLog(context, field, rest, draft);
+  if (kind == "grpc") return SetGrpc(context, field, rest, draft);
+  if (kind == "http" || kind == "https") {
+    return SetUrl(context, field, text, draft);
+  }
   WrongValue(context, field, kProbeForms);
 }
 
-void ReadStopSignal(Context& context, const Field& field,
-                    v1::StopPolicy& stop) {
-  const std::optional<uint32_t> signal = ReadSignal(context, field);
-  if (signal) stop.set_signal(*signal);
-}
-
-void ReadGrace(Context& context, const Field& field, v1::StopPolicy& stop) {
-  const std::optional<absl::Duration> grace = ReadDuration(context, field);
-  if (grace) SetDuration(*grace, stop.mutable_grace());
-}
-
-void ReadStopCommand(Context& context, const Field& field,
-                     v1::StopPolicy& stop) {
-  std::optional<std::string> line = ReadNonEmptyText(context, field);
-  if (line) stop.set_command(*std::move(line));
-}
-
-constexpr KeyReader<v1::StopPolicy> kStopKeys[] = {
-    {"signal", ReadStopSignal},
-    {"grace", ReadGrace},
-    {"command", ReadStopCommand},
-};
-
-}  // namespace
-
-void ReadReady(Context& context, const Field& field, TaskDraft& draft) {
-  ProbeDraft probe;
+// Of `ready` or `live`.
+v1::Probe ReadProbe(Context& context, const Field& field) {
+  ProbeDraft draft;
   if (field.value.is_map()) {
-    ReadMap<ProbeDraft>(context, field, kProbeKeys, kUnservedProbeKeys, probe);
-    if (probe.kinds != 1) {
+    ReadMap<ProbeDraft>(context, field, kProbeKeys, {}, draft);
+    if (draft.kinds != 1) {
       context.faults.Add(field.key_at,
-                         fmt::format("\"{}\" needs exactly one of tcp, exec "
-                                     "and log",
+                         fmt::format("\"{}\" needs exactly one of tcp, http, "
+                                     "grpc, exec, log and notify",
                                      field.name));
     }
   } else if (field.value.is_scalar()) {
-    ReadShortProbe(context, field, probe);
+    ReadShortProbe(context, field, draft);
   } else {
     WrongValue(context, field, kProbeForms);
   }
   // A faulty probe still is one: dependents may wait for it.
-  if (probe.probe.kind_case() == v1::ReadyProbe::KIND_NOT_SET) {
-    probe.probe.set_exec("true");
+  if (draft.probe.kind_case() == v1::Probe::KIND_NOT_SET) {
+    draft.probe.set_exec("true");
   }
-  *draft.rest.mutable_ready() = std::move(probe.probe);
+  return std::move(draft.probe);
 }
 
-void ReadStop(Context& context, const Field& field, TaskDraft& draft) {
-  v1::StopPolicy& stop = *draft.rest.mutable_stop();
-  stop.Clear();
-  ReadMap<v1::StopPolicy>(context, field, kStopKeys, {}, stop);
+}  // namespace
+
+void ReadReady(Context& context, const Field& field, TaskDraft& draft) {
+  *draft.rest.mutable_ready() = ReadProbe(context, field);
 }
 
-std::optional<uint32_t> ReadSignal(Context& context, const Field& field) {
-  std::optional<uint32_t> signal;
-  if (field.value.is_scalar()) {
-    signal = ParseSignal(field.value.text());
-    const std::optional<int64_t> number = ParseInteger(field.value.text());
-    if (number && *number >= 1 && *number <= 31) {
-      signal = static_cast<uint32_t>(*number);
-    }
-  }
-  if (!signal) {
-    WrongValue(context, field,
-               "a signal such as TERM, or its number from 1 "
-               "to 31");
-  }
-  return signal;
+void ReadLive(Context& context, const Field& field, TaskDraft& draft) {
+  *draft.rest.mutable_live() = ReadProbe(context, field);
 }
 
 }  // namespace w2t::graphfile

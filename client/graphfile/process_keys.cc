@@ -79,7 +79,7 @@ void ReadProcessCodes(Context& context, const Field& field,
 void ReadReadyLogLine(Context& context, const Field& field,
                       ProcessDraft& process) {
   process.has_ready_log_line = true;
-  v1::ReadyProbe& probe = *process.task.rest.mutable_ready();
+  v1::Probe& probe = *process.task.rest.mutable_ready();
   std::optional<std::string> line =
       ReadExpandedText(context, field, process.project);
   probe.set_log_text(line ? *std::move(line) : "?");
@@ -116,6 +116,7 @@ constexpr KeyReader<ProcessDraft> kKeys[] = {
     {"success_exit_codes", ReadProcessCodes},
     {"ready_log_line", ReadReadyLogLine},
     {"readiness_probe", ReadReadinessProbe},
+    {"liveness_probe", ReadLivenessProbe},
     {"shutdown", ReadShutdown},
     {"log_location", ReadLogLocation},
     {"description", Drop},
@@ -132,7 +133,6 @@ constexpr std::string_view kUnserved[] = {
     "entrypoint",
     "env_file",
     "launch_timeout_seconds",
-    "liveness_probe",
     "log_configuration",
     "mcp",
     "schedule",

@@ -42,9 +42,13 @@ void ReadProcess(Context& context, const Field& body, ProcessDraft& process);
 // process_policies.cc
 void ReadAvailability(Context& context, const Field& field,
                       ProcessDraft& process);
+void ReadShutdown(Context& context, const Field& field, ProcessDraft& process);
+
+// process_probes.cc
 void ReadReadinessProbe(Context& context, const Field& field,
                         ProcessDraft& process);
-void ReadShutdown(Context& context, const Field& field, ProcessDraft& process);
+void ReadLivenessProbe(Context& context, const Field& field,
+                       ProcessDraft& process);
 
 // Text in which process-compose puts in variables before anything runs. In a
 // line for a shell they are left to that shell, which has the same ones.

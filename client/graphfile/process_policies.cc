@@ -1,4 +1,4 @@
-// When a process starts anew, when it is ready, and how it is stopped.
+// When a process starts anew, and how it is stopped.
 #include <fmt/format.h>
 
 #include <limits>
@@ -59,64 +59,6 @@ constexpr KeyReader<Availability> kAvailabilityKeys[] = {
     {"exit_on_skipped", ReadOffSwitch<Availability>},
 };
 
-struct Probe {
-  const ProjectDraft& project;
-  v1::ReadyProbe probe;
-  std::string command;
-  std::string dir;
-};
-
-void ReadProbeCommand(Context& context, const Field& field, Probe& probe) {
-  std::optional<std::string> line =
-      ReadExpandedLine(context, field, probe.project);
-  if (line) probe.command = *std::move(line);
-}
-
-void ReadProbeDir(Context& context, const Field& field, Probe& probe) {
-  std::optional<std::string> dir =
-      ReadExpandedText(context, field, probe.project);
-  if (dir) probe.dir = *std::move(dir);
-}
-
-constexpr KeyReader<Probe> kExecKeys[] = {{"command", ReadProbeCommand},
-                                          {"working_dir", ReadProbeDir}};
-
-void ReadExec(Context& context, const Field& field, Probe& probe) {
-  const bool is_map = ReadMap<Probe>(context, field, kExecKeys, {}, probe);
-  if (is_map && !field.value.Get("command").is_scalar()) {
-    context.faults.Add(field.key_at, "\"exec\" has no command");
-  }
-  probe.probe.set_exec(RunBy(probe.project.shell,
-                             probe.command.empty() ? "true" : probe.command,
-                             probe.dir));
-}
-
-template <google::protobuf::Duration* (v1::ReadyProbe::*kField)(),
-          int64_t kLeast>
-void ReadTime(Context& context, const Field& field, Probe& probe) {
-  const std::optional<absl::Duration> time =
-      ReadSeconds(context, field, kLeast);
-  if (time) SetDuration(*time, (probe.probe.*kField)());
-}
-
-template <void (v1::ReadyProbe::*kSet)(uint32_t)>
-void ReadThreshold(Context& context, const Field& field, Probe& probe) {
-  const std::optional<int64_t> count =
-      ReadInteger(context, field, 1, kMaxCount);
-  if (count) (probe.probe.*kSet)(static_cast<uint32_t>(*count));
-}
-
-constexpr KeyReader<Probe> kProbeKeys[] = {
-    {"exec", ReadExec},
-    {"initial_delay_seconds",
-     ReadTime<&v1::ReadyProbe::mutable_initial_delay, 0>},
-    {"period_seconds", ReadTime<&v1::ReadyProbe::mutable_every, 1>},
-    {"timeout_seconds", ReadTime<&v1::ReadyProbe::mutable_timeout, 1>},
-    {"success_threshold", ReadThreshold<&v1::ReadyProbe::set_successes>},
-    {"failure_threshold", ReadThreshold<&v1::ReadyProbe::set_failures>},
-};
-constexpr std::string_view kUnservedProbeKeys[] = {"http_get", "tcp_socket"};
-
 struct Shutdown {
   const ProjectDraft& project;
   v1::StopPolicy stop;
@@ -166,27 +108,6 @@ void ReadAvailability(Context& context, const Field& field,
   retry.set_attempts(
       static_cast<uint32_t>(context.options.limits.max_retry_attempts));
   process.project.restarts_without_bound = true;
-}
-
-void ReadReadinessProbe(Context& context, const Field& field,
-                        ProcessDraft& process) {
-  Probe probe{process.project, {}, {}, {}};
-  // What process-compose takes for granted.
-  SetDuration(absl::Seconds(10), probe.probe.mutable_every());
-  SetDuration(absl::Seconds(1), probe.probe.mutable_timeout());
-  SetDuration(absl::Hours(24), probe.probe.mutable_deadline());
-  probe.probe.set_failures(3);
-  ReadMap<Probe>(context, field, kProbeKeys, kUnservedProbeKeys, probe);
-  if (probe.probe.kind_case() == v1::ReadyProbe::KIND_NOT_SET) {
-    const bool unserved = !field.value.Get("http_get").is_null() ||
-                          !field.value.Get("tcp_socket").is_null();
-    if (field.value.is_map() && !unserved) {
-      context.faults.Add(field.key_at, "\"readiness_probe\" needs exec");
-    }
-    probe.probe.set_exec("true");
-  }
-  process.has_readiness_probe = true;
-  *process.task.rest.mutable_ready() = std::move(probe.probe);
 }
 
 void ReadShutdown(Context& context, const Field& field, ProcessDraft& process) {

@@ -62,14 +62,15 @@ constexpr KeyReader<TaskDraft> kKeys[] = {
     {"success_exit_codes", ReadSuccessExitCodes},
     {"stop", ReadStop},
     {"ready", ReadReady},
+    {"live", ReadLive},
 };
 
 // Known from design or from other tools' files, and not carried out so far.
 constexpr std::string_view kUnserved[] = {
     "build",       "concurrency", "deadline", "environment", "foreach",
-    "healthcheck", "image",       "include",  "live",        "matrix",
-    "networks",    "outputs",     "ports",    "profiles",    "replicas",
-    "restart",     "undo",        "volumes",  "when",
+    "healthcheck", "image",       "include",  "matrix",      "networks",
+    "outputs",     "ports",       "profiles", "replicas",    "restart",
+    "undo",        "volumes",     "when",
 };
 
 }  // namespace

@@ -49,6 +49,9 @@ void ReadHost(Context& context, const Field& field, TaskDraft& draft);
 
 // probe_keys.cc
 void ReadReady(Context& context, const Field& field, TaskDraft& draft);
+void ReadLive(Context& context, const Field& field, TaskDraft& draft);
+
+// stop_keys.cc
 void ReadStop(Context& context, const Field& field, TaskDraft& draft);
 // The number of a signal, given as one or by name.
 std::optional<uint32_t> ReadSignal(Context& context, const Field& field);

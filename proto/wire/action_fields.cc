@@ -1,13 +1,9 @@
 #include "proto/wire/action_fields.h"
 
 #include <fmt/format.h>
-#include <regex.h>
 
-#include <charconv>
 #include <string>
 #include <string_view>
-
-#include "proto/wire/regex_cost.h"
 
 namespace w2t::wire {
 namespace {
@@ -17,48 +13,8 @@ constexpr size_t kMaxVariables = 1'024;
 constexpr int kMaxSuccessCodes = 64;
 constexpr int32_t kMaxExitCode = 255;
 constexpr uint32_t kMaxSignal = 31;
-constexpr uint32_t kMaxProbeSuccesses = 100;
-constexpr uint32_t kMaxProbeFailures = 1'000'000;
-constexpr size_t kMaxRegexBytes = 4'096;
 constexpr absl::Duration kMaxTimeout = absl::Hours(24 * 365);
 constexpr absl::Duration kMaxGrace = absl::Hours(1);
-constexpr absl::Duration kMaxProbeGap = absl::Hours(24);
-constexpr absl::Duration kLeastWait = absl::Milliseconds(1);
-
-bool IsPort(std::string_view text) {
-  uint32_t port = 0;
-  const char* const end = text.data() + text.size();
-  const auto [rest, error] = std::from_chars(text.data(), end, port);
-  return error == std::errc() && rest == end && port >= 1 && port <= 65'535;
-}
-
-// "PORT", "HOST:PORT" or "[ADDRESS]:PORT".
-bool IsTcpAddress(std::string_view text) {
-  const size_t colon = text.rfind(':');
-  if (colon == std::string_view::npos) return IsPort(text);
-  std::string_view host = text.substr(0, colon);
-  const bool bracketed =
-      host.size() > 2 && host.front() == '[' && host.back() == ']';
-  if (!bracketed && host.find(':') != std::string_view::npos) return false;
-  for (const char c : host) {
-    if (static_cast<unsigned char>(c) <= ' ' || c == 0x7f) return false;
-  }
-  return !host.empty() && IsPort(text.substr(colon + 1));
-}
-
-// Empty when it compiles.
-std::string CompileError(const std::string& expression) {
-  regex_t compiled;
-  const int error =
-      regcomp(&compiled, expression.c_str(), REG_EXTENDED | REG_NOSUB);
-  if (error == 0) {
-    regfree(&compiled);
-    return "";
-  }
-  char words[128];
-  regerror(error, &compiled, words, sizeof(words));
-  return words;
-}
 
 }  // namespace
 
@@ -80,7 +36,10 @@ void ActionChecker::Check(const v1::Action& action, const FieldPath& path) {
     check_.Span(path.Field("timeout"), action.timeout(), absl::ZeroDuration(),
                 kMaxTimeout);
   }
-  if (action.has_ready()) CheckProbe(action.ready(), path.Field("ready"));
+  if (action.has_ready()) {
+    probes_.CheckReady(action.ready(), path.Field("ready"));
+  }
+  if (action.has_live()) probes_.CheckLive(action.live(), path.Field("live"));
   if (action.has_stop()) CheckStop(action.stop(), path.Field("stop"));
 }
 
@@ -144,89 +103,6 @@ void ActionChecker::CheckEnv(const v1::ExecAction& exec,
   }
 }
 
-void ActionChecker::CheckProbe(const v1::ReadyProbe& probe,
-                               const FieldPath& path) {
-  CheckProbeKind(probe, path);
-  if (probe.has_every()) {
-    check_.Span(path.Field("every"), probe.every(), kLeastWait, kMaxProbeGap);
-  }
-  if (probe.has_timeout()) {
-    check_.Span(path.Field("timeout"), probe.timeout(), kLeastWait,
-                kMaxProbeGap);
-  }
-  if (probe.has_deadline()) {
-    check_.Span(path.Field("deadline"), probe.deadline(), kLeastWait,
-                kMaxTimeout);
-  }
-  if (probe.has_initial_delay()) {
-    check_.Span(path.Field("initial_delay"), probe.initial_delay(),
-                absl::ZeroDuration(), kMaxTimeout);
-  }
-  if (probe.successes() > kMaxProbeSuccesses) {
-    check_.Invalid(path.Field("successes"),
-                   fmt::format("{} is more than {}", probe.successes(),
-                               kMaxProbeSuccesses));
-  }
-  if (probe.failures() > kMaxProbeFailures) {
-    check_.Invalid(
-        path.Field("failures"),
-        fmt::format("{} is more than {}", probe.failures(), kMaxProbeFailures));
-  }
-}
-
-void ActionChecker::CheckProbeKind(const v1::ReadyProbe& probe,
-                                   const FieldPath& path) {
-  switch (probe.kind_case()) {
-    case v1::ReadyProbe::kTcp:
-      if (!IsTcpAddress(probe.tcp())) {
-        check_.Invalid(path.Field("tcp"),
-                       fmt::format("'{}' is neither PORT nor HOST:PORT",
-                                   Shown(probe.tcp())));
-      }
-      break;
-    case v1::ReadyProbe::kExec:
-      CheckLine(probe.exec(), path.Field("exec"));
-      break;
-    case v1::ReadyProbe::kLogRegex:
-      CheckRegex(probe.log_regex(), path.Field("log_regex"));
-      break;
-    case v1::ReadyProbe::kLogText:
-      CheckLine(probe.log_text(), path.Field("log_text"));
-      break;
-    case v1::ReadyProbe::KIND_NOT_SET:
-      check_.Missing(path, "needs tcp, exec, log_regex or log_text");
-      break;
-  }
-}
-
-void ActionChecker::CheckRegex(const std::string& expression,
-                               const FieldPath& path) {
-  if (expression.empty()) {
-    check_.Missing(path, "is required");
-    return;
-  }
-  if (!check_.Text(path, expression)) return;
-  if (expression.size() > kMaxRegexBytes) {
-    check_.Invalid(path, fmt::format("{} bytes are more than {}",
-                                     expression.size(), kMaxRegexBytes));
-    return;
-  }
-  const uint64_t cost = RegexCost(expression);
-  if (cost > kMaxRegexCost) {
-    check_.Invalid(path,
-                   fmt::format("the expression comes to more than {} states",
-                               kMaxRegexCost));
-    return;
-  }
-  if (cost > regex_budget_) return;
-  regex_budget_ -= cost;
-  const std::string error = CompileError(expression);
-  if (!error.empty()) {
-    check_.Invalid(path, fmt::format("'{}' is no regular expression: {}",
-                                     Shown(expression), error));
-  }
-}
-
 void ActionChecker::CheckStop(const v1::StopPolicy& stop,
                               const FieldPath& path) {
   if (stop.signal() > kMaxSignal) {
@@ -239,14 +115,6 @@ void ActionChecker::CheckStop(const v1::StopPolicy& stop,
                 kMaxGrace);
   }
   check_.Text(path.Field("command"), stop.command());
-}
-
-void ActionChecker::CheckLine(const std::string& line, const FieldPath& path) {
-  if (line.empty()) {
-    check_.Missing(path, "is required");
-    return;
-  }
-  check_.Text(path, line);
 }
 
 }  // namespace w2t::wire

@@ -14,29 +14,35 @@ constexpr size_t kMostShown = 80;  // bytes of a worker's or a user's words
 // The worker's, when the graph names none.
 constexpr absl::Duration kProbeDeadline = absl::Seconds(60);
 
-const v1::ReadyProbe& ProbeOf(const Run& run, TaskIndex task) {
+const v1::Probe& ProbeOf(const Run& run, TaskIndex task) {
   const auto& definition =
       static_cast<const wire::GraphDefinition&>(*run.spec().definition);
   return definition.actions()[run.blueprint().action(task)].ready();
 }
 
-std::string Words(const v1::ReadyProbe& probe) {
+std::string Words(const v1::Probe& probe) {
   switch (probe.kind_case()) {
-    case v1::ReadyProbe::kTcp:
+    case v1::Probe::kTcp:
       return fmt::format("tcp:{}", wire::Shown(probe.tcp(), kMostShown));
-    case v1::ReadyProbe::kExec:
+    case v1::Probe::kExec:
       return fmt::format("exec:{}", wire::Shown(probe.exec(), kMostShown));
-    case v1::ReadyProbe::kLogRegex:
+    case v1::Probe::kLogRegex:
       return fmt::format("log:{}", wire::Shown(probe.log_regex(), kMostShown));
-    case v1::ReadyProbe::kLogText:
+    case v1::Probe::kLogText:
       return fmt::format("log:{}", wire::Shown(probe.log_text(), kMostShown));
-    case v1::ReadyProbe::KIND_NOT_SET:
+    case v1::Probe::kHttp:
+      return wire::Shown(probe.http().url(), kMostShown);
+    case v1::Probe::kGrpc:
+      return fmt::format("grpc:{}", wire::Shown(probe.grpc(), kMostShown));
+    case v1::Probe::kNotify:
+      return "notify";
+    case v1::Probe::KIND_NOT_SET:
       break;
   }
   return "";
 }
 
-int64_t DeadlineUs(const v1::ReadyProbe& probe) {
+int64_t DeadlineUs(const v1::Probe& probe) {
   if (!probe.has_deadline()) return absl::ToInt64Microseconds(kProbeDeadline);
   return probe.deadline().seconds() * 1'000'000 +
          probe.deadline().nanos() / 1'000;
@@ -95,7 +101,7 @@ std::string Waiting::OfHeld(TaskIndex task) const {
       !run_.blueprint().has_probe(task)) {
     return "";
   }
-  const v1::ReadyProbe& probe = ProbeOf(run_, task);
+  const v1::Probe& probe = ProbeOf(run_, task);
   return fmt::format("waits for its probe {}; {} left of its deadline",
                      Words(probe), Until(record.start_us + DeadlineUs(probe)));
 }

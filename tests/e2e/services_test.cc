@@ -56,11 +56,11 @@ class ServicesTest : public FleetTest {
  protected:
   // A service with `probe`, and a task after it.
   v1::Graph ServiceAndTask(const std::string& command,
-                           const std::function<void(v1::ReadyProbe&)>& probe) {
+                           const std::function<void(v1::Probe&)>& probe) {
     v1::Graph graph;
     v1::Task& service = AddShell(graph, "service", command);
     service.set_kind(v1::TASK_KIND_SERVICE);
-    v1::ReadyProbe& ready = *ActionOf(graph, service).mutable_ready();
+    v1::Probe& ready = *ActionOf(graph, service).mutable_ready();
     ready.mutable_every()->set_nanos(20'000'000);
     probe(ready);
     AddShell(graph, "task", "true", {"service"});
@@ -91,7 +91,7 @@ TEST_F(ServicesTest, TcpProbeHoldsDependentsBack) {
   ClosedPort port;
   ExpectGatedBy(
       ServiceAndTask(kStayUp,
-                     [&](v1::ReadyProbe& ready) {
+                     [&](v1::Probe& ready) {
                        ready.set_tcp(fmt::format("127.0.0.1:{}", port.port()));
                      }),
       [&] { port.Open(); });
@@ -101,7 +101,7 @@ TEST_F(ServicesTest, ExecProbeHoldsDependentsBack) {
   const std::string file = dir_ / "ready";
   ExpectGatedBy(
       ServiceAndTask(kStayUp,
-                     [&](v1::ReadyProbe& ready) {
+                     [&](v1::Probe& ready) {
                        ready.set_exec(fmt::format("test -e '{}'", file));
                      }),
       [&] { dir_.Write("ready", ""); });
@@ -112,7 +112,7 @@ TEST_F(ServicesTest, LogProbeHoldsDependentsBack) {
       fmt::format("echo starting; {}; echo listening on 80; {}",
                   WaitForFile(dir_ / "ready"), kStayUp);
   ExpectGatedBy(ServiceAndTask(command,
-                               [](v1::ReadyProbe& ready) {
+                               [](v1::Probe& ready) {
                                  ready.set_log_regex("^listening on [0-9]+$");
                                }),
                 [&] { dir_.Write("ready", ""); });
@@ -123,7 +123,7 @@ TEST_F(ServicesTest, NotReadyInTimeFailsAndNamesTheProbe) {
   StartFleet(2);
   const std::string address = fmt::format("127.0.0.1:{}", port.port());
   const std::string run_id =
-      client_->Submit(ServiceAndTask(kStayUp, [&](v1::ReadyProbe& ready) {
+      client_->Submit(ServiceAndTask(kStayUp, [&](v1::Probe& ready) {
         ready.set_tcp(address);
         ready.mutable_deadline()->set_nanos(200'000'000);
       }));

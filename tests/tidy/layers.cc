@@ -117,6 +117,7 @@ const std::vector<Library>& Libraries() {
       {"google/protobuf/", {"proto/wire/", "server/", "client/"}},
       {"spdlog/", {"server/observe/", "client/worker/log."}},
       {"sqlite3.h", {"server/journal/"}},
+      {"curl/", {"client/worker/probe/http_"}},
       {"yaml-cpp/", {"client/graphfile/", "server/config/"}},
       {"CLI/", {"client/cli/", "client/worker/", "server/"}},
       {"gtest/", {}},

@@ -57,12 +57,26 @@ SpawnSpec ShellLine(std::string_view line, const SpawnSpec& task) {
   return spec;
 }
 
+void SetVariable(std::string_view name, std::string_view value,
+                 SpawnSpec* spec) {
+  const std::string start = fmt::format("{}=", name);
+  std::erase_if(spec->env, [&](const std::string& entry) {
+    return entry.starts_with(start);
+  });
+  spec->env.push_back(fmt::format("{}{}", start, value));
+}
+
 std::vector<std::string> OwnEnvironment() {
   std::vector<std::string> own;
   for (char** entry = environ; *entry != nullptr; ++entry) {
     // The service manager waits for word from the worker, not from its tasks.
-    if (std::string_view(*entry).starts_with("NOTIFY_SOCKET=")) continue;
-    own.emplace_back(*entry);
+    const std::string_view variable = *entry;
+    if (variable.starts_with("NOTIFY_SOCKET=") ||
+        variable.starts_with("WATCHDOG_PID=") ||
+        variable.starts_with("WATCHDOG_USEC=")) {
+      continue;
+    }
+    own.emplace_back(variable);
   }
   return own;
 }

@@ -25,7 +25,11 @@ SpawnSpec CommandOf(const Offer& offer, const std::vector<std::string>& own,
 // `line` for `sh -c`, in the environment and folder of `task`.
 SpawnSpec ShellLine(std::string_view line, const SpawnSpec& task);
 
-// The environment of this process.
+// In place of a value that is there.
+void SetVariable(std::string_view name, std::string_view value,
+                 SpawnSpec* spec);
+
+// The environment of this process, without what its service manager told it.
 std::vector<std::string> OwnEnvironment();
 
 }  // namespace w2t::worker

@@ -82,7 +82,7 @@ absl::Status ExecAttempt::TryStart() {
   if (!err.ok()) return err.status();
   command_.stdout_fd = out->write_end.get();
   command_.stderr_fd = err->write_end.get();
-  if (absl::Status status = StartProbe(); !status.ok()) return status;
+  if (absl::Status status = MakeProbes(); !status.ok()) return status;
 
   absl::StatusOr<Child> child = Spawn(command_);
   if (!child.ok()) return child.status();
@@ -109,26 +109,29 @@ absl::Status ExecAttempt::TryStart() {
            absl::InfiniteDuration());
     });
   }
-  if (prober_ != nullptr) prober_->Start();
+  if (probes_ != nullptr) probes_->Start(group_);
   return absl::OkStatus();
 }
 
-absl::Status ExecAttempt::StartProbe() {
-  if (!offer_.action->has_ready()) return absl::OkStatus();
-  absl::StatusOr<std::unique_ptr<Prober>> prober = Prober::Create(
-      {&host_->loop(), &host_->reaper(), &host_->resolver()},
-      offer_.action->ready(), command_, [this] { OnReady(); },
-      [this](std::string why) {
-        Stop(Ending::kNotReady, std::move(why), absl::InfiniteDuration());
-      });
-  if (!prober.ok()) return prober.status();
-  prober_ = *std::move(prober);
+absl::Status ExecAttempt::MakeProbes() {
+  auto probes = Probes::Create(
+      {&host_->loop(), &host_->reaper(), &host_->resolver(), &host_->http(),
+       &host_->grpc()},
+      &host_->notify_folder(), *offer_.action, &command_,
+      {.up = [this] { OnReady(); },
+       .failed =
+           [this](std::string why) {
+             Stop(Ending::kUnwell, std::move(why), absl::InfiniteDuration());
+           },
+       .note = [this](std::string line) { Note(line); }});
+  if (!probes.ok()) return probes.status();
+  probes_ = *std::move(probes);
   return absl::OkStatus();
 }
 
 bool ExecAttempt::OnOutput(v1::LogStream stream, std::string_view data) {
   const bool room = host_->sink().Printed(offer_.lease, stream, data);
-  if (prober_ != nullptr) prober_->OnOutput(stream, data);
+  if (probes_ != nullptr) probes_->OnOutput(stream, data);
   return room;
 }
 
@@ -163,7 +166,7 @@ void ExecAttempt::Stop(Ending ending, std::string why,
   ending_ = ending;
   why_ = std::move(why);
   host_->loop().Cancel(timeout_timer_);
-  if (prober_ != nullptr) prober_->Cancel();
+  if (probes_ != nullptr) probes_->Cancel();
   const v1::StopPolicy& policy = offer_.action->stop();
   if (policy.command().empty() || !RunStopCommand()) SendStopSignal();
   AwaitGrace(
@@ -180,7 +183,8 @@ void ExecAttempt::SendStopSignal() {
 
 bool ExecAttempt::RunStopCommand() {
   SpawnSpec spec = ShellLine(offer_.action->stop().command(), command_);
-  spec.env.push_back(fmt::format("W2T_PID={}", group_));
+  const pid_t main = probes_ == nullptr ? 0 : probes_->main_pid();
+  SetVariable("W2T_PID", fmt::format("{}", main == 0 ? group_ : main), &spec);
   absl::StatusOr<Child> stopper = Spawn(spec);
   if (!stopper.ok()) {
     Note(fmt::format("cannot run the stop command: {}",
@@ -212,6 +216,7 @@ void ExecAttempt::OnGraceOver(absl::Duration grace) {
 void ExecAttempt::OnChildEnded() {
   host_->loop().Unwatch(std::exchange(child_watch_, 0));
   host_->loop().Cancel(timeout_timer_);
+  if (probes_ != nullptr) probes_->OnEnding();
   // A zombie keeps the group's number from others.
   if (ending_ == Ending::kByItself) SignalGroup(group_, SIGKILL);
   exit_ = Reap(child_);
@@ -236,9 +241,9 @@ void ExecAttempt::DrainPipes() {
   stderr_.Drain();
   // Its last words may have been that it is ready, so the probe ends after
   // them.
-  if (prober_ != nullptr) {
-    prober_->OnOutputEnded();
-    prober_->Cancel();
+  if (probes_ != nullptr) {
+    probes_->OnOutputEnded();
+    probes_->Cancel();
   }
   drained_ = true;
   if (stdout_.closed() && stderr_.closed()) {
@@ -271,7 +276,7 @@ Outcome ExecAttempt::MakeOutcome() const {
       outcome.state = v1::TASK_STATE_TIMED_OUT;
       outcome.message = fmt::format("{}; {}", why_, StopWords());
       break;
-    case Ending::kNotReady:
+    case Ending::kUnwell:
       outcome.state = v1::TASK_STATE_FAILED;
       outcome.message = why_;
       if (outcome.exit_code == 0) outcome.exit_code = 1;

@@ -19,7 +19,7 @@
 #include "client/worker/exec/reaper.h"
 #include "client/worker/exec/spawn.h"
 #include "client/worker/loop/loop.h"
-#include "client/worker/probe/prober.h"
+#include "client/worker/probe/probes.h"
 #include "client/worker/session/lease.h"
 
 namespace w2t::worker {
@@ -41,6 +41,9 @@ class ExecAttempt {
     virtual Loop& loop() = 0;
     virtual Reaper& reaper() = 0;
     virtual Resolver& resolver() = 0;
+    virtual HttpClient& http() = 0;
+    virtual GrpcClient& grpc() = 0;
+    virtual NotifyFolder& notify_folder() = 0;
     // The attempt has reported its outcome and may be destroyed.
     virtual void OnAttemptEnded(uint64_t fence) = 0;
   };
@@ -62,10 +65,10 @@ class ExecAttempt {
   void ResumeOutput();
 
  private:
-  enum class Ending { kByItself, kCancelled, kTimedOut, kNotReady };
+  enum class Ending { kByItself, kCancelled, kTimedOut, kUnwell };
 
   absl::Status TryStart();
-  absl::Status StartProbe();
+  absl::Status MakeProbes();
   bool OnOutput(v1::LogStream stream, std::string_view data);
   void OnPipeClosed();
   void OnReady();
@@ -94,7 +97,7 @@ class ExecAttempt {
   bool drained_ = false;
   OutputPipe stdout_;
   OutputPipe stderr_;
-  std::unique_ptr<Prober> prober_;
+  std::unique_ptr<Probes> probes_;  // null: it has none
   TimerId timeout_timer_ = 0;
   TimerId group_timer_ = 0;
   absl::Duration group_poll_ = kFirstGroupPoll;

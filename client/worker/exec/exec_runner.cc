@@ -21,7 +21,9 @@ ExecRunner::ExecRunner(Loop* loop, AttemptSink* sink, ExecOptions options)
       sink_(sink),
       options_(std::move(options)),
       reaper_(loop),
-      resolver_(loop) {}
+      resolver_(loop),
+      http_(loop),
+      grpc_(loop) {}
 
 ExecRunner::~ExecRunner() = default;
 

@@ -16,6 +16,9 @@
 #include "client/worker/exec/exec_attempt.h"
 #include "client/worker/exec/reaper.h"
 #include "client/worker/loop/loop.h"
+#include "client/worker/probe/grpc_client.h"
+#include "client/worker/probe/http_client.h"
+#include "client/worker/probe/notify_socket.h"
 #include "client/worker/probe/resolver.h"
 #include "client/worker/session/lease.h"
 
@@ -55,6 +58,9 @@ class ExecRunner final : private ExecAttempt::Host {
   Loop& loop() override { return *loop_; }
   Reaper& reaper() override { return reaper_; }
   Resolver& resolver() override { return resolver_; }
+  HttpClient& http() override { return http_; }
+  GrpcClient& grpc() override { return grpc_; }
+  NotifyFolder& notify_folder() override { return notify_folder_; }
   void OnAttemptEnded(uint64_t fence) override;
   void StartSome();
   void Drop(const Offer& offer);
@@ -64,6 +70,9 @@ class ExecRunner final : private ExecAttempt::Host {
   const ExecOptions options_;
   Reaper reaper_;
   Resolver resolver_;
+  HttpClient http_;
+  GrpcClient grpc_;
+  NotifyFolder notify_folder_;
   std::deque<Offer> queue_;
   bool starting_ = false;  // StartSome is posted
   bool stopped_ = false;

@@ -134,7 +134,7 @@ Outcome HandlerPool::Call(Slot& slot, const Offer& offer) {
     return Failed(
         fmt::format("this worker has no handler named \"{}\"", action.name()));
   }
-  if (offer.action->has_ready()) {
+  if (offer.action->has_ready() || offer.action->has_live()) {
     return Failed("a task that calls a handler cannot have a probe");
   }
   const absl::Duration timeout = FromProto(offer.action->timeout());

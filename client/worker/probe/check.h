@@ -12,7 +12,10 @@
 #include "client/worker/exec/reaper.h"
 #include "client/worker/exec/spawn.h"
 #include "client/worker/loop/loop.h"
+#include "client/worker/probe/grpc_client.h"
+#include "client/worker/probe/http_client.h"
 #include "client/worker/probe/resolver.h"
+#include "w2t/v1/graph.pb.h"
 
 namespace w2t::worker {
 
@@ -35,6 +38,15 @@ struct HostPort {
 // "PORT" or "HOST:PORT", with an IPv6 host in brackets. INVALID_ARGUMENT.
 absl::StatusOr<HostPort> ParseHostPort(std::string_view text);
 
+struct GrpcTarget {
+  HostPort server;
+  std::string service;  // empty: the server as a whole
+
+  std::string address() const;  // "localhost:50051"
+};
+// As HostPort, with or without "/SERVICE". INVALID_ARGUMENT.
+absl::StatusOr<GrpcTarget> ParseGrpcTarget(std::string_view text);
+
 // Passes when a connection is accepted.
 std::unique_ptr<Check> MakeTcpCheck(Loop* loop, Resolver* resolver,
                                     const HostPort& target, CheckDone done);
@@ -42,6 +54,16 @@ std::unique_ptr<Check> MakeTcpCheck(Loop* loop, Resolver* resolver,
 // Passes when `command` exits with 0.
 std::unique_ptr<Check> MakeExecCheck(Loop* loop, Reaper* reaper,
                                      const SpawnSpec& command, CheckDone done);
+
+// Passes when the URL, which ParseHttpUrl takes, answers with a status that
+// `probe` wants.
+std::unique_ptr<Check> MakeHttpCheck(HttpClient* client, Resolver* resolver,
+                                     const v1::HttpProbe& probe,
+                                     CheckDone done);
+
+// Passes when the server says SERVING of the service.
+std::unique_ptr<Check> MakeGrpcCheck(GrpcClient* client,
+                                     const GrpcTarget& target, CheckDone done);
 
 }  // namespace w2t::worker
 

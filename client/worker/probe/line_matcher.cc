@@ -88,7 +88,7 @@ absl::StatusOr<std::unique_ptr<LineMatcher>> LineMatcher::ForRegex(
   auto regex = std::make_shared<const Regex>(std::string(expression));
   if (!regex->ok()) {
     return absl::InvalidArgumentError(
-        fmt::format("ready: log: \"{}\": {}", expression, regex->error()));
+        fmt::format("log: \"{}\": {}", expression, regex->error()));
   }
   return std::make_unique<RegexMatcher>(expression, std::move(regex));
 }

@@ -1,12 +1,15 @@
-// Prober: finds out when an attempt is ready, once. Of the loop's thread.
+// Prober: finds out when an attempt is ready, once, or watches whether it is
+// still alive. Of the loop's thread.
 //
-// The first check is made at once (after ReadyProbe.initial_delay); the gaps to
-// the next ones double from kFirstGap up to ReadyProbe.every. A probe of the
-// output makes no checks: it is fed.
+// For readiness the first check is made at once (after Probe.initial_delay);
+// the gaps to the next ones double from kFirstGap up to Probe.every. For
+// liveness one is made after each Probe.every. A probe of the output, and one
+// of what the task says of itself, make no checks: they are fed.
 #ifndef W2T_CLIENT_WORKER_PROBE_PROBER_H_
 #define W2T_CLIENT_WORKER_PROBE_PROBER_H_
 
 #include <cstdint>
+#include <functional>
 #include <memory>
 #include <string>
 #include <string_view>
@@ -18,7 +21,10 @@
 #include "client/worker/exec/spawn.h"
 #include "client/worker/loop/loop.h"
 #include "client/worker/probe/check.h"
+#include "client/worker/probe/grpc_client.h"
+#include "client/worker/probe/http_client.h"
 #include "client/worker/probe/line_matcher.h"
+#include "client/worker/probe/notification.h"
 #include "client/worker/probe/resolver.h"
 #include "w2t/v1/graph.pb.h"
 #include "w2t/v1/run_service.pb.h"
@@ -26,45 +32,59 @@
 namespace w2t::worker {
 
 inline constexpr absl::Duration kFirstGap = absl::Milliseconds(10);
-inline constexpr absl::Duration kDefaultEvery = absl::Seconds(1);
+inline constexpr absl::Duration kDefaultReadyEvery = absl::Seconds(1);
+inline constexpr absl::Duration kDefaultLiveEvery = absl::Seconds(10);
 inline constexpr absl::Duration kDefaultProbeTimeout = absl::Seconds(1);
 inline constexpr absl::Duration kDefaultReadyDeadline = absl::Seconds(60);
+inline constexpr uint32_t kDefaultLiveFailures = 3;
 
 class Prober {
  public:
+  enum class Purpose { kReady, kLive };
   // What it is served by; all outlive it.
   struct Services {
     Loop* loop;
     Reaper* reaper;
     Resolver* resolver;
+    HttpClient* http;
+    GrpcClient* grpc;
+  };
+  // The prober must outlive the calls.
+  struct Events {
+    // It is ready. At most once, and never for liveness.
+    absl::AnyInvocable<void()> passed;
+    // It is not, and there will be no more probes; with words like "not ready
+    // within 60s; last probe: connect to 127.0.0.1:5432: Connection refused".
+    absl::AnyInvocable<void(std::string)> failed;
   };
 
-  // One of `ready` and `failed` is called, at most once; `failed` with words
-  // like "not ready within 60s; last probe: connect to 127.0.0.1:5432:
-  // Connection refused". The prober must outlive the call. `task` gives an exec
-  // probe its environment and folder. INVALID_ARGUMENT for a probe that makes
-  // no sense.
+  // `task` gives an exec probe its environment and folder. INVALID_ARGUMENT for
+  // a probe that makes no sense.
   static absl::StatusOr<std::unique_ptr<Prober>> Create(
-      const Services& services, const v1::ReadyProbe& probe,
-      const SpawnSpec& task, absl::AnyInvocable<void()> ready,
-      absl::AnyInvocable<void(std::string)> failed);
+      const Services& services, Purpose purpose, const v1::Probe& probe,
+      const SpawnSpec& task, Events events);
   ~Prober();
   Prober(const Prober&) = delete;
   Prober& operator=(const Prober&) = delete;
 
-  // The attempt has started: the deadline counts from here.
+  // The attempt has started (liveness: is ready). All times count from here.
   void Start();
   void OnOutput(v1::LogStream stream, std::string_view data);
   void OnOutputEnded();
+  void OnNotified(const Notification& said);
   // Nobody wants to know any more.
   void Cancel();
 
- private:
-  Prober(const Services& services, const v1::ReadyProbe& probe,
-         absl::AnyInvocable<void()> ready,
-         absl::AnyInvocable<void(std::string)> failed);
+  absl::Duration every() const { return every_; }
 
+ private:
+  Prober(const Services& services, Purpose purpose, const v1::Probe& probe,
+         Events events);
+
+  absl::Status SetUp(const SpawnSpec& task);
+  void SetDeadline(absl::Duration from_now);
   void MakeCheck();
+  void LookForWatchdog();
   void OnChecked(const absl::Status& status);
   void OnPassed();
   void OnMissed(std::string message);
@@ -73,19 +93,22 @@ class Prober {
   std::string LastProbe() const;
 
   const Services services_;
-  const v1::ReadyProbe probe_;
+  const Purpose purpose_;
+  const v1::Probe probe_;
   const absl::Duration every_;
   const absl::Duration timeout_;
   const absl::Duration deadline_;
-  absl::AnyInvocable<void()> ready_;
-  absl::AnyInvocable<void(std::string)> failed_;
+  const uint32_t failures_;  // in a row that end it; 0: none do
+  Events events_;
 
-  HostPort target_;                      // of a tcp probe
-  SpawnSpec command_;                    // of an exec probe
+  // Null: it is fed.
+  std::function<std::unique_ptr<Check>(CheckDone)> start_check_;
   std::unique_ptr<LineMatcher> stdout_;  // of a log probe
   std::unique_ptr<LineMatcher> stderr_;
 
   bool done_ = false;
+  bool said_alive_ = false;  // since the last look
+  std::string last_status_;  // of what it said of itself
   std::unique_ptr<Check> check_;
   absl::Duration gap_;
   uint32_t passed_in_a_row_ = 0;
@@ -93,6 +116,7 @@ class Prober {
   std::string last_miss_;
   TimerId next_timer_ = 0;
   TimerId check_timer_ = 0;
+  absl::Time deadline_at_;
   TimerId deadline_timer_ = 0;
 };
 

@@ -151,7 +151,7 @@ absl::StatusOr<HostPort> ParseHostPort(std::string_view text) {
   if (parsed.ec != std::errc() || parsed.ptr != port.data() + port.size() ||
       number < 1 || number > 65535) {
     return absl::InvalidArgumentError(
-        fmt::format("ready: tcp: \"{}\" is neither PORT nor HOST:PORT", text));
+        fmt::format("\"{}\" is neither PORT nor HOST:PORT", text));
   }
   target.port = port;
   return target;

@@ -42,9 +42,8 @@ TEST(FaultTest, UnknownKeys) {
 }
 
 TEST(FaultTest, KeysThatAreNotServedYetAreRefusedByName) {
-  for (const char* key :
-       {"undo", "matrix", "replicas", "profiles", "concurrency", "deadline",
-        "restart", "live", "image"}) {
+  for (const char* key : {"undo", "matrix", "replicas", "profiles",
+                          "concurrency", "deadline", "restart", "image"}) {
     EXPECT_THAT(
         FaultsOf(fmt::format("tasks: {{a: {{command: x, {}: 1}}}}", key)),
         ElementsAre(fmt::format("1:25: key \"{}\" is not served yet", key)));

@@ -321,7 +321,7 @@ TEST(KeyTest, ReadyInShort) {
 }
 
 TEST(KeyTest, ReadyAsAMap) {
-  const v1::ReadyProbe probe =
+  const v1::Probe probe =
       ActionOf(Task("ready: {tcp: 80, every: 2s, timeout: 3s, successes: 2, "
                     "failures: 5, deadline: 1m, initial_delay: 1s}"))
           .ready();
@@ -334,26 +334,84 @@ TEST(KeyTest, ReadyAsAMap) {
   EXPECT_EQ(probe.initial_delay().seconds(), 1);
 }
 
+TEST(KeyTest, ProbesOverTheNetworkInShort) {
+  EXPECT_EQ(ActionOf(Task("ready: 'http://x/y'")).ready().http().url(),
+            "http://x/y");
+  EXPECT_EQ(ActionOf(Task("ready: 'https://[::1]:80'")).ready().http().url(),
+            "https://[::1]:80");
+  EXPECT_EQ(ActionOf(Task("ready: grpc:80")).ready().grpc(), "80");
+  EXPECT_EQ(ActionOf(Task("ready: grpc:x:80/a.B")).ready().grpc(), "x:80/a.B");
+  EXPECT_TRUE(ActionOf(Task("ready: notify")).ready().has_notify());
+  EXPECT_TRUE(ActionOf(Task("ready: {notify: true}")).ready().has_notify());
+}
+
+TEST(KeyTest, HttpAsAMap) {
+  const v1::HttpProbe http =
+      ActionOf(Task("ready: {http: {url: 'https://x', method: HEAD, headers: "
+                    "{X-Key: 1}, status: [204, 404], tls_verify: false}}"))
+          .ready()
+          .http();
+  EXPECT_EQ(http.url(), "https://x");
+  EXPECT_EQ(http.method(), "HEAD");
+  EXPECT_EQ(http.headers().at("X-Key"), "1");
+  EXPECT_THAT(http.statuses(), ElementsAre(204, 404));
+  EXPECT_TRUE(http.skip_tls_verify());
+  EXPECT_FALSE(ActionOf(Task("ready: {http: {url: 'https://x'}}"))
+                   .ready()
+                   .http()
+                   .skip_tls_verify());
+  EXPECT_THAT(FaultsOf(Task("ready: {http: {status: 99, method: get}}")),
+              ElementsAre("2:27: \"http\" has no url",
+                          "2:42: \"status\" must be a whole number from 200 to "
+                          "599, not \"99\"",
+                          "2:54: \"method\": 'get' is not 1 to 32 capital "
+                          "letters"));
+}
+
+TEST(KeyTest, Live) {
+  const v1::Probe probe =
+      ActionOf(Task("live: {http: 'http://x', every: 2s, failures: 5}")).live();
+  EXPECT_EQ(probe.http().url(), "http://x");
+  EXPECT_EQ(probe.every().seconds(), 2);
+  EXPECT_EQ(probe.failures(), 5u);
+  EXPECT_TRUE(ActionOf(Task("live: notify")).live().has_notify());
+  EXPECT_THAT(FaultsOf(Task("live: 'log:x'")),
+              ElementsAre("2:25: \"live\": is for ready alone"));
+  EXPECT_THAT(FaultsOf(Task("live: {tcp: 1, deadline: 1s, successes: 2}")),
+              ElementsAre("2:44: \"deadline\": is for ready alone",
+                          "2:59: \"successes\": is for ready alone"));
+}
+
 TEST(KeyTest, WrongProbes) {
   EXPECT_THAT(FaultsOf(Task("ready: 'tcp:0'")),
               ElementsAre("2:26: \"ready\" must be PORT or HOST:PORT after "
                           "tcp, with a port from 1 to 65535, not \"tcp:0\""));
-  EXPECT_THAT(FaultsOf(Task("ready: 'http://x/y'")),
-              ElementsAre("2:26: probe \"http\" is not served yet"));
-  EXPECT_THAT(FaultsOf(Task("ready: grpc:80")),
-              ElementsAre("2:26: probe \"grpc\" is not served yet"));
-  EXPECT_THAT(FaultsOf(Task("ready: notify")),
-              ElementsAre("2:26: probe \"notify\" is not served yet"));
+  EXPECT_THAT(FaultsOf(Task("ready: 'http://'")),
+              ElementsAre("2:26: \"ready\": 'http://' has no host, or a port "
+                          "that is none"));
+  EXPECT_THAT(FaultsOf(Task("ready: 'https://x:0/y'")),
+              ElementsAre("2:26: \"ready\": 'https://x:0/y' has no host, or a "
+                          "port that is none"));
+  EXPECT_THAT(FaultsOf(Task("ready: grpc:x")),
+              ElementsAre("2:26: \"ready\": 'x' is neither PORT nor HOST:PORT, "
+                          "with or without /SERVICE"));
   EXPECT_THAT(FaultsOf(Task("ready: {http: x}")),
-              ElementsAre("2:19: \"ready\" needs exactly one of tcp, exec and "
-                          "log",
-                          "2:27: key \"http\" is not served yet"));
+              ElementsAre("2:33: \"http\": 'x' starts with neither http:// nor "
+                          "https://"));
+  EXPECT_THAT(FaultsOf(Task("ready: {https: 'https://x'}")),
+              ElementsAre("2:19: \"ready\" needs exactly one of tcp, http, "
+                          "grpc, exec, log and notify",
+                          "2:27: unknown key \"https\"; did you mean "
+                          "\"http\"?"));
   EXPECT_THAT(FaultsOf(Task("ready: {tcp: 1, log: x}")),
-              ElementsAre("2:19: \"ready\" needs exactly one of tcp, exec and "
-                          "log"));
+              ElementsAre("2:19: \"ready\" needs exactly one of tcp, http, "
+                          "grpc, exec, log and notify"));
+  EXPECT_THAT(FaultsOf(Task("ready: {notify: false}")),
+              ElementsAre("2:35: \"notify\" must be true, not \"false\""));
   EXPECT_THAT(FaultsOf(Task("ready: soon")),
-              ElementsAre("2:26: \"ready\" must be tcp:PORT, tcp:HOST:PORT, "
-                          "exec:LINE, log:REGEX or a map, not \"soon\""));
+              ElementsAre("2:26: \"ready\" must be tcp:PORT, http://..., "
+                          "https://..., grpc:PORT, exec:LINE, log:REGEX, "
+                          "notify or a map, not \"soon\""));
   EXPECT_THAT(FaultsOf(Task("ready: 'log:('")),
               ElementsAre(testing::StartsWith(
                   "2:26: \"ready\": '(' is no regular expression")));

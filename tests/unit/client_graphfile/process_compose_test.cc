@@ -140,7 +140,7 @@ TEST(ProcessComposeTest, AReadyLogLineIsASubstring) {
 }
 
 TEST(ProcessComposeTest, ReadinessProbe) {
-  const v1::ReadyProbe probe =
+  const v1::Probe probe =
       ActionOf(Process("working_dir: /srv, readiness_probe: {exec: {command: "
                        "\"it's $UP\", working_dir: /tmp}, period_seconds: 2, "
                        "timeout_seconds: 3, success_threshold: 4, "
@@ -155,18 +155,56 @@ TEST(ProcessComposeTest, ReadinessProbe) {
 }
 
 TEST(ProcessComposeTest, ReadinessProbesHaveTheirOwnDefaults) {
-  const v1::ReadyProbe probe =
+  const v1::Probe probe =
       ActionOf(Process("readiness_probe: {exec: {command: x}}")).ready();
   EXPECT_EQ(probe.every().seconds(), 10);
   EXPECT_EQ(probe.timeout().seconds(), 1);
   EXPECT_EQ(probe.failures(), 3u);
 }
 
+TEST(ProcessComposeTest, HttpProbesAskForOneStatus) {
+  const v1::Probe least =
+      ActionOf(Process("readiness_probe: {http_get: {path: /up}}")).ready();
+  EXPECT_EQ(least.http().url(), "http://127.0.0.1/up");
+  EXPECT_THAT(least.http().statuses(), ElementsAre(200));
+  EXPECT_FALSE(least.http().skip_tls_verify());
+  const v1::Probe all =
+      ActionOf(Process("readiness_probe: {http_get: {scheme: https, host: db, "
+                       "port: '8443', path: '/$$x', headers: {A: b}, "
+                       "status_code: 204}}"))
+          .ready();
+  EXPECT_EQ(all.http().url(), "https://db:8443/$x");
+  EXPECT_EQ(all.http().headers().at("A"), "b");
+  EXPECT_THAT(all.http().statuses(), ElementsAre(204));
+}
+
+TEST(ProcessComposeTest, LivenessProbe) {
+  const v1::Action action = ActionOf(Process(
+      "liveness_probe: {grpc: {port: 80, service: s}, success_threshold: "
+      "2, failure_threshold: 4}"));
+  EXPECT_FALSE(action.has_ready());
+  EXPECT_EQ(action.live().grpc(), "127.0.0.1:80/s");
+  EXPECT_EQ(action.live().every().seconds(), 10);
+  EXPECT_EQ(action.live().failures(), 4u);
+}
+
 TEST(ProcessComposeTest, WrongProbes) {
-  EXPECT_THAT(FaultsOf(Process("readiness_probe: {http_get: {path: /}}")),
-              ElementsAre("2:37: key \"http_get\" is not served yet"));
   EXPECT_THAT(FaultsOf(Process("readiness_probe: {period_seconds: 1}")),
-              ElementsAre("2:19: \"readiness_probe\" needs exec"));
+              ElementsAre("2:19: \"readiness_probe\" needs exec, http_get or "
+                          "grpc"));
+  EXPECT_THAT(FaultsOf(Process("liveness_probe: {grpc: {host: x}}")),
+              ElementsAre("2:36: \"grpc\" has no port"));
+  EXPECT_THAT(
+      FaultsOf(Process("readiness_probe: {http_get: {port: 80}, exec: "
+                       "{command: x}}")),
+      ElementsAre("2:19: \"readiness_probe\" has more than one of exec, "
+                  "http_get and grpc"));
+  EXPECT_THAT(FaultsOf(Process("readiness_probe: {http_get: {port: 70000}}")),
+              ElementsAre("2:54: \"port\" must be a port from 1 to 65535, not "
+                          "\"70000\""));
+  EXPECT_THAT(FaultsOf(Process("readiness_probe: {http_get: {scheme: ftp}}")),
+              ElementsAre("2:47: \"http_get\": 'ftp://127.0.0.1/' starts with "
+                          "neither http:// nor https://"));
   EXPECT_THAT(FaultsOf(Process("readiness_probe: {exec: {}}")),
               ElementsAre("2:37: \"exec\" has no command"));
   EXPECT_THAT(FaultsOf(Process("readiness_probe: {exec: {command: x}}, "
@@ -278,8 +316,8 @@ TEST(ProcessComposeTest, SwitchesThatAreOffDoNoHarm) {
 }
 
 TEST(ProcessComposeTest, OtherKeysAreRefusedByName) {
-  for (const char* key : {"liveness_probe", "entrypoint", "vars",
-                          "log_configuration", "schedule"}) {
+  for (const char* key :
+       {"entrypoint", "vars", "log_configuration", "schedule"}) {
     EXPECT_THAT(
         FaultsOf(Process(fmt::format("{}: x", key))),
         ElementsAre(fmt::format("2:19: key \"{}\" is not served yet", key)));

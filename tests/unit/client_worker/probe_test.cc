@@ -2,16 +2,12 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
 
 #include <string>
 
-#include "client/worker/loop/unique_fd.h"
 #include "client/worker/probe/check.h"
 #include "tests/support/temp_dir.h"
-#include "tests/unit/client_worker/exec_env.h"
+#include "tests/unit/client_worker/probe_env.h"
 
 namespace w2t::worker {
 namespace {
@@ -19,61 +15,6 @@ namespace {
 using test::TempDir;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
-
-// A port of this machine, taken, and listened on once Listen is called.
-class Port {
- public:
-  explicit Port(int family = AF_INET)
-      : fd_(socket(family, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_storage address{};
-    address.ss_family = static_cast<sa_family_t>(family);
-    socklen_t length =
-        family == AF_INET ? sizeof(sockaddr_in) : sizeof(sockaddr_in6);
-    if (family == AF_INET) {
-      reinterpret_cast<sockaddr_in&>(address).sin_addr.s_addr =
-          htonl(INADDR_LOOPBACK);
-    } else {
-      reinterpret_cast<sockaddr_in6&>(address).sin6_addr = in6addr_loopback;
-    }
-    auto* const generic = reinterpret_cast<sockaddr*>(&address);
-    usable_ = bind(fd_.get(), generic, length) == 0;
-    getsockname(fd_.get(), generic, &length);
-    number_ = ntohs(family == AF_INET
-                        ? reinterpret_cast<sockaddr_in&>(address).sin_port
-                        : reinterpret_cast<sockaddr_in6&>(address).sin6_port);
-  }
-  void Listen() { ASSERT_EQ(listen(fd_.get(), 16), 0); }
-  bool usable() const { return usable_; }
-  int number() const { return number_; }
-
- private:
-  UniqueFd fd_;
-  bool usable_ = false;
-  int number_ = 0;
-};
-
-google::protobuf::Duration Millis(int millis) {
-  google::protobuf::Duration duration;
-  duration.set_seconds(millis / 1000);
-  duration.set_nanos(millis % 1000 * 1'000'000);
-  return duration;
-}
-
-v1::Action Service(std::string_view line = "exec sleep 60") {
-  return ExecEnv::Shell(line);
-}
-
-class ProbeTest : public ::testing::Test {
- protected:
-  void EndsWellWhenUp(v1::Action action) {
-    const uint64_t fence = env_.Start(std::move(action));
-    env_.AwaitUp(fence);
-    env_.Cancel(fence);
-    EXPECT_EQ(env_.Await(fence).outcome->state, v1::TASK_STATE_CANCELLED);
-  }
-
-  ExecEnv env_;
-};
 
 TEST_F(ProbeTest, ATcpProbePassesOnceThePortAccepts) {
   Port port;

@@ -28,7 +28,7 @@ TEST_F(WaitingTest, AReadyTaskWithoutAWorker) {
 TEST_F(WaitingTest, AServiceWhoseProbeHasNotPassed) {
   v1::Graph graph = MakeGraph("g", 1);
   graph.mutable_tasks(0)->set_kind(v1::TASK_KIND_SERVICE);
-  v1::ReadyProbe& probe = *graph.mutable_actions(0)->mutable_ready();
+  v1::Probe& probe = *graph.mutable_actions(0)->mutable_ready();
   probe.set_tcp("1");
   engine_.AddWorker(1);
   engine_.Submit(graph);

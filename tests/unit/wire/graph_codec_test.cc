@@ -159,6 +159,28 @@ TEST(GraphCodecTest, TakesEveryKindOfProbe) {
       exec { shell: "a" }
       ready { log_text: "(ready" }
     }
+    actions {
+      exec { shell: "a" }
+      ready {
+        http {
+          url: "http://db.example:80/healthz?a=b"
+          method: "HEAD"
+          headers { key: "X-Key" value: "a b" }
+          statuses: 204
+        }
+      }
+      live { http { url: "https://user@[::1]" skip_tls_verify: true } }
+    }
+    actions {
+      exec { shell: "a" }
+      ready { grpc: "50051" }
+      live { grpc: "db.example:50051/shop.Cart" failures: 2 }
+    }
+    actions {
+      exec { shell: "a" }
+      ready { notify {} }
+      live { notify {} }
+    }
     tasks { name: "a" })pb"));
   EXPECT_NE(blueprint, nullptr);
 }

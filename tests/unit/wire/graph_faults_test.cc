@@ -250,7 +250,74 @@ INSTANTIATE_TEST_SUITE_P(
         FaultCase{"TooManyFailures",
                   "actions { exec { shell: 'a' } ready { tcp: '80'"
                   " failures: 1000001 } }",
-                  kInvalidValue, "graph.actions[1].ready.failures", "1000001"}),
+                  kInvalidValue, "graph.actions[1].ready.failures", "1000001"},
+        FaultCase{"UrlOfNothing",
+                  "actions { exec { shell: 'a' } ready { http { } } }",
+                  kInvalidValue, "graph.actions[1].ready.http.url", "http://"},
+        FaultCase{
+            "UrlOfAnotherScheme",
+            "actions { exec { shell: 'a' } ready { http { url: 'ftp://x' } } }",
+            kInvalidValue, "graph.actions[1].ready.http.url", "neither"},
+        FaultCase{"UrlWithoutHost",
+                  "actions { exec { shell: 'a' } ready { http { url: "
+                  "'http://:80/' } } }",
+                  kInvalidValue, "graph.actions[1].ready.http.url", "no host"},
+        FaultCase{"UrlWithASpace",
+                  "actions { exec { shell: 'a' } ready { http { url: "
+                  "'http://x/ y' } } }",
+                  kInvalidValue, "graph.actions[1].ready.http.url", "space"},
+        FaultCase{"LowerCaseMethod",
+                  "actions { exec { shell: 'a' } ready { http { url: "
+                  "'http://x' method: 'get' } } }",
+                  kInvalidValue, "graph.actions[1].ready.http.method",
+                  "capital"},
+        FaultCase{"HeaderWithoutName",
+                  "actions { exec { shell: 'a' } ready { http { url: "
+                  "'http://x' headers { key: '' value: 'v' } } } }",
+                  kInvalidValue, "graph.actions[1].ready.http.headers[\"\"]",
+                  "no name of a header"},
+        FaultCase{"HeaderWithASpace",
+                  "actions { exec { shell: 'a' } ready { http { url: "
+                  "'http://x' headers { key: 'a b' value: 'v' } } } }",
+                  kInvalidValue, "graph.actions[1].ready.http.headers[\"a b\"]",
+                  "no name of a header"},
+        FaultCase{"HeaderOfTwoLines",
+                  "actions { exec { shell: 'a' } ready { http { url: "
+                  "'http://x' headers { key: 'a' value: 'v\\r\\nb: c' } } } }",
+                  kInvalidValue, "graph.actions[1].ready.http.headers[\"a\"]",
+                  "control character"},
+        FaultCase{"StatusOutOfRange",
+                  "actions { exec { shell: 'a' } ready { http { url: "
+                  "'http://x' statuses: 200 statuses: 600 } } }",
+                  kInvalidValue, "graph.actions[1].ready.http.statuses[1]",
+                  "600"},
+        FaultCase{"GrpcWithoutPort",
+                  "actions { exec { shell: 'a' } ready { grpc: 'x/service' } }",
+                  kInvalidValue, "graph.actions[1].ready.grpc", "neither PORT"},
+        FaultCase{"GrpcWithAnEmptyService",
+                  "actions { exec { shell: 'a' } ready { grpc: '80/' } }",
+                  kMissingField, "graph.actions[1].ready.grpc", ""},
+        FaultCase{
+            "LiveWithoutKind",
+            "actions { exec { shell: 'a' } live { every { seconds: 1 } } }",
+            kMissingField, "graph.actions[1].live", "needs tcp"},
+        FaultCase{"LiveByLogText",
+                  "actions { exec { shell: 'a' } live { log_text: 'x' } }",
+                  kInvalidValue, "graph.actions[1].live.log_text",
+                  "ready alone"},
+        FaultCase{"LiveByLogRegex",
+                  "actions { exec { shell: 'a' } live { log_regex: 'x' } }",
+                  kInvalidValue, "graph.actions[1].live.log_regex",
+                  "ready alone"},
+        FaultCase{"LiveWithADeadline",
+                  "actions { exec { shell: 'a' } live { tcp: '80' deadline { "
+                  "seconds: 1 } } }",
+                  kInvalidValue, "graph.actions[1].live.deadline",
+                  "ready alone"},
+        FaultCase{
+            "LiveWithSuccesses",
+            "actions { exec { shell: 'a' } live { tcp: '80' successes: 1 } }",
+            kInvalidValue, "graph.actions[1].live.successes", "ready alone"}),
     NameOf);
 
 // The one fault of a graph that is made by code.
