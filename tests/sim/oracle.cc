@@ -115,11 +115,31 @@ void Oracle::Fold(const FactBatch& batch) {
         EndLease(fence, {TaskState::kLost, 0});
       }
     } else if (const auto* f = std::get_if<WorkerLeft>(&fact)) {
-      const std::set<uint64_t> fences = live_[f->worker.value];
-      for (const uint64_t fence : fences)
-        EndLease(fence, {TaskState::kLost, 0});
+      FoldWorkerLeft(batch, f->worker);
+    } else if (const auto* f = std::get_if<WorkerJoined>(&fact)) {
+      attached_[f->worker.value] = {f->spec.name, batch.now};
+    } else if (std::holds_alternative<EpochStarted>(fact)) {
+      for (auto& [number, attached] : attached_) attached.last = batch.now;
     }
   }
+  daemon_now_ = batch.now;
+}
+
+void Oracle::FoldWorkerLeft(const FactBatch& batch, WorkerNumber worker) {
+  const std::set<uint64_t> fences = live_[worker.value];
+  for (const uint64_t fence : fences) EndLease(fence, {TaskState::kLost, 0});
+  const Attached attached = attached_[worker.value];
+  attached_.erase(worker.value);
+  if (leaving_.contains(attached.name) ||
+      batch.now - attached.last >= options_.reattach_window) {
+    return;
+  }
+  for (const Fact& fact : batch.facts) {
+    const auto* joined = std::get_if<WorkerJoined>(&fact);
+    if (joined != nullptr && joined->spec.name == attached.name) return;
+  }
+  Fault(fmt::format("worker {} was given up after {}", attached.name,
+                    absl::FormatDuration(batch.now - attached.last)));
 }
 
 void Oracle::EndLease(uint64_t fence, Ending ending) {
@@ -139,10 +159,37 @@ void Oracle::Stepped(const server::View& view, std::vector<Action> actions) {
     engine_ = &view.engine;
     referee_.Restarted(engine_);
   }
+  for (const Action& action : actions) {
+    const auto* welcome = std::get_if<WelcomeWorker>(&action);
+    if (welcome == nullptr) continue;
+    const Worker* worker = view.engine.fleet().Find(welcome->worker);
+    const bool stays = worker != nullptr && worker->session == welcome->session;
+    if (stays) CheckVerdicts(*welcome);
+  }
+  for (const auto& [number, worker] : view.engine.fleet().workers()) {
+    const auto it = attached_.find(number.value);
+    if (worker.session && it != attached_.end()) it->second.last = daemon_now_;
+  }
   StepResult step{std::exchange(facts_, {}), std::move(actions)};
   referee_.Judge(step);
   if (view.engine.Hash() != shadow_->Hash()) {
     Fault("the state is not what the journal says");
+  }
+}
+
+// A worker goes on with what is its own, and with nothing else.
+void Oracle::CheckVerdicts(const WelcomeWorker& welcome) {
+  for (size_t i = 0; i < welcome.verdicts.size(); ++i) {
+    const LeaseRef lease = welcome.held.at(i);
+    const auto it = granted_.find(lease.fence.value);
+    const bool live = it != granted_.end() && it->second.lease == lease &&
+                      it->second.worker == welcome.worker && !it->second.ending;
+    const HeldVerdict verdict = welcome.verdicts[i];
+    const bool goes_on =
+        verdict == HeldVerdict::kKeep || verdict == HeldVerdict::kCancel;
+    if (!goes_on || live) continue;
+    Fault(fmt::format("a worker may go on with {}, which is not live",
+                      NameOf(lease)));
   }
 }
 

@@ -60,6 +60,7 @@ class Oracle {
   void Stepped(const server::View& view, std::vector<Action> actions);
 
   // Workers. `process` is unique to a process of a worker.
+  void Leaves(const std::string& worker) { leaving_.insert(worker); }
   void Says(const v1::ReportBatch& reports);
   void Starts(uint64_t process, const worker::Lease& lease);
   void ComesUp(const worker::Lease& lease);
@@ -107,7 +108,9 @@ class Oracle {
 
   void Say(const std::string& what);
   void Fold(const FactBatch& batch);
+  void FoldWorkerLeft(const FactBatch& batch, WorkerNumber worker);
   void EndLease(uint64_t fence, Ending ending);
+  void CheckVerdicts(const WelcomeWorker& welcome);
   void CheckDependencies(const LeaseRef& lease);
   bool Held(const Blueprint::Edge& edge, uint64_t run, TaskKind kind);
 
@@ -127,7 +130,14 @@ class Oracle {
   std::map<uint64_t, std::shared_ptr<const Blueprint>> blueprints_;  // by run
   std::map<uint64_t, Granted> granted_;                              // by fence
   std::map<uint32_t, std::set<uint64_t>> live_;  // fences, by worker
-  std::set<TaskKey> lost_;                       // an attempt of it was
+  struct Attached {
+    std::string name;
+    absl::Time last;  // known to have a stream
+  };
+  std::map<uint32_t, Attached> attached_;  // by worker
+  std::set<std::string> leaving_;          // workers that ever wanted to
+  absl::Time daemon_now_ = absl::InfinitePast();
+  std::set<TaskKey> lost_;  // an attempt of it was
   std::map<TaskKey, Truth> truth_;
   std::set<uint64_t> started_;  // fences
   std::set<std::string> forgotten_;

@@ -105,6 +105,7 @@ void SimWorker::Leave() {
   if (state_ == nullptr) return;
   oracle_->Tell("worker {}: leaves", process_);
   leaving_ = true;
+  oracle_->Leaves(name());
   state_->Leave("sim");
   Flush();
 }

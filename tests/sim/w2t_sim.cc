@@ -4,6 +4,9 @@
 //   w2t_sim --seeds A..B      all of them, up to the first failure
 //
 // Exit code 1 and one command that repeats it when a promise was broken.
+#include <signal.h>
+#include <unistd.h>
+
 #include <chrono>
 #include <cstdio>
 #include <cstdlib>
@@ -26,6 +29,24 @@ bool Passes(uint64_t seed, const Report& report) {
               static_cast<unsigned long long>(seed), report.fault->c_str(),
               static_cast<unsigned long long>(seed));
   return false;
+}
+
+// A seed that ends the program, or does not come to its end, is a failure too.
+uint64_t playing = 0;
+
+void OnSignal(int) {
+  char text[128];
+  const int size = std::snprintf(
+      text, sizeof(text), "seed %llu FAILED: it crashed, or took too long\n",
+      static_cast<unsigned long long>(playing));
+  static_cast<void>(!write(STDOUT_FILENO, text, static_cast<size_t>(size)));
+  _exit(1);
+}
+
+void Watch(uint64_t seed) {
+  constexpr unsigned kMostSeconds = 60;
+  playing = seed;
+  alarm(kMostSeconds);
 }
 
 int PlayOne(uint64_t seed, bool verbose) {
@@ -52,6 +73,7 @@ int PlayMany(uint64_t first, uint64_t last) {
         .count();
   };
   for (uint64_t seed = first; seed <= last; ++seed) {
+    Watch(seed);
     if (!Passes(seed, World(seed, false).Play())) return 1;
     const uint64_t played = seed - first + 1;
     if (played % 100 == 0 || seed == last) {
@@ -65,11 +87,13 @@ int PlayMany(uint64_t first, uint64_t last) {
 }
 
 int Main(int argc, char** argv) {
+  for (const int number : {SIGABRT, SIGSEGV, SIGALRM}) signal(number, OnSignal);
   const std::string_view what = argc > 1 ? argv[1] : "";
   char* end = nullptr;
   if (what == "--seed" && (argc == 3 || argc == 4)) {
     const uint64_t seed = std::strtoull(argv[2], &end, 10);
     if (*end != '\0') return Usage();
+    Watch(seed);
     return PlayOne(seed, argc == 4 && std::string_view(argv[3]) == "-v");
   }
   if (what == "--seeds" && argc == 3) {

@@ -87,9 +87,10 @@ void EngineReferee::Judge(const StepResult& result) {
   for (const Fact& fact : result.facts.facts) Fold(fact);
   for (const Action& action : result.actions) {
     if (const auto* welcome = std::get_if<WelcomeWorker>(&action)) {
-      WorkerBook& worker = workers_[welcome->worker.value];
-      worker.session = welcome->session;
-      worker.leaving = false;
+      const auto worker = workers_.find(welcome->worker.value);
+      if (worker == workers_.end()) continue;  // it left in the same step
+      worker->second.session = welcome->session;
+      worker->second.leaving = false;
     } else if (const auto* close = std::get_if<CloseSession>(&action)) {
       Detached(close->session);
     }

@@ -1,0 +1,97 @@
+"""Lines that matter: each is taken away in turn, and the simulator must notice.
+
+A mutation replaces `before`, which must be there exactly once, by `after`.
+"""
+
+from typing import NamedTuple
+
+
+class Mutation(NamedTuple):
+    name: str
+    file: str
+    before: str
+    after: str
+
+
+MUTATIONS = [
+    Mutation(
+        'an old fence is accepted', 'core/run/run.cc',
+        'if (record.attempt != lease.attempt || record.fence != lease.fence ||\n'
+        '      record.worker != worker) {',
+        'if (record.worker != worker) {'),
+    Mutation(
+        'a report may go backwards', 'core/run/run.cc',
+        'return state > data_.tasks[lease.task].state;',
+        'return state != data_.tasks[lease.task].state;'),
+    Mutation(
+        'actions before the commit', 'server/loop/loop.cc',
+        '  if (!facts.facts.empty()) {\n    const absl::Status status =\n',
+        '  for (Action& action : pending_->actions) Perform(action);\n'
+        '  pending_->actions.clear();\n'
+        '  effects_->Flush(view());\n'
+        '  if (!facts.facts.empty()) {\n    const absl::Status status =\n'),
+    Mutation(
+        'reports acknowledged before the commit', 'server/loop/loop.cc',
+        '  if (!facts.facts.empty()) {\n    const absl::Status status =\n',
+        '  for (Action& action : pending_->actions) {\n'
+        '    if (std::holds_alternative<AckReports>(action)) Perform(action);\n'
+        '  }\n'
+        '  effects_->Flush(view());\n'
+        '  if (!facts.facts.empty()) {\n    const absl::Status status =\n'),
+    Mutation(
+        'a step that was not committed is dropped', 'server/loop/loop.cc',
+        '      Stall(status, now);\n      return false;\n',
+        '      Stall(status, now);\n      pending_.reset();\n'
+        '      return false;\n'),
+    Mutation(
+        'commits are not synced', 'server/journal/sqlite_journal.cc',
+        'PRAGMA synchronous=FULL;', 'PRAGMA synchronous=NORMAL;'),
+    Mutation(
+        'no re-attach window', 'core/engine/sessions.cc',
+        'if (now_us_ - worker.detached_us >= window) {',
+        'if (now_us_ - worker.detached_us >= 0) {'),
+    Mutation(
+        'no re-attach window after a restart', 'core/engine/steps.cc',
+        '    worker.detached_us = now_us_;\n', ''),
+    Mutation(
+        'whatever a worker holds is kept', 'core/engine/sessions.cc',
+        '  return HeldVerdict::kDiscard;\n}', '  return HeldVerdict::kKeep;\n}'),
+    Mutation(
+        'offers that did not arrive are not lost', 'core/engine/sessions.cc',
+        'if (!fences.contains(fence.value)) lost.leases.Add(lease);', ''),
+    Mutation(
+        'resources are not taken', 'core/fleet/fleet.cc',
+        'worker.free[amount.kind] -= amount.milli;', ''),
+    Mutation(
+        'attempts do not grow', 'core/engine/state.cc',
+        'run.task(ready.task).attempt + 1, next_fence_};',
+        'std::max(1u, run.task(ready.task).attempt), next_fence_};'),
+    Mutation(
+        'any end counts as success', 'core/run/run_edges.cc',
+        'holds = source.state == TaskState::kSucceeded;', 'holds = ended;'),
+    Mutation(
+        'at most once is ignored', 'core/run/run.cc',
+        'blueprint().at_most_once(task) && !not_started;',
+        'blueprint().at_most_once(task) && !not_started && false;'),
+    Mutation(
+        'request ids are not remembered', 'core/engine/state.cc',
+        'return it == by_request_.end() ? RunNumber() : it->second;',
+        'return it == by_request_.end() ? RunNumber() : RunNumber();'),
+    Mutation(
+        'a watch skips an event', 'server/observe/watch_hub.cc',
+        'uint64_t first = after_seq + 1;', 'uint64_t first = after_seq + 2;'),
+    Mutation(
+        'a worker does not repeat its reports',
+        'client/worker/session/report_queue.h',
+        'void Rewind() { sent_ = 0; }', 'void Rewind() {}'),
+    # Bugs that the simulator has found, put back.
+    Mutation(
+        'bug: an outcome stays behind its repeated output',
+        'client/worker/session/session_state.cc',
+        '  if (!logs_.resending()) {\n',
+        '  if (logs_.resending()) return logs_.Next();\n  {\n'),
+    Mutation(
+        'bug: watches of a forgotten run never end',
+        'server/rpc/dispatcher.cc',
+        '  hub_->Forget(action.run, action.run_id);\n', ''),
+]
