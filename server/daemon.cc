@@ -32,6 +32,7 @@ EngineOptions EngineOptionsOf(const Config& config) {
   options.ping_interval = config.ping_interval;
   options.lease_ttl = config.lease_ttl;
   options.reattach_window = config.reattach_window;
+  options.retention = config.retention;
   return options;
 }
 

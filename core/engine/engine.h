@@ -43,6 +43,8 @@ struct EngineOptions {
   absl::Duration lease_ttl = absl::Seconds(10);
   // How long an unreachable worker's attempts are kept for it.
   absl::Duration reattach_window = absl::Seconds(10);
+  // How long a run is remembered after its end, unless max_runs is met before.
+  absl::Duration retention = absl::Hours(7 * 24);
 };
 
 struct StepResult {

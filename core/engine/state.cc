@@ -113,6 +113,14 @@ RunNumber State::OldestEnded() const {
   return oldest;
 }
 
+void State::VisitEnded(
+    absl::FunctionRef<void(RunNumber, int64_t end_us)> visit) const {
+  for (const auto& [number, run] : archived_) visit(number, run.end_us);
+  for (const auto& [number, run] : runs_) {
+    if (IsEnded(run->state())) visit(number, run->end_us());
+  }
+}
+
 const Shape& State::ShapeOf(const Run& run, TaskIndex task) {
   return scheduler_.shape(
       shapes_[run.spec().number][run.blueprint().demand(task)]);

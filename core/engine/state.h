@@ -15,6 +15,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
 #include "core/engine/action.h"
@@ -62,6 +63,9 @@ class State {
   RunNumber FindId(std::string_view run_id) const;
   RunNumber FindRequest(std::string_view request_id) const;
   RunNumber OldestEnded() const;
+  // Each run that has ended, archived or not.
+  void VisitEnded(
+      absl::FunctionRef<void(RunNumber, int64_t end_us)> visit) const;
   const absl::btree_map<RunNumber, std::unique_ptr<Run>>& runs() const {
     return runs_;
   }

@@ -10,6 +10,12 @@
 #include "fmt/format.h"
 
 namespace w2t {
+namespace {
+
+// Runs that end one after the other are forgotten in groups.
+constexpr int64_t kExpiryStepUs = 1'000'000;
+
+}  // namespace
 
 absl::Status Steps::Replay(const FactBatch& batch) {
   now_us_ = std::max(now_us_, absl::ToUnixMicros(batch.now));
@@ -42,6 +48,7 @@ StepResult Steps::Start(absl::Time now) {
         now_us_ + absl::ToInt64Microseconds(options_.reattach_window);
   }
   state_.FillQueues();
+  next_expiry_us_ = NextExpiryUs();
   return Finish();
 }
 
@@ -53,13 +60,15 @@ StepResult Steps::Step(absl::Span<Event> events, absl::Time now) {
   RetriesDue due = state_.TakeDue(now_us_);
   if (!due.run.empty()) Record(std::move(due));
   if (now_us_ >= next_liveness_us_) CheckLiveness();
+  if (now_us_ >= next_expiry_us_) EvictExpired();
   if (!draining_) Place();
   CollectEffects();
   return Finish();
 }
 
 absl::Time Steps::NextWakeup() const {
-  const int64_t next = std::min(next_liveness_us_, state_.next_due_us());
+  const int64_t next =
+      std::min({next_liveness_us_, next_expiry_us_, state_.next_due_us()});
   return next == INT64_MAX ? absl::InfiniteFuture()
                            : absl::FromUnixMicros(next);
 }
@@ -69,6 +78,28 @@ void Steps::Record(Fact fact) {
   assert(status.ok());  // facts are made from what the state allows
   static_cast<void>(status);
   result_.facts.facts.push_back(std::move(fact));
+}
+
+int64_t Steps::ExpiryUs(int64_t end_us) const {
+  const int64_t retention_us = absl::ToInt64Microseconds(options_.retention);
+  return end_us > INT64_MAX - retention_us ? INT64_MAX : end_us + retention_us;
+}
+
+int64_t Steps::NextExpiryUs() const {
+  int64_t next = INT64_MAX;
+  state_.VisitEnded([&](RunNumber, int64_t end_us) {
+    next = std::min(next, ExpiryUs(end_us));
+  });
+  return next;
+}
+
+void Steps::EvictExpired() {
+  std::vector<RunNumber> expired;
+  state_.VisitEnded([&](RunNumber number, int64_t end_us) {
+    if (ExpiryUs(end_us) <= now_us_) expired.push_back(number);
+  });
+  for (const RunNumber number : expired) Record(RunEvicted{number});
+  next_expiry_us_ = std::max(NextExpiryUs(), now_us_ + kExpiryStepUs);
 }
 
 StepResult Steps::Finish() {
@@ -205,7 +236,11 @@ void Steps::CollectEffects() {
   std::sort(effects.changed.begin(), effects.changed.end());
   const auto end = std::unique(effects.changed.begin(), effects.changed.end());
   for (auto it = effects.changed.begin(); it != end; ++it) {
-    if (state_.FindRun(*it) == nullptr) continue;  // forgotten meanwhile
+    const Run* run = state_.FindRun(*it);
+    if (run == nullptr) continue;  // forgotten meanwhile
+    if (IsEnded(run->state())) {
+      next_expiry_us_ = std::min(next_expiry_us_, ExpiryUs(run->end_us()));
+    }
     result_.actions.push_back(RunChanged{*it});
   }
   for (RunForgotten& run : effects.forgotten) {

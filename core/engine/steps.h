@@ -41,6 +41,10 @@ class Steps {
   void Repeat(const SubmitEvent& event, RunNumber known, SubmitReply* reply);
   absl::Status Admit(const SubmitEvent& event, Diagnostics* faults);
   void Record(Fact fact);
+  // When a run that ended at `end_us` is to be forgotten.
+  int64_t ExpiryUs(int64_t end_us) const;
+  int64_t NextExpiryUs() const;
+  void EvictExpired();
   void Place();
   void CollectEffects();
   void CollectStops(const LeaseColumns& stops);
@@ -66,6 +70,7 @@ class Steps {
   bool draining_ = false;
   int64_t now_us_ = 0;
   int64_t next_liveness_us_ = INT64_MAX;
+  int64_t next_expiry_us_ = INT64_MAX;
   absl::flat_hash_set<uint64_t> told_stops_;  // fences, in this step
   StepResult result_;
 };

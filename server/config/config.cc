@@ -13,17 +13,19 @@ namespace w2t::server {
 namespace {
 
 constexpr absl::Duration kLongest = absl::Hours(24);
+constexpr absl::Duration kLongestRetention = absl::Hours(24 * 3'660);
 
 absl::Status ParseDuration(std::string_view text, absl::Duration least,
-                           absl::Duration* out) {
+                           absl::Duration* out,
+                           absl::Duration longest = kLongest) {
   absl::Duration duration;
   if (!absl::ParseDuration(absl::string_view(text.data(), text.size()),
                            &duration) ||
-      duration < least || duration > kLongest) {
+      duration < least || duration > longest) {
     return absl::InvalidArgumentError(fmt::format(
         "must be a duration from {} to {}, such as 500ms or 10s, "
         "not '{}'",
-        absl::FormatDuration(least), absl::FormatDuration(kLongest), text));
+        absl::FormatDuration(least), absl::FormatDuration(longest), text));
   }
   *out = duration;
   return absl::OkStatus();
@@ -75,6 +77,13 @@ const Setting kSettings[] = {
      [](std::string_view value, Config* config) {
        return ParseDuration(value, absl::ZeroDuration(),
                             &config->shutdown_grace);
+     }},
+    {"retention", "DURATION",
+     "How long a run is remembered after its end, with its logs",
+     [] { return absl::FormatDuration(Config().retention); },
+     [](std::string_view value, Config* config) {
+       return ParseDuration(value, absl::Seconds(1), &config->retention,
+                            kLongestRetention);
      }},
     {"log-level", "LEVEL", "debug, info, warn, error or off",
      [] { return std::string("info"); },

@@ -24,6 +24,7 @@ struct Config {
   absl::Duration lease_ttl = absl::Seconds(10);
   absl::Duration ping_interval = absl::Seconds(2);
   absl::Duration shutdown_grace = absl::Seconds(10);
+  absl::Duration retention = absl::Hours(7 * 24);
   LogLevel log_level = LogLevel::kInfo;
   bool stop_with_parent = false;
   ServerLimits limits;

@@ -57,6 +57,7 @@ class RandomWorld {
     EngineOptions options;
     options.limits.max_runs = kMaxRuns;
     options.limits.max_run_events = 200;
+    options.retention = absl::Seconds(60);
     return options;
   }
 

@@ -79,6 +79,60 @@ TEST(EngineRestoreTest, ArchivedRunsAreForgottenInTheirTurn) {
   EXPECT_EQ(env.engine().runs().size(), 3u);
 }
 
+TEST(EngineRetentionTest, ARunIsForgottenSomeTimeAfterItsEnd) {
+  EngineOptions options;
+  options.retention = absl::Hours(2);
+  EngineEnv env(options);
+  env.Hello("w1", {.slots = 2});
+  const std::string first = env.Submit(GraphBuilder("one").Task("a"));
+  const std::string live = env.Submit(GraphBuilder("two").Task("b"));
+  env.Use(first);
+  env.Succeed("a");
+  env.Advance(absl::Hours(1));
+  const std::string second = env.Submit(GraphBuilder("three").Task("c"));
+  env.Succeed("c");
+  EXPECT_EQ(env.FindRun(first)->create_us(),
+            absl::ToUnixMicros(env.now() - absl::Hours(1)));
+  env.Advance(absl::Hours(1));
+  EXPECT_FALSE(env.engine().FindId(first));
+  EXPECT_TRUE(env.engine().FindId(second));
+  EXPECT_TRUE(env.engine().FindId(live));
+  ASSERT_EQ(env.forgotten().size(), 1u);
+  EXPECT_EQ(env.forgotten()[0].run_id, first);
+  env.Advance(absl::Hours(100));
+  EXPECT_FALSE(env.engine().FindId(second));
+  EXPECT_TRUE(env.engine().FindId(live)) << "it has not ended";
+}
+
+TEST(EngineRetentionTest, TimeGoesOnForArchivedRunsAndAcrossRestarts) {
+  EngineOptions options;
+  options.retention = absl::Hours(2);
+  EngineEnv env(options);
+  env.Hello("w1");
+  const std::string id = env.Submit(GraphBuilder("one").Task("a"));
+  env.Succeed("a");
+  env.Snapshot();
+  env.Advance(absl::Hours(1));
+  env.Restart();
+  env.Advance(absl::Minutes(59));
+  EXPECT_TRUE(env.engine().FindId(id));
+  env.Advance(absl::Minutes(1));
+  EXPECT_FALSE(env.engine().FindId(id));
+}
+
+TEST(EngineRetentionTest, ForEverIsLongEnough) {
+  EngineOptions options;
+  options.retention = absl::InfiniteDuration();
+  EngineEnv env(options);
+  env.Hello("w1");
+  const std::string id = env.Submit(GraphBuilder("one").Task("a"));
+  env.Succeed("a");
+  EXPECT_TRUE(env.engine().NextWakeup() < absl::InfiniteFuture());  // a ping
+  env.Kill("w1");
+  env.Advance(absl::Hours(1'000'000));
+  EXPECT_TRUE(env.engine().FindId(id));
+}
+
 TEST(EngineRestoreTest, WhatDoesNotFitIsRefused) {
   EngineEnv env;
   env.Hello("w1");

@@ -65,7 +65,8 @@ TEST_F(ConfigTest, TakesFlags) {
                                   "3s",        "--ping-interval",
                                   "500ms",     "--reattach-window",
                                   "0",         "--shutdown-grace",
-                                  "1m",        "--log-level",
+                                  "1m",        "--retention",
+                                  "720h",      "--log-level",
                                   "debug",     "--stop-with-parent",
                                   "--limit",   "max_tasks=5",
                                   "--limit",   "max_inbox=6"});
@@ -77,6 +78,7 @@ TEST_F(ConfigTest, TakesFlags) {
   EXPECT_EQ(config.ping_interval, absl::Milliseconds(500));
   EXPECT_EQ(config.reattach_window, absl::ZeroDuration());
   EXPECT_EQ(config.shutdown_grace, absl::Minutes(1));
+  EXPECT_EQ(config.retention, absl::Hours(720));
   EXPECT_EQ(config.log_level, LogLevel::kDebug);
   EXPECT_TRUE(config.stop_with_parent);
   EXPECT_EQ(config.limits.max_tasks, 5u);
