@@ -152,6 +152,7 @@ absl::Status Daemon::Parts::Serve() {
                                .logs = logs.get(),
                                .archive = archive.get(),
                                .calls = &calls,
+                               .sessions = sessions.get(),
                                .version = W2T_VERSION};
   absl::StatusOr<std::unique_ptr<RpcServer>> started =
       RpcServer::Start(context, sessions.get(), config.listen);

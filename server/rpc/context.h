@@ -18,6 +18,8 @@
 
 namespace w2t::server {
 
+class SessionSet;
+
 // A call that can be ended from outside.
 class OpenCall {
  public:
@@ -52,6 +54,7 @@ struct CallContext {
   LogStore* logs = nullptr;
   Archive* archive = nullptr;
   OpenCalls* calls = nullptr;
+  SessionSet* sessions = nullptr;
   std::string version;
 };
 

@@ -65,6 +65,7 @@ void Dispatcher::Do(const View& view, WelcomeWorker& action) {
   }
   observer_.LeasesRefused(view, action.worker, refused);
   welcome.set_max_message_bytes(limits_->max_request_bytes);
+  welcome.set_takes_probes(true);
   welcome.set_max_log_batches(static_cast<uint32_t>(limits_->max_log_batches));
   Change(action.session,
          [&](SessionOutbox& outbox) { outbox.SetWelcome(std::move(welcome)); });

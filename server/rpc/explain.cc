@@ -10,7 +10,6 @@
 #include "core/schedule/shapes.h"
 #include "proto/wire/graph_codec.h"
 #include "proto/wire/view_codec.h"
-#include "server/rpc/waiting.h"
 
 namespace w2t::server {
 namespace {
@@ -33,10 +32,10 @@ const Demand& DemandOf(const Run& run, TaskIndex task) {
 class Explainer {
  public:
   Explainer(const View& view, const Run& run, absl::Time now,
-            v1::ExplainTaskResponse* response)
+            Waiting::FindProbe find_probe, v1::ExplainTaskResponse* response)
       : view_(view),
         run_(run),
-        waiting_(view.engine, run, now),
+        waiting_(view.engine, run, now, std::move(find_probe)),
         response_(*response) {}
 
   void Tell(TaskIndex asked) {
@@ -183,8 +182,8 @@ class Explainer {
 }  // namespace
 
 void Explain(const View& view, const Run& run, TaskIndex task, absl::Time now,
-             v1::ExplainTaskResponse* response) {
-  Explainer(view, run, now, response).Tell(task);
+             v1::ExplainTaskResponse* response, Waiting::FindProbe find_probe) {
+  Explainer(view, run, now, std::move(find_probe), response).Tell(task);
 }
 
 void FillCriticalChain(const View& view, const Run& run, absl::Time now,

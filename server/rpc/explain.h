@@ -5,6 +5,7 @@
 
 #include "absl/time/time.h"
 #include "server/loop/inbox.h"
+#include "server/rpc/waiting.h"
 #include "w2t/v1/run_service.pb.h"
 
 namespace w2t::server {
@@ -13,7 +14,8 @@ namespace w2t::server {
 // most kMaxExplained.
 inline constexpr int kMaxExplained = 200;
 void Explain(const View& view, const Run& run, TaskIndex task, absl::Time now,
-             v1::ExplainTaskResponse* response);
+             v1::ExplainTaskResponse* response,
+             Waiting::FindProbe find_probe = nullptr);
 
 void FillCriticalChain(const View& view, const Run& run, absl::Time now,
                        v1::GetCriticalChainResponse* response);

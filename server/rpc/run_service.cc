@@ -2,6 +2,8 @@
 
 #include <bitset>
 #include <iterator>
+#include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 
@@ -13,6 +15,7 @@
 #include "server/rpc/explain.h"
 #include "server/rpc/read_logs_call.h"
 #include "server/rpc/run_query.h"
+#include "server/rpc/session_set.h"
 #include "server/rpc/unary.h"
 #include "server/rpc/waiting.h"
 #include "server/rpc/watch_call.h"
@@ -48,9 +51,16 @@ struct TaskPage {
   StateSet states;
 };
 
+Waiting::FindProbe FindProbeIn(SessionSet* sessions) {
+  return [sessions](SessionId id, uint64_t fence) -> std::optional<ProbeNews> {
+    const std::shared_ptr<Session> session = sessions->Find(id);
+    return session == nullptr ? std::nullopt : session->ProbeOf(fence);
+  };
+}
+
 void FillTasks(const View& view, const Run& run, const TaskPage& page,
-               v1::ListTasksResponse* response) {
-  Waiting waiting(view.engine, run, absl::Now());
+               SessionSet* sessions, v1::ListTasksResponse* response) {
+  Waiting waiting(view.engine, run, absl::Now(), FindProbeIn(sessions));
   const auto name_of = [&](WorkerNumber w) { return view.workers.Find(w); };
   const uint32_t size = run.blueprint().size();
   for (uint64_t i = page.start; i < size; ++i) {
@@ -213,11 +223,12 @@ grpc::ServerUnaryReactor* RunService::ListTasks(
   const absl::StatusOr<StateSet> states = StatesOf(*request);
   if (!states.ok()) return Answered(reactor, states.status());
   const TaskPage page = {*start, *size, *states};
-  return AskAboutRun(context_, reactor, &request->run_id(),
-                     [=](const View& view, const Run& run) {
-                       FillTasks(view, run, page, response);
-                       return absl::OkStatus();
-                     });
+  return AskAboutRun(
+      context_, reactor, &request->run_id(),
+      [=, sessions = context_->sessions](const View& view, const Run& run) {
+        FillTasks(view, run, page, sessions, response);
+        return absl::OkStatus();
+      });
 }
 
 grpc::ServerUnaryReactor* RunService::ExplainTask(
@@ -228,15 +239,16 @@ grpc::ServerUnaryReactor* RunService::ExplainTask(
   status.Update(CheckName("task", request->task(), "max_name_bytes",
                           context_->limits->max_name_bytes));
   if (!status.ok()) return Answered(reactor, status);
-  return AskAboutRun(context_, reactor, &request->run_id(),
-                     [=](const View& view, const Run& run) {
-                       const absl::StatusOr<TaskIndex> task =
-                           FindTask(run, request->task());
-                       if (task.ok()) {
-                         Explain(view, run, *task, absl::Now(), response);
-                       }
-                       return task.status();
-                     });
+  return AskAboutRun(
+      context_, reactor, &request->run_id(),
+      [=, sessions = context_->sessions](const View& view, const Run& run) {
+        const absl::StatusOr<TaskIndex> task = FindTask(run, request->task());
+        if (task.ok()) {
+          Explain(view, run, *task, absl::Now(), response,
+                  FindProbeIn(sessions));
+        }
+        return task.status();
+      });
 }
 
 grpc::ServerUnaryReactor* RunService::GetCriticalChain(

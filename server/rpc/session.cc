@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "fmt/format.h"
 #include "proto/wire/session_codec.h"
 #include "server/observe/log.h"
@@ -126,6 +127,8 @@ absl::Status Session::Take(v1::SessionRequest& message) {
     case Kind::kLeave:
       Post(LeaveEvent{context_.id});
       return absl::OkStatus();
+    case Kind::kProbes:
+      return TakeProbes(*message.mutable_probes());
     case Kind::MESSAGE_NOT_SET:
       break;
   }
@@ -167,8 +170,43 @@ absl::Status Session::TakeReports(const v1::ReportBatch& reports) {
       wire::FromProto(reports, *context_.limits);
   if (!event.ok()) return event.status();
   event->session = context_.id;
+  {
+    // Who is up, or has ended, is not asked any more.
+    absl::MutexLock lock(&mutex_);
+    for (int i = 0; !probes_.empty() && i < reports.state_size(); ++i) {
+      if (reports.state(i) == v1::TASK_STATE_RUNNING) continue;
+      probes_.erase(reports.leases().fence(i));
+    }
+  }
   Post(*std::move(event));
   return absl::OkStatus();
+}
+
+absl::Status Session::TakeProbes(v1::ProbeBatch& batch) {
+  const absl::Time now = absl::Now();
+  absl::MutexLock lock(&mutex_);
+  for (v1::ProbeNews& news : *batch.mutable_news()) {
+    const uint64_t most = context_.limits->max_message_bytes;
+    if (news.message().size() > most) {
+      return OverLimit("the message of a probe", "probes.news.message",
+                       "max_message_bytes", most, news.message().size());
+    }
+    // A worker that does not tell of their ends has leases to spare.
+    if (probes_.size() >= context_.limits->max_leases) probes_.clear();
+    probes_[news.fence()] = {.count = news.count(),
+                             .message = std::move(*news.mutable_message()),
+                             .took = absl::Seconds(news.took().seconds()) +
+                                     absl::Nanoseconds(news.took().nanos()),
+                             .when = now};
+  }
+  return absl::OkStatus();
+}
+
+std::optional<ProbeNews> Session::ProbeOf(uint64_t fence) const {
+  absl::MutexLock lock(&mutex_);
+  const auto it = probes_.find(fence);
+  if (it == probes_.end()) return std::nullopt;
+  return it->second;
 }
 
 absl::Status Session::TakeLogs(v1::LogBatch& batch) {

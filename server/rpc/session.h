@@ -13,13 +13,16 @@
 #include <cstdint>
 #include <functional>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_map.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
+#include "absl/time/time.h"
 #include "core/base/ids.h"
 #include "server/limits.h"
 #include "server/logs/log_sink.h"
@@ -40,6 +43,14 @@ class SessionStream {
   // once.
   virtual void Write(const v1::SessionResponse& message, bool more) = 0;
   virtual void Finish(const absl::Status& status) = 0;
+};
+
+// What the latest probe of an attempt found that has not passed.
+struct ProbeNews {
+  uint32_t count = 0;  // of probes so far
+  std::string message;
+  absl::Duration took;
+  absl::Time when;
 };
 
 class Session final : public std::enable_shared_from_this<Session> {
@@ -69,6 +80,8 @@ class Session final : public std::enable_shared_from_this<Session> {
   void Close(const absl::Status& status);
 
   SessionId id() const { return context_.id; }
+  // The latest that this worker said of the lease's probe.
+  std::optional<ProbeNews> ProbeOf(uint64_t fence) const;
 
   // From the stream. `message` may be emptied.
   void OnRead(v1::SessionRequest& message);
@@ -85,6 +98,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   absl::Status TakeHello(const v1::Hello& hello);
   absl::Status TakeReports(const v1::ReportBatch& reports);
   absl::Status TakeLogs(v1::LogBatch& batch);
+  absl::Status TakeProbes(v1::ProbeBatch& batch);
   void Post(Event event);
   // On the loop: finds out whose output it is.
   void Intake(const View* view, v1::LogBatch& batch);
@@ -100,7 +114,9 @@ class Session final : public std::enable_shared_from_this<Session> {
   std::string name_;
   uint64_t last_log_seq_ = 0;
 
-  absl::Mutex mutex_;
+  mutable absl::Mutex mutex_;
+  // By fence; at most max_leases.
+  absl::flat_hash_map<uint64_t, ProbeNews> probes_ ABSL_GUARDED_BY(mutex_);
   SessionOutbox outbox_ ABSL_GUARDED_BY(mutex_);
   uint64_t unprocessed_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t unstored_logs_ ABSL_GUARDED_BY(mutex_) = 0;

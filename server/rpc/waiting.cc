@@ -48,6 +48,14 @@ int64_t DeadlineUs(const v1::Probe& probe) {
          probe.deadline().nanos() / 1'000;
 }
 
+// As exact as people want it; never negative.
+std::string Shortly(absl::Duration time) {
+  time = std::max(time, absl::ZeroDuration());
+  return absl::FormatDuration(absl::Trunc(time, time < absl::Seconds(1)
+                                                    ? absl::Milliseconds(1)
+                                                    : absl::Seconds(1)));
+}
+
 }  // namespace
 
 std::string Waiting::Of(TaskIndex task) {
@@ -102,16 +110,24 @@ std::string Waiting::OfHeld(TaskIndex task) const {
     return "";
   }
   const v1::Probe& probe = ProbeOf(run_, task);
-  return fmt::format("waits for its probe {}; {} left of its deadline",
-                     Words(probe), Until(record.start_us + DeadlineUs(probe)));
+  return fmt::format("waits for its probe {}{}; {} left of its deadline",
+                     Words(probe), LastProbe(worker, record),
+                     Until(record.start_us + DeadlineUs(probe)));
+}
+
+std::string Waiting::LastProbe(const Worker* worker,
+                               const TaskRecord& record) const {
+  if (find_probe_ == nullptr || worker == nullptr) return "";
+  const std::optional<ProbeNews> news =
+      find_probe_(worker->session, record.fence.value);
+  if (!news) return "";
+  return fmt::format("; probe {} failed {} ago: {}", news->count,
+                     Shortly(now_ - news->when),
+                     wire::Shown(news->message, 2 * kMostShown));
 }
 
 std::string Waiting::Until(int64_t us) const {
-  const absl::Duration left =
-      std::max(absl::FromUnixMicros(us) - now_, absl::ZeroDuration());
-  return absl::FormatDuration(absl::Trunc(left, left < absl::Seconds(1)
-                                                    ? absl::Milliseconds(1)
-                                                    : absl::Seconds(1)));
+  return Shortly(absl::FromUnixMicros(us) - now_);
 }
 
 }  // namespace w2t::server

@@ -3,11 +3,15 @@
 #define W2T_SERVER_RPC_WAITING_H_
 
 #include <cstdint>
+#include <functional>
+#include <optional>
 #include <string>
+#include <utility>
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "core/engine/engine.h"
+#include "server/rpc/session.h"
 
 namespace w2t::server {
 
@@ -17,24 +21,37 @@ namespace w2t::server {
 // demand. Not thread-safe; the engine must outlive it.
 class Waiting {
  public:
-  Waiting(const Engine& engine, const Run& run, absl::Time now)
-      : engine_(engine), run_(run), now_(now) {}
+  // What the session of a worker knows of the probe of a lease.
+  using FindProbe =
+      std::function<std::optional<ProbeNews>(SessionId, uint64_t fence)>;
+
+  // Without `find_probe` nobody knows what probes have found.
+  Waiting(const Engine& engine, const Run& run, absl::Time now,
+          FindProbe find_probe = nullptr)
+      : engine_(engine),
+        run_(run),
+        now_(now),
+        find_probe_(std::move(find_probe)) {}
 
   // Empty when there is nothing to say. A ready task: why no worker has it. One
   // in backoff: what went wrong, and when it is tried again. One that a worker
-  // has: that the worker is gone, or that the probe has not passed.
+  // has: that the worker is gone, or that the probe has not passed, and what it
+  // found.
   std::string Of(TaskIndex task);
 
  private:
   std::string OfReady(TaskIndex task);
   std::string OfBackoff(TaskIndex task) const;
   std::string OfHeld(TaskIndex task) const;
+  // "; probe 7 failed 2s ago: ...", or empty.
+  std::string LastProbe(const Worker* worker, const TaskRecord& record) const;
   // "4s", from now on.
   std::string Until(int64_t us) const;
 
   const Engine& engine_;
   const Run& run_;
   const absl::Time now_;
+  const FindProbe find_probe_;
   absl::flat_hash_map<uint32_t, std::string> by_demand_;
 };
 

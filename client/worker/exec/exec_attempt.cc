@@ -123,6 +123,10 @@ absl::Status ExecAttempt::MakeProbes() {
            [this](std::string why) {
              Stop(Ending::kUnwell, std::move(why), absl::InfiniteDuration());
            },
+       .missed =
+           [this](MissedProbe probe) {
+             host_->sink().ProbeMissed(offer_.lease, std::move(probe));
+           },
        .note = [this](std::string line) { Note(line); }});
   if (!probes.ok()) return probes.status();
   probes_ = *std::move(probes);

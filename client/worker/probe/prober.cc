@@ -186,6 +186,8 @@ void Prober::Cancel() {
 }
 
 void Prober::MakeCheck() {
+  ++checks_;
+  check_began_ = absl::Now();
   check_ = start_check_([this](absl::Status status) { OnChecked(status); });
   check_timer_ = services_.loop->After(timeout_, [this] {
     OnChecked(absl::DeadlineExceededError(fmt::format(
@@ -215,7 +217,17 @@ void Prober::OnPassed() {
   }
 }
 
+void Prober::Tell(const std::string& message) {
+  const absl::Time now = absl::Now();
+  if (message == last_miss_ && now < told_at_ + kMissedGap) return;
+  told_at_ = now;
+  events_.missed({.count = checks_,
+                  .message = message,
+                  .took = std::max(now - check_began_, absl::ZeroDuration())});
+}
+
 void Prober::OnMissed(std::string message) {
+  if (start_check_ != nullptr) Tell(message);
   last_miss_ = std::move(message);
   passed_in_a_row_ = 0;
   ++missed_in_a_row_;

@@ -26,12 +26,14 @@
 #include "client/worker/probe/line_matcher.h"
 #include "client/worker/probe/notification.h"
 #include "client/worker/probe/resolver.h"
+#include "client/worker/session/lease.h"
 #include "w2t/v1/graph.pb.h"
 #include "w2t/v1/run_service.pb.h"
 
 namespace w2t::worker {
 
 inline constexpr absl::Duration kFirstGap = absl::Milliseconds(10);
+inline constexpr absl::Duration kMissedGap = absl::Seconds(1);
 inline constexpr absl::Duration kDefaultReadyEvery = absl::Seconds(1);
 inline constexpr absl::Duration kDefaultLiveEvery = absl::Seconds(10);
 inline constexpr absl::Duration kDefaultProbeTimeout = absl::Seconds(1);
@@ -56,6 +58,9 @@ class Prober {
     // It is not, and there will be no more probes; with words like "not ready
     // within 60s; last probe: connect to 127.0.0.1:5432: Connection refused".
     absl::AnyInvocable<void(std::string)> failed;
+    // A probe has failed: the first, one in every kMissedGap, and each that
+    // found something else than the one before.
+    absl::AnyInvocable<void(MissedProbe)> missed;
   };
 
   // `task` gives an exec probe its environment and folder. INVALID_ARGUMENT for
@@ -88,6 +93,7 @@ class Prober {
   void OnChecked(const absl::Status& status);
   void OnPassed();
   void OnMissed(std::string message);
+  void Tell(const std::string& message);
   void Succeed();
   void Fail(std::string why);
   std::string LastProbe() const;
@@ -114,6 +120,9 @@ class Prober {
   uint32_t passed_in_a_row_ = 0;
   uint32_t missed_in_a_row_ = 0;
   std::string last_miss_;
+  uint32_t checks_ = 0;
+  absl::Time check_began_;
+  absl::Time told_at_ = absl::InfinitePast();
   TimerId next_timer_ = 0;
   TimerId check_timer_ = 0;
   absl::Time deadline_at_;

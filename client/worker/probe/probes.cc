@@ -28,6 +28,12 @@ absl::StatusOr<std::unique_ptr<Probes>> Probes::Create(
                                [self](std::string why) {
                                  self->Cancel();
                                  self->events_.failed(std::move(why));
+                               },
+                           .missed =
+                               [self, purpose](MissedProbe probe) {
+                                 if (purpose == Prober::Purpose::kReady) {
+                                   self->events_.missed(std::move(probe));
+                                 }
                                }});
   };
   if (action.has_live()) {

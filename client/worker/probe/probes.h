@@ -26,6 +26,8 @@ class Probes {
     absl::AnyInvocable<void()> up;
     // It is not ready, or no longer alive; once, and then nothing else comes.
     absl::AnyInvocable<void(std::string)> failed;
+    // For people to see: a probe of readiness has failed.
+    absl::AnyInvocable<void(MissedProbe)> missed;
     // For the attempt's log.
     absl::AnyInvocable<void(std::string)> note;
   };

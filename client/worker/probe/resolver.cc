@@ -50,7 +50,7 @@ Resolver::~Resolver() {
     stopped_ = true;
     requests_.clear();
   }
-  if (thread_.joinable()) thread_.join();
+  for (std::thread& thread : threads_) thread.join();
 }
 
 void Resolver::Resolve(const std::string& host, const std::string& port,
@@ -66,7 +66,10 @@ void Resolver::Resolve(const std::string& host, const std::string& port,
   }
   absl::MutexLock lock(&mutex_);
   requests_.push_back({host, port, std::move(done)});
-  if (!thread_.joinable()) thread_ = std::thread([this] { Serve(); });
+  if (requests_.size() > idle_ && threads_.size() < kMostLookUps) {
+    ++idle_;
+    threads_.emplace_back([this] { Serve(); });
+  }
 }
 
 void Resolver::Serve() {
@@ -81,12 +84,15 @@ void Resolver::Serve() {
       if (stopped_) return;
       request = std::move(requests_.front());
       requests_.pop_front();
+      --idle_;
     }
     auto found = LookUp(request.host, request.port, 0);
     loop_->Post(
         [done = std::move(request.done), found = std::move(found)]() mutable {
           done(std::move(found));
         });
+    absl::MutexLock lock(&mutex_);
+    ++idle_;
   }
 }
 

@@ -1,6 +1,7 @@
 // Resolver: turns host names into addresses without holding up the loop. Names
-// that need no look-up are answered at once; the others by a thread that starts
-// with the first of them. Of the loop's thread.
+// that need no look-up are answered at once; the others by threads that start
+// when there is need of them, so that one look-up that hangs delays no other.
+// Of the loop's thread.
 #ifndef W2T_CLIENT_WORKER_PROBE_RESOLVER_H_
 #define W2T_CLIENT_WORKER_PROBE_RESOLVER_H_
 
@@ -27,11 +28,14 @@ struct Address {
 
 class Resolver {
  public:
+  // At once. More than these wait for each other.
+  static constexpr size_t kMostLookUps = 8;
+
   // Never called before Resolve has returned, and always from the loop.
   using Done = absl::AnyInvocable<void(absl::StatusOr<std::vector<Address>>)>;
 
   explicit Resolver(Loop* loop) : loop_(loop) {}
-  // Waits for a look-up that is under way.
+  // Waits for look-ups that are under way.
   ~Resolver();
   Resolver(const Resolver&) = delete;
   Resolver& operator=(const Resolver&) = delete;
@@ -50,9 +54,10 @@ class Resolver {
   void Serve();
 
   Loop* const loop_;
-  std::thread thread_;
+  std::vector<std::thread> threads_;  // of the loop's thread
   absl::Mutex mutex_;
   std::deque<Request> requests_ ABSL_GUARDED_BY(mutex_);
+  size_t idle_ ABSL_GUARDED_BY(mutex_) = 0;  // threads
   bool stopped_ ABSL_GUARDED_BY(mutex_) = false;
 };
 

@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/time/time.h"
 #include "absl/types/span.h"
 #include "w2t/v1/graph.pb.h"
 #include "w2t/v1/run.pb.h"
@@ -45,6 +46,13 @@ struct Outcome {
   std::string output;
 };
 
+// What the latest probe of an attempt found that has not passed.
+struct MissedProbe {
+  uint32_t count = 0;  // of probes so far
+  std::string message;
+  absl::Duration took;
+};
+
 // Where executors say what became of attempts. Thread-safe. What is said of an
 // attempt that has ended, or that nobody waits for any more, is ignored.
 class AttemptSink {
@@ -57,6 +65,8 @@ class AttemptSink {
   // Its probe has passed.
   virtual void Up(const Lease& lease) = 0;
   virtual void Ended(const Lease& lease, Outcome outcome) = 0;
+  // For people to see. May be held back for a moment; then the latest counts.
+  virtual void ProbeMissed(const Lease& lease, MissedProbe probe) = 0;
   // It printed `data`, which is always taken. False: read no more until there
   // is room again.
   virtual bool Printed(const Lease& lease, v1::LogStream stream,

@@ -245,6 +245,20 @@ void Session::Started(absl::Span<const Lease> leases) {
   });
 }
 
+void Session::ProbeMissed(const Lease& lease, MissedProbe probe) {
+  absl::MutexLock lock(&mutex_);
+  state_.ProbeMissed(lease, std::move(probe));
+  if (std::exchange(probes_due_, true)) return;
+  loop_->After(kProbesDelay, [this] {
+    {
+      absl::MutexLock relock(&mutex_);
+      probes_due_ = false;
+      state_.ReleaseProbes();
+    }
+    Flush();
+  });
+}
+
 void Session::Up(const Lease& lease) {
   {
     absl::MutexLock lock(&mutex_);

@@ -33,6 +33,8 @@ namespace w2t::worker {
 // Gap before the next dial: doubles with each one that came to nothing.
 inline constexpr absl::Duration kFirstRedial = absl::Milliseconds(50);
 inline constexpr absl::Duration kLongestRedial = absl::Seconds(2);
+// Words of probes are held back for this long, so that many go at once.
+inline constexpr absl::Duration kProbesDelay = absl::Milliseconds(100);
 // A stream without a welcome for this long is given up.
 inline constexpr absl::Duration kWelcomeTimeout = absl::Seconds(10);
 // Reports of starts are held back for this long: see AttemptSink::Started.
@@ -80,6 +82,7 @@ class Session final : public AttemptSink, private Stream::Listener {
   void Started(absl::Span<const Lease> leases) override;
   void Up(const Lease& lease) override;
   void Ended(const Lease& lease, Outcome outcome) override;
+  void ProbeMissed(const Lease& lease, MissedProbe probe) override;
   bool Printed(const Lease& lease, v1::LogStream stream,
                std::string_view data) override;
   bool TryPrint(const Lease& lease, v1::LogStream stream, std::string_view data,
@@ -126,6 +129,7 @@ class Session final : public AttemptSink, private Stream::Listener {
   std::shared_ptr<const v1::SessionRequest> writing_ ABSL_GUARDED_BY(mutex_);
   bool output_refused_ ABSL_GUARDED_BY(mutex_) = false;
   bool flush_due_ ABSL_GUARDED_BY(mutex_) = false;
+  bool probes_due_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace w2t::worker

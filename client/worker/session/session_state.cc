@@ -11,6 +11,10 @@ namespace w2t::worker {
 
 namespace {
 
+// Of one message.
+constexpr int kMaxProbes = 256;
+constexpr size_t kMaxProbeBytes = 512;  // of the words of one
+
 bool SameLength(const v1::LeaseColumns& leases) {
   const int size = leases.run_size();
   return leases.task_size() == size && leases.attempt_size() == size &&
@@ -39,6 +43,7 @@ void SessionState::StreamOpened() {
   leave_sent_ = false;
   output_first_ = true;
   hello_held_.clear();
+  missed_probes_.clear();
   pong_.reset();
   actions_.clear();
   runs_.clear();
@@ -89,6 +94,7 @@ absl::Status SessionState::OnWelcome(const v1::Welcome& welcome, Todo& todo) {
   if (ping > absl::ZeroDuration()) ping_interval_ = ping;
   const absl::Duration window = FromProto(welcome.reattach_window());
   if (window > absl::ZeroDuration()) reattach_window_ = window;
+  takes_probes_ = welcome.takes_probes();
   logs_.SetWindow(welcome.max_log_batches() > 0 ? welcome.max_log_batches()
                                                 : LogQueue::kDefaultWindow);
   absl::flat_hash_set<uint64_t> forgotten;
@@ -203,6 +209,7 @@ void SessionState::Started(const Lease& lease) {
 void SessionState::Up(const Lease& lease) {
   Held* held = Find(lease);
   if (held == nullptr || held->ended) return;
+  missed_probes_.erase(lease.fence);
   // That it came up is news for its dependents, so its start is told too.
   held->running_report = {};
   reports_.Add(lease, v1::TASK_STATE_UP);
@@ -213,6 +220,7 @@ void SessionState::Ended(const Lease& lease, Outcome outcome) {
   if (held == nullptr || held->ended) return;
   held->ended = true;
   --running_;
+  missed_probes_.erase(lease.fence);
   reports_.Withdraw(held->running_report);
   held->running_report = {};
   if (held->last_output > logs_.sent_through()) {
@@ -220,6 +228,32 @@ void SessionState::Ended(const Lease& lease, Outcome outcome) {
     return;
   }
   reports_.AddOutcome(lease, std::move(outcome));
+}
+
+void SessionState::ProbeMissed(const Lease& lease, MissedProbe probe) {
+  const Held* held = Find(lease);
+  if (held == nullptr || held->ended || !welcomed_ || !takes_probes_) return;
+  missed_probes_[lease.fence] = std::move(probe);
+}
+
+std::shared_ptr<const v1::SessionRequest> SessionState::NextProbes() {
+  if (!probes_released_ || missed_probes_.empty()) return nullptr;
+  auto message = std::make_shared<v1::SessionRequest>();
+  v1::ProbeBatch& batch = *message->mutable_probes();
+  for (auto it = missed_probes_.begin();
+       it != missed_probes_.end() && batch.news_size() < kMaxProbes;) {
+    v1::ProbeNews& news = *batch.add_news();
+    news.set_fence(it->first);
+    news.set_count(it->second.count);
+    news.set_message(Shorten(std::move(it->second.message), kMaxProbeBytes));
+    const int64_t took_us = absl::ToInt64Microseconds(it->second.took);
+    news.mutable_took()->set_seconds(took_us / 1'000'000);
+    news.mutable_took()->set_nanos(
+        static_cast<int32_t>(took_us % 1'000'000 * 1'000));
+    missed_probes_.erase(it++);
+  }
+  probes_released_ = !missed_probes_.empty();
+  return message;
 }
 
 bool SessionState::Printed(const Lease& lease, v1::LogStream stream,
@@ -296,6 +330,7 @@ std::shared_ptr<const v1::SessionRequest> SessionState::NextMessage(
     next = std::move(message);
   } else {
     next = NextBatch();
+    if (next == nullptr) next = NextProbes();
   }
   *more = next != nullptr && HasCertainNext();
   return next;

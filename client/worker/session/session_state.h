@@ -64,6 +64,10 @@ class SessionState {
   void Started(const Lease& lease);
   void Up(const Lease& lease);
   void Ended(const Lease& lease, Outcome outcome);
+  // Held back until ReleaseProbes; not told on the next stream, and not to a
+  // daemon that does not take it.
+  void ProbeMissed(const Lease& lease, MissedProbe probe);
+  void ReleaseProbes() { probes_released_ = true; }
   // False when there is no room for more; what was given is taken nevertheless.
   bool Printed(const Lease& lease, v1::LogStream stream, int64_t time_us,
                std::string_view data, uint64_t dropped_bytes = 0);
@@ -113,6 +117,7 @@ class SessionState {
   Held* Find(const Lease& lease);
   void ReleaseAfterOutput();
   std::shared_ptr<const v1::SessionRequest> NextBatch();
+  std::shared_ptr<const v1::SessionRequest> NextProbes();
   bool HasCertainNext() const;
 
   const v1::Hello identity_;
@@ -130,6 +135,9 @@ class SessionState {
   bool leave_sent_ = false;
   bool output_first_ = true;  // else reports; they take turns
   std::vector<Lease> hello_held_;
+  bool takes_probes_ = false;
+  absl::flat_hash_map<uint64_t, MissedProbe> missed_probes_;  // by fence
+  bool probes_released_ = false;
   std::optional<uint64_t> pong_;
   absl::flat_hash_map<uint32_t, std::shared_ptr<const v1::Action>> actions_;
   absl::flat_hash_map<uint64_t, std::shared_ptr<const std::string>> runs_;

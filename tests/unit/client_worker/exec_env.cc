@@ -25,6 +25,11 @@ void RecordingSink::Ended(const Lease& lease, Outcome outcome) {
   record.outcome = std::move(outcome);
 }
 
+void RecordingSink::ProbeMissed(const Lease& lease, MissedProbe probe) {
+  absl::MutexLock lock(&mutex_);
+  records_[lease.fence].missed = std::move(probe);
+}
+
 bool RecordingSink::Printed(const Lease& lease, v1::LogStream stream,
                             std::string_view data) {
   absl::MutexLock lock(&mutex_);

@@ -20,6 +20,7 @@ namespace w2t::worker {
 struct Record {
   bool started = false;
   bool up = false;
+  std::optional<MissedProbe> missed;  // the latest
   std::optional<Outcome> outcome;
   std::string out;
   std::string err;
@@ -31,6 +32,7 @@ class RecordingSink final : public AttemptSink {
   void Started(absl::Span<const Lease> leases) override;
   void Up(const Lease& lease) override;
   void Ended(const Lease& lease, Outcome outcome) override;
+  void ProbeMissed(const Lease& lease, MissedProbe probe) override;
   bool Printed(const Lease& lease, v1::LogStream stream,
                std::string_view data) override;
   bool TryPrint(const Lease& lease, v1::LogStream stream, std::string_view data,

@@ -64,6 +64,23 @@ TEST_F(ProbeTest, NotReadyInTimeIsAFailureWithTheLastProbesWords) {
                         port.number()));
 }
 
+TEST_F(ProbeTest, WhatAProbeFoundIsToldMeanwhile) {
+  const Port port;
+  v1::Action action = Service();
+  action.mutable_ready()->set_tcp(std::to_string(port.number()));
+  const uint64_t fence = env_.Start(action);
+  const Record first = env_.sink().Await(
+      fence, [](const Record& r) { return r.missed.has_value(); });
+  EXPECT_EQ(first.missed->message,
+            fmt::format("connect to 127.0.0.1:{}: Connection refused",
+                        port.number()));
+  const uint32_t count = first.missed->count;
+  env_.sink().Await(
+      fence, [count](const Record& r) { return r.missed->count > count; });
+  env_.Cancel(fence);
+  env_.Await(fence);
+}
+
 TEST_F(ProbeTest, TooManyFailuresInARowAreAFailure) {
   v1::Action action = Service();
   action.mutable_ready()->set_exec("exit 7");

@@ -2,9 +2,11 @@
 #include "client/worker/session/session_state.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
+#include <algorithm>
 #include <string>
 #include <vector>
 
@@ -39,6 +41,7 @@ class SessionStateTest : public ::testing::Test {
                                hello->hello().held().fence().end());
     v1::SessionResponse welcome;
     welcome.mutable_welcome()->mutable_ping_interval()->set_seconds(1);
+    welcome.mutable_welcome()->set_takes_probes(takes_probes_);
     verdicts.resize(held.size(), v1::HELD_VERDICT_KEEP);
     for (v1::HeldVerdict verdict : verdicts) {
       welcome.mutable_welcome()->add_verdicts(verdict);
@@ -111,6 +114,15 @@ class SessionStateTest : public ::testing::Test {
       return fmt::format("pong {}", message.pong().nonce());
     }
     if (message.has_leave()) return "leave";
+    if (message.has_probes()) {
+      std::vector<std::string> news;
+      for (const v1::ProbeNews& one : message.probes().news()) {
+        news.push_back(
+            fmt::format("{} {} {}", one.fence(), one.count(), one.message()));
+      }
+      std::sort(news.begin(), news.end());
+      return fmt::format("probes: {}", fmt::join(news, ", "));
+    }
     std::string words;
     if (message.has_logs()) {
       words = fmt::format("logs {}:", message.logs().seq());
@@ -131,6 +143,7 @@ class SessionStateTest : public ::testing::Test {
   }
 
   uint64_t last_stream_ = 0;
+  bool takes_probes_ = false;
   SessionState state_;
 };
 
@@ -491,6 +504,42 @@ TEST_F(SessionStateTest, OutputAndReportsTakeTurns) {
   Succeed(8);
   EXPECT_TRUE(Next()->has_logs());
   EXPECT_EQ(Words(*Next()), "reports 1: 8 SUCCEEDED");
+}
+
+TEST_F(SessionStateTest, TheLatestOfEachProbeIsTold) {
+  takes_probes_ = true;
+  Attach();
+  Give({7, 8});
+  state_.ProbeMissed(LeaseOf(7), {.count = 1, .message = "no"});
+  EXPECT_THAT(Sent(), IsEmpty());  // held back
+  state_.ProbeMissed(LeaseOf(7), {.count = 2, .message = "not yet"});
+  state_.ProbeMissed(LeaseOf(8), {.count = 1, .message = "no"});
+  state_.ProbeMissed(LeaseOf(9), {.count = 1, .message = "never given"});
+  state_.ReleaseProbes();
+  EXPECT_THAT(Sent(), ElementsAre("probes: 7 2 not yet, 8 1 no"));
+  state_.ReleaseProbes();
+  EXPECT_THAT(Sent(), IsEmpty());
+}
+
+TEST_F(SessionStateTest, WhatIsUpOrHasEndedHasNoProbesToTell) {
+  takes_probes_ = true;
+  Attach();
+  Give({7, 8});
+  for (const uint64_t fence : {7, 8}) {
+    state_.ProbeMissed(LeaseOf(fence), {.count = 1, .message = "no"});
+  }
+  state_.Up(LeaseOf(7));
+  Succeed(8);
+  state_.ProbeMissed(LeaseOf(8), {.count = 2, .message = "no"});
+  state_.ReleaseProbes();
+  EXPECT_THAT(Sent(), ElementsAre("reports 1: 7 UP, 8 SUCCEEDED"));
+}
+
+TEST_F(SessionStateTest, ADaemonThatDoesNotTakeProbesIsToldNone) {
+  Give({7});
+  state_.ProbeMissed(LeaseOf(7), {.count = 1, .message = "no"});
+  state_.ReleaseProbes();
+  EXPECT_THAT(Sent(), IsEmpty());
 }
 
 TEST_F(SessionStateTest, AbandonForgetsAll) {

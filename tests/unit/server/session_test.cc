@@ -3,6 +3,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/time/clock.h"
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 #include "tests/unit/server/daemon_env.h"
@@ -107,6 +108,42 @@ TEST_F(SessionTest, BadMessagesEndTheStreamOnly) {
     EXPECT_EQ(worker->End().error_code(), StatusCode::INVALID_ARGUMENT) << i;
   }
   EXPECT_TRUE(good->AwaitAck(good->Report(0, v1::TASK_STATE_SUCCEEDED)));
+}
+
+TEST_F(SessionTest, WhatProbesFoundIsToldUntilTheServiceIsUp) {
+  StartDaemon();
+  v1::Graph graph = MakeGraph("g", 1);
+  graph.mutable_tasks(0)->set_kind(v1::TASK_KIND_SERVICE);
+  graph.mutable_actions(0)->mutable_ready()->set_tcp("1");
+  const auto worker = Worker("w1", 1);
+  ASSERT_TRUE(worker->Join());
+  EXPECT_TRUE(worker->welcome.takes_probes());
+  const std::string run_id = Submit(graph);
+  ASSERT_TRUE(worker->AwaitOffers(1));
+  ASSERT_TRUE(worker->AwaitAck(worker->Report(0, v1::TASK_STATE_RUNNING)));
+  v1::SessionRequest request;
+  v1::ProbeNews& news = *request.mutable_probes()->add_news();
+  news.set_fence(worker->offers[0].fence);
+  news.set_count(3);
+  news.set_message("no luck");
+  ASSERT_TRUE(worker->Write(request));
+  const auto why = [&]() -> std::string {
+    v1::ListTasksRequest tasks;
+    tasks.set_run_id(run_id);
+    v1::ListTasksResponse response;
+    Context context;
+    EXPECT_TRUE(runs_->ListTasks(&context, tasks, &response).ok());
+    const v1::TaskStatus& task = response.tasks(0);
+    return task.waiting_for_size() == 1 ? task.waiting_for(0) : "";
+  };
+  const absl::Time deadline = absl::Now() + absl::Seconds(60);
+  while (why().find("; probe 3 failed ") == std::string::npos &&
+         absl::Now() < deadline) {
+    absl::SleepFor(absl::Milliseconds(5));
+  }
+  EXPECT_THAT(why(), testing::HasSubstr(" ago: no luck; "));
+  ASSERT_TRUE(worker->AwaitAck(worker->Report(0, v1::TASK_STATE_UP)));
+  EXPECT_EQ(why(), "");
 }
 
 TEST_F(SessionTest, StaleReportsAreRefusedAndAcknowledged) {

@@ -40,6 +40,30 @@ TEST_F(WaitingTest, AServiceWhoseProbeHasNotPassed) {
             "waits for its probe tcp:1; 0 left of its deadline");
 }
 
+TEST_F(WaitingTest, AServiceWhoseProbeHasFailedSaysWhatItFound) {
+  v1::Graph graph = MakeGraph("g", 1);
+  graph.mutable_tasks(0)->set_kind(v1::TASK_KIND_SERVICE);
+  graph.mutable_actions(0)->mutable_ready()->mutable_http()->set_url(
+      "http://x/y");
+  engine_.AddWorker(1);
+  engine_.Submit(graph);
+  engine_.ReportAll(TaskState::kRunning);
+  const w2t::Run& run = *engine_.engine().runs().begin()->second;
+  const auto find = [&](SessionId session,
+                        uint64_t fence) -> std::optional<ProbeNews> {
+    EXPECT_EQ(session, SessionId{1});
+    EXPECT_EQ(fence, run.task(0).fence.value);
+    return ProbeNews{.count = 7,
+                     .message = "GET http://x/y: Connection refused",
+                     .when = engine_.now() + absl::Seconds(1)};
+  };
+  EXPECT_EQ(
+      Waiting(engine_.engine(), run, engine_.now() + absl::Seconds(3), find)
+          .Of(0),
+      "waits for its probe http://x/y; probe 7 failed 2s ago: GET "
+      "http://x/y: Connection refused; 57s left of its deadline");
+}
+
 TEST_F(WaitingTest, ATaskThatRunsHasNothingToSay) {
   engine_.AddWorker(1);
   engine_.Submit(MakeGraph("g", 1));
