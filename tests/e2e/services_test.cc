@@ -1,11 +1,7 @@
 // Services: ready when their probe passes, stopped in reverse order.
-#include <netinet/in.h>
-#include <sys/socket.h>
-#include <unistd.h>
-
+#include <atomic>
 #include <filesystem>
 #include <functional>
-#include <stdexcept>
 #include <string>
 #include <vector>
 
@@ -14,6 +10,7 @@
 #include "gtest/gtest.h"
 #include "tests/support/fixture.h"
 #include "tests/support/graphs.h"
+#include "tests/support/script_server.h"
 #include "tests/support/trace.h"
 
 namespace w2t::test {
@@ -23,34 +20,6 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 
 constexpr char kStayUp[] = "while :; do sleep 0.05; done";
-
-// A port of the loopback address that is taken, but refuses connections until
-// it is opened.
-class ClosedPort {
- public:
-  ClosedPort() : socket_(socket(AF_INET, SOCK_STREAM | SOCK_CLOEXEC, 0)) {
-    sockaddr_in address{};
-    address.sin_family = AF_INET;
-    address.sin_addr.s_addr = htonl(INADDR_LOOPBACK);
-    socklen_t size = sizeof(address);
-    auto* generic = reinterpret_cast<sockaddr*>(&address);
-    if (bind(socket_, generic, size) != 0 ||
-        getsockname(socket_, generic, &size) != 0) {
-      throw std::runtime_error("no free port");
-    }
-    port_ = ntohs(address.sin_port);
-  }
-  ~ClosedPort() { close(socket_); }
-  ClosedPort(const ClosedPort&) = delete;
-  ClosedPort& operator=(const ClosedPort&) = delete;
-
-  void Open() { listen(socket_, 16); }
-  int port() const { return port_; }
-
- private:
-  int socket_;
-  int port_ = 0;
-};
 
 class ServicesTest : public FleetTest {
  protected:
@@ -88,13 +57,13 @@ class ServicesTest : public FleetTest {
 };
 
 TEST_F(ServicesTest, TcpProbeHoldsDependentsBack) {
-  ClosedPort port;
-  ExpectGatedBy(
-      ServiceAndTask(kStayUp,
-                     [&](v1::Probe& ready) {
-                       ready.set_tcp(fmt::format("127.0.0.1:{}", port.port()));
-                     }),
-      [&] { port.Open(); });
+  Port port;
+  ExpectGatedBy(ServiceAndTask(kStayUp,
+                               [&](v1::Probe& ready) {
+                                 ready.set_tcp(fmt::format("127.0.0.1:{}",
+                                                           port.number()));
+                               }),
+                [&] { port.Listen(); });
 }
 
 TEST_F(ServicesTest, ExecProbeHoldsDependentsBack) {
@@ -118,10 +87,158 @@ TEST_F(ServicesTest, LogProbeHoldsDependentsBack) {
                 [&] { dir_.Write("ready", ""); });
 }
 
-TEST_F(ServicesTest, NotReadyInTimeFailsAndNamesTheProbe) {
-  ClosedPort port;
+TEST_F(ServicesTest, HttpProbeHoldsDependentsBack) {
+  std::atomic<bool> healthy = false;
+  ScriptServer server([&](int fd) {
+    ReadRequest(fd);
+    SendText(fd, healthy ? "HTTP/1.1 204 Fine\r\n\r\n"
+                         : "HTTP/1.1 503 No\r\nContent-Length: 0\r\n\r\n");
+  });
+  ExpectGatedBy(ServiceAndTask(kStayUp,
+                               [&](v1::Probe& ready) {
+                                 ready.mutable_http()->set_url(fmt::format(
+                                     "http://127.0.0.1:{}/up", server.port()));
+                               }),
+                [&] { healthy = true; });
+}
+
+TEST_F(ServicesTest, NotifyProbeHoldsDependentsBack) {
+  const std::string command =
+      fmt::format("{0} STATUS=starting; {1}; {0} READY=1; {2}",
+                  W2T_TEST_NOTIFY_SENDER, WaitForFile(dir_ / "ready"), kStayUp);
+  ExpectGatedBy(
+      ServiceAndTask(command, [](v1::Probe& ready) { ready.mutable_notify(); }),
+      [&] { dir_.Write("ready", ""); });
+}
+
+// The daemon has the standard health service itself.
+TEST_F(ServicesTest, GrpcProbeAsksTheHealthService) {
+  StartDaemon({}, /*tcp=*/true);
+  AddWorker({.slots = 2});
+  ASSERT_TRUE(client_->WaitForWorkers(1));
+  const std::string run_id =
+      client_->Submit(ServiceAndTask(kStayUp, [&](v1::Probe& ready) {
+        ready.set_grpc(daemon_->address() + "/w2t.v1.RunService");
+      }));
+  const v1::Run run = client_->WaitForEnd(run_id);
+  EXPECT_EQ(run.state(), v1::RUN_STATE_SUCCEEDED) << run.ShortDebugString();
+}
+
+TEST_F(ServicesTest, AHundredThousandLinesMayComeBeforeTheReadyLine) {
   StartFleet(2);
-  const std::string address = fmt::format("127.0.0.1:{}", port.port());
+  const std::string run_id = client_->Submit(ServiceAndTask(
+      fmt::format("seq 100000; echo it is ready; {}", kStayUp),
+      [](v1::Probe& ready) { ready.set_log_regex("^it is ready$"); }));
+  EXPECT_EQ(client_->WaitForEnd(run_id).state(), v1::RUN_STATE_SUCCEEDED);
+}
+
+TEST_F(ServicesTest, ALineThatNeverComesFailsAndReleasesTheWaiters) {
+  StartFleet(2);
+  const std::string run_id = client_->Submit(ServiceAndTask(
+      fmt::format("echo starting; {}", kStayUp), [](v1::Probe& ready) {
+        ready.set_log_text("it is ready");
+        ready.mutable_deadline()->set_nanos(200'000'000);
+      }));
+  const v1::Run run = client_->WaitForEnd(run_id);
+  EXPECT_EQ(run.state(), v1::RUN_STATE_FAILED);
+  ASSERT_EQ(run.failures_size(), 1);
+  EXPECT_THAT(run.failures(0).message(),
+              HasSubstr("there was never a line with \"it is ready\""));
+  EXPECT_EQ(FindTask(client_->ListTasks(run_id), "task")->state(),
+            v1::TASK_STATE_SKIPPED);
+}
+
+TEST_F(ServicesTest, ADeadServiceReleasesItsWaiters) {
+  StartFleet(2);
+  const std::string run_id =
+      client_->Submit(ServiceAndTask("exit 3", [](v1::Probe& ready) {
+        ready.set_log_text("never");
+        ready.mutable_deadline()->set_seconds(3600);
+      }));
+  EXPECT_EQ(client_->WaitForEnd(run_id).state(), v1::RUN_STATE_FAILED);
+  EXPECT_EQ(FindTask(client_->ListTasks(run_id), "task")->state(),
+            v1::TASK_STATE_SKIPPED);
+}
+
+TEST_F(ServicesTest, ProbesThatHangDelayNoOtherService) {
+  Port silent;
+  silent.Listen();
+  v1::Graph graph = ServiceAndTask(
+      kStayUp, [&](v1::Probe& ready) { ready.set_exec("true"); });
+  const auto add_hanging = [&](const std::string& name) -> v1::Probe& {
+    v1::Task& task = AddShell(graph, name, kStayUp);
+    task.set_kind(v1::TASK_KIND_SERVICE);
+    v1::Probe& ready = *ActionOf(graph, task).mutable_ready();
+    ready.mutable_timeout()->set_seconds(3600);
+    ready.mutable_deadline()->set_seconds(3600);
+    return ready;
+  };
+  add_hanging("http").mutable_http()->set_url(
+      fmt::format("http://127.0.0.1:{}/", silent.number()));
+  add_hanging("https").mutable_http()->set_url(
+      fmt::format("https://127.0.0.1:{}/", silent.number()));
+  add_hanging("grpc").set_grpc(fmt::format("127.0.0.1:{}", silent.number()));
+  add_hanging("exec").set_exec("sleep 3600");
+  add_hanging("notify").mutable_notify();
+  StartFleet(2);
+  const std::string run_id = client_->Submit(graph);
+  ASSERT_TRUE(client_->WaitForTask(run_id, "task", v1::TASK_STATE_SUCCEEDED));
+  for (const char* name : {"http", "https", "grpc", "exec", "notify"}) {
+    ASSERT_TRUE(client_->WaitForTask(run_id, name, v1::TASK_STATE_RUNNING))
+        << name;
+  }
+  client_->Cancel(run_id);
+  client_->WaitForEnd(run_id);
+  EXPECT_TRUE(Eventually([] { return Orphans().empty(); }));
+}
+
+TEST_F(ServicesTest, WhoIsNoLongerAliveIsTriedAgain) {
+  StartFleet(2);
+  v1::Graph graph;
+  v1::Task& service = AddShell(graph, "service", kStayUp);
+  service.set_kind(v1::TASK_KIND_SERVICE);
+  service.mutable_retry()->set_attempts(2);
+  v1::Probe& live = *ActionOf(graph, service).mutable_live();
+  // The second attempt is well for good.
+  live.set_exec(fmt::format("echo x >> {}; test $W2T_ATTEMPT -eq 2",
+                            dir_ / "probes.$W2T_ATTEMPT"));
+  live.mutable_every()->set_nanos(20'000'000);
+  const std::string run_id = client_->Submit(graph, /*hold=*/true);
+  ASSERT_TRUE(
+      Eventually([&] { return ReadLines(dir_ / "probes.2").size() > 5; }));
+  EXPECT_EQ(ReadLines(dir_ / "probes.1").size(), 3u);
+  const v1::TaskStatus status =
+      *FindTask(client_->ListTasks(run_id), "service");
+  EXPECT_EQ(status.attempt(), 2u);
+  client_->Cancel(run_id);
+  EXPECT_EQ(client_->WaitForEnd(run_id).state(), v1::RUN_STATE_SUCCEEDED);
+}
+
+TEST_F(ServicesTest, WhatTheLatestProbeFoundIsSeenMeanwhile) {
+  Port port;
+  StartFleet(2);
+  const std::string address = fmt::format("127.0.0.1:{}", port.number());
+  const std::string run_id = client_->Submit(ServiceAndTask(
+      kStayUp, [&](v1::Probe& ready) { ready.set_tcp(address); }));
+  const auto why = [&]() -> std::string {
+    const std::vector<v1::TaskStatus> tasks = client_->ListTasks(run_id);
+    const v1::TaskStatus& service = *FindTask(tasks, "service");
+    return service.waiting_for_size() == 1 ? service.waiting_for(0) : "";
+  };
+  const std::string found =
+      fmt::format(" ago: connect to {}: Connection refused; ", address);
+  EXPECT_TRUE(Eventually([&] {
+    return why().find(found) != std::string::npos;
+  })) << why();
+  EXPECT_THAT(why(), HasSubstr("; probe "));
+  port.Listen();
+  EXPECT_EQ(client_->WaitForEnd(run_id).state(), v1::RUN_STATE_SUCCEEDED);
+}
+
+TEST_F(ServicesTest, NotReadyInTimeFailsAndNamesTheProbe) {
+  Port port;
+  StartFleet(2);
+  const std::string address = fmt::format("127.0.0.1:{}", port.number());
   const std::string run_id =
       client_->Submit(ServiceAndTask(kStayUp, [&](v1::Probe& ready) {
         ready.set_tcp(address);
