@@ -31,6 +31,8 @@ class BlueprintBuilder {
       AddTasks();
       ResolveDependencies();
       SetTriggers();
+      CheckLimit("the number of quorums", "graph.tasks", "max_quorums",
+                 Blueprint::kMostQuorums, quorums_);
       draft_.SetDemands(graph_.demands());
       draft_.SetRetries(graph_.retries());
       AddCycles(draft_.Freeze());
@@ -118,6 +120,7 @@ class BlueprintBuilder {
     last_dependent_.assign(size(), kNoTask);
     for (TaskIndex i = 0; i < size(); ++i) {
       const auto& dependencies = spec(i).depends_on;
+      AddQuorums(i);
       for (uint32_t d = 0; d < dependencies.size(); ++d) {
         Resolve(i, d, dependencies[d]);
       }
@@ -149,7 +152,47 @@ class BlueprintBuilder {
                                "that has no probe",
                                spec(i).name, dependency.task));
     }
-    draft_.Depend(i, from, condition);
+    draft_.Depend(i, from, condition, QuorumOf(i, d, dependency.quorum));
+  }
+
+  void AddQuorums(TaskIndex i) {
+    first_quorum_ = 0;
+    for (const uint32_t need : spec(i).quorums) {
+      if (++quorums_ > Blueprint::kMostQuorums) return;
+      const uint32_t quorum = draft_.AddQuorum(i, need);
+      if (first_quorum_ == 0) first_quorum_ = quorum;
+    }
+  }
+
+  // The draft's number of a quorum that the task itself numbers.
+  uint32_t QuorumOf(TaskIndex i, uint32_t d, uint32_t own) {
+    if (own == 0 || quorums_ > Blueprint::kMostQuorums) return 0;
+    if (own <= spec(i).quorums.size()) return first_quorum_ + own - 1;
+    AddEdgeFault(i, d, DiagnosticCode::kInvalidValue,
+                 fmt::format("task \"{}\" has no quorum {}; it has {}",
+                             spec(i).name, own, spec(i).quorums.size()));
+    return 0;
+  }
+
+  // A quorum must ask for some of what it has.
+  uint32_t CheckQuorums(TaskIndex i) {
+    const auto& needs = spec(i).quorums;
+    std::vector<uint32_t> sizes(needs.size());
+    auto countable = static_cast<uint32_t>(spec(i).depends_on.size());
+    for (const Dependency& dependency : spec(i).depends_on) {
+      const uint32_t own = dependency.quorum;
+      if (own == 0 || own > sizes.size()) continue;
+      if (sizes[own - 1]++ > 0) --countable;
+    }
+    for (size_t q = 0; q < needs.size(); ++q) {
+      if (needs[q] > 0 && needs[q] <= sizes[q]) continue;
+      faults_.Add(TaskFault(
+          i, DiagnosticCode::kTriggerTooLarge, fmt::format("quorums[{}]", q),
+          fmt::format("quorum {} of task \"{}\" asks for {} "
+                      "dependencies; it has {}",
+                      q + 1, spec(i).name, needs[q], sizes[q])));
+    }
+    return countable;
   }
 
   Condition DefaultCondition(TaskIndex from) const {
@@ -175,7 +218,7 @@ class BlueprintBuilder {
 
   void SetTriggers() {
     for (TaskIndex i = 0; i < size(); ++i) {
-      const auto declared = static_cast<uint32_t>(spec(i).depends_on.size());
+      const uint32_t declared = CheckQuorums(i);
       const uint32_t trigger = spec(i).trigger;
       draft_.SetNeed(i, trigger == 0 ? declared : trigger);
       if (trigger > declared) {
@@ -236,6 +279,8 @@ class BlueprintBuilder {
   BlueprintDraft draft_;
   Diagnostics faults_;
   std::vector<TaskIndex> last_dependent_;  // of each task, so far
+  uint64_t quorums_ = 0;                   // so far
+  uint32_t first_quorum_ = 0;  // of the task whose edges are resolved
   int suggestions_ = 0;
 };
 

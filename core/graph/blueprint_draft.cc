@@ -53,13 +53,23 @@ TaskIndex BlueprintDraft::Add(std::string_view name, const TaskSpec& spec) {
   return index;
 }
 
-void BlueprintDraft::Depend(TaskIndex task, TaskIndex on, Condition condition) {
+uint32_t BlueprintDraft::AddQuorum(TaskIndex task, uint32_t need) {
+  Blueprint& b = *blueprint_;
+  b.quorums_.push_back({.need = need, .size = 0});
+  b.tasks_[task].has_quorums = true;
+  return static_cast<uint32_t>(b.quorums_.size());
+}
+
+void BlueprintDraft::Depend(TaskIndex task, TaskIndex on, Condition condition,
+                            uint32_t quorum) {
   Blueprint& b = *blueprint_;
   Blueprint::Adjacency& in = b.predecessors_;
   const auto begin = static_cast<uint32_t>(in.edges.size());
   while (in.begin.size() <= task) in.begin.push_back(begin);
-  in.edges.push_back({on, condition});
-  if (!b.tasks_[task].waits_for_some) ++b.tasks_[task].need;
+  in.edges.push_back({on, condition, quorum});
+  const bool counts = quorum == 0 || b.quorums_[quorum - 1].size++ == 0;
+  if (!counts) ++b.merged_[task];
+  if (counts && !b.tasks_[task].waits_for_some) ++b.tasks_[task].need;
   if (condition == Condition::kReady || condition == Condition::kStarted) {
     b.tasks_[on].watched_alive = true;
   }
@@ -104,6 +114,8 @@ void BlueprintDraft::DependLate(std::vector<LateEdge> edges) {
       [](const LateEdge& a, const LateEdge& b) { return a.task < b.task; });
   const Blueprint::Adjacency before =
       std::exchange(blueprint_->predecessors_, {});
+  for (Blueprint::Quorum& quorum : blueprint_->quorums_) quorum.size = 0;
+  blueprint_->merged_.clear();
   ordered_by_index_ = true;
   for (Blueprint::Task& task : blueprint_->tasks_) {
     task.step = 1;
@@ -112,7 +124,7 @@ void BlueprintDraft::DependLate(std::vector<LateEdge> edges) {
   auto late = edges.begin();
   for (TaskIndex task = 0; task < size(); ++task) {
     for (const Blueprint::Edge& edge : before.of(task)) {
-      Depend(task, edge.task, edge.condition);
+      Depend(task, edge.task, edge.condition, edge.quorum);
     }
     for (; late != edges.end() && late->task == task; ++late) {
       Depend(task, late->on, late->condition);
@@ -145,7 +157,8 @@ void BlueprintDraft::FillSuccessors() {
   out.edges.resize(in.edges.size());
   for (TaskIndex task = 0; task < size(); ++task) {
     for (const Blueprint::Edge& edge : in.of(task)) {
-      out.edges[out.begin[edge.task + 1]++] = {task, edge.condition};
+      out.edges[out.begin[edge.task + 1]++] = {task, edge.condition,
+                                               edge.quorum};
     }
   }
   out.begin.pop_back();

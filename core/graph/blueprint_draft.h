@@ -41,7 +41,15 @@ class BlueprintDraft {
   TaskIndex Add(std::string_view name, const TaskSpec& spec);
   // `task` depends on `on`, which may not be there yet. Tasks come in order
   // here, each with all its dependencies; not all need any.
-  void Depend(TaskIndex task, TaskIndex on, Condition condition);
+  // `quorum` is what AddQuorum returned for this task, or 0.
+  void Depend(TaskIndex task, TaskIndex on, Condition condition,
+              uint32_t quorum = 0);
+  // A quorum of `task`, before its dependencies. At most
+  // Blueprint::kMostQuorums in all.
+  uint32_t AddQuorum(TaskIndex task, uint32_t need);
+  const Blueprint::Quorum& quorum(uint32_t quorum) const {
+    return blueprint_->quorums_[quorum - 1];
+  }
   // How many of its dependencies must hold. Default: all.
   void SetNeed(TaskIndex task, uint32_t need);
   bool WaitsForSome(TaskIndex task) const {

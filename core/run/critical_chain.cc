@@ -1,6 +1,7 @@
 #include "core/run/critical_chain.h"
 
 #include <algorithm>
+#include <map>
 
 namespace w2t {
 namespace {
@@ -84,22 +85,34 @@ class Tracer {
     // What skipped it did so by its end.
     const bool skipped = run_.task(task).state == TaskState::kSkipped;
     std::vector<ChainLink> held;
+    std::map<uint32_t, std::vector<ChainLink>> quorums;
     for (const Blueprint::Edge& edge : run_.blueprint().predecessors(task)) {
       const int64_t us =
           HeldUs({edge.task, skipped ? Condition::kFinished : edge.condition});
       if (us == 0 || us > StartUs(task)) continue;
-      held.push_back(
+      std::vector<ChainLink>& of =
+          edge.quorum == 0 || skipped ? held : quorums[edge.quorum];
+      of.push_back(
           {.task = edge.task, .done_us = us, .condition = edge.condition});
+    }
+    for (auto& [quorum, links] : quorums) {
+      const uint32_t need = run_.blueprint().quorums()[quorum - 1].need;
+      if (links.size() >= need) held.push_back(Nth(links, need));
     }
     const uint32_t need = skipped ? UINT32_MAX : run_.blueprint().need(task);
     if (need == 0 || held.empty()) return {};
     // The one that made it enough.
-    const size_t place = std::min<size_t>(need, held.size()) - 1;
-    std::nth_element(held.begin(), held.begin() + static_cast<long>(place),
-                     held.end(), [](const ChainLink& a, const ChainLink& b) {
+    return Nth(held, std::min<size_t>(need, held.size()));
+  }
+
+  // The one that was done as the `number`th, from 1.
+  static ChainLink Nth(std::vector<ChainLink>& links, size_t number) {
+    const auto nth = links.begin() + static_cast<long>(number) - 1;
+    std::nth_element(links.begin(), nth, links.end(),
+                     [](const ChainLink& a, const ChainLink& b) {
                        return a.done_us < b.done_us;
                      });
-    return held[place];
+    return *nth;
   }
 
   const Run& run_;

@@ -8,9 +8,10 @@
 //
 // An edge is pending, satisfied or impossible, as a function of its condition
 // and the state of the task it comes from. A task waits while fewer edges are
-// satisfied than it needs, and is skipped once too many are impossible. A
-// service's `started` and `ready` belong to one incarnation: they are taken
-// back from dependents that have not started when it ends.
+// satisfied than it needs, and is skipped once too many are impossible; edges
+// that are a quorum count together, as one. A service's `started` and `ready`
+// belong to one incarnation: they are taken back from dependents that have not
+// started when it ends.
 //
 // A run is through when nothing moves any more: all tasks have ended and all
 // services are up. A task that waits for the end of a service that is up does
@@ -188,7 +189,16 @@ class Run {
   void Leave();
 
   // run_edges.cc: every change of a task, and what it means for others.
+  // What is known of a quorum's edges.
+  struct QuorumCount {
+    uint32_t satisfied = 0;
+    uint32_t impossible = 0;
+  };
   static EdgeState Evaluate(Condition condition, const Source& source);
+  // Of a quorum, counted from 1.
+  EdgeState EvaluateQuorum(uint32_t quorum) const;
+  // Adds `by` edges of this state.
+  void CountInQuorum(uint32_t quorum, EdgeState state, uint32_t by);
   static Source SourceOf(const TaskRecord& record);
   // Something will happen to it by itself: it neither waits nor has ended, and
   // is no service that is up.
@@ -218,6 +228,7 @@ class Run {
   // Once stopping: how many dependents of each task have not closed. A task has
   // closed when it has ended and all its dependents have closed.
   std::vector<uint32_t> open_dependents_;
+  std::vector<QuorumCount> quorums_;  // of the blueprint's
 
   // Valid during one call.
   int64_t now_us_ = 0;

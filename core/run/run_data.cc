@@ -83,7 +83,7 @@ absl::Status Run::CheckData() const {
     const TaskRecord& record = data_.tasks[task];
     if (Name(record.state).empty() ||
         uint64_t{record.satisfied} + record.impossible >
-            blueprint().predecessors(task).size()) {
+            blueprint().countable(task)) {
       return misfit(fmt::format("task {}", task));
     }
   }
@@ -100,6 +100,17 @@ void Run::Count() {
                                                  : services_open_);
   }
   if (data_.stopping) open_dependents_ = OpenDependents();
+  quorums_.resize(blueprint().quorums().size());
+  for (TaskIndex task = 0; !quorums_.empty() && task < blueprint().size();
+       ++task) {
+    if (!blueprint().has_quorums(task)) continue;
+    for (const Blueprint::Edge& edge : blueprint().predecessors(task)) {
+      if (edge.quorum == 0) continue;
+      const EdgeState state =
+          Evaluate(edge.condition, SourceOf(data_.tasks[edge.task]));
+      CountInQuorum(edge.quorum, state, 1);
+    }
+  }
 }
 
 // From the end of the order, every task's dependents are dealt with before it.

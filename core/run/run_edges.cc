@@ -27,6 +27,20 @@ Run::EdgeState Run::Evaluate(Condition condition, const Source& source) {
   return ended ? EdgeState::kImpossible : EdgeState::kPending;
 }
 
+Run::EdgeState Run::EvaluateQuorum(uint32_t quorum) const {
+  const Blueprint::Quorum& of = blueprint().quorums()[quorum - 1];
+  const QuorumCount& count = quorums_[quorum - 1];
+  if (count.satisfied >= of.need) return EdgeState::kSatisfied;
+  return of.size - count.impossible < of.need ? EdgeState::kImpossible
+                                              : EdgeState::kPending;
+}
+
+void Run::CountInQuorum(uint32_t quorum, EdgeState state, uint32_t by) {
+  QuorumCount& count = quorums_[quorum - 1];
+  if (state == EdgeState::kSatisfied) count.satisfied += by;
+  if (state == EdgeState::kImpossible) count.impossible += by;
+}
+
 Run::Source Run::SourceOf(const TaskRecord& record) {
   return {record.state, record.has_started, record.has_been_up};
 }
@@ -68,9 +82,17 @@ void Run::MarkStarted(TaskIndex task) {
 void Run::UpdateEdges(TaskIndex task, const Source& before,
                       const Source& after) {
   for (const Blueprint::Edge& edge : blueprint().successors(task)) {
-    const EdgeState was = Evaluate(edge.condition, before);
-    const EdgeState is = Evaluate(edge.condition, after);
+    EdgeState was = Evaluate(edge.condition, before);
+    EdgeState is = Evaluate(edge.condition, after);
     if (was == is) continue;
+    if (edge.quorum != 0) {
+      const EdgeState quorum_was = EvaluateQuorum(edge.quorum);
+      CountInQuorum(edge.quorum, was, UINT32_MAX);  // one less
+      CountInQuorum(edge.quorum, is, 1);
+      was = quorum_was;
+      is = EvaluateQuorum(edge.quorum);
+      if (was == is) continue;
+    }
     TaskRecord& dependent = data_.tasks[edge.task];
     if (was == EdgeState::kSatisfied) --dependent.satisfied;
     if (was == EdgeState::kImpossible) --dependent.impossible;
@@ -92,8 +114,7 @@ void Run::Settle(TaskIndex task) {
                          record.state != TaskState::kReady)) {
     return;
   }
-  const auto edges =
-      static_cast<uint32_t>(blueprint().predecessors(task).size());
+  const uint32_t countable = blueprint().countable(task);
   const uint32_t need = blueprint().need(task);
   Source to = SourceOf(record);
   if (record.satisfied >= need) {
@@ -101,7 +122,7 @@ void Run::Settle(TaskIndex task) {
     to.state = TaskState::kReady;
     Move(task, to);
     out_->ready.push_back(task);
-  } else if (edges - record.impossible < need) {
+  } else if (countable - record.impossible < need) {
     EndTask(task, TaskState::kSkipped);
   } else if (record.state == TaskState::kReady) {
     to.state = TaskState::kWaiting;
@@ -119,9 +140,12 @@ std::vector<TaskIndex> Run::Blockers(TaskIndex task, size_t most) const {
     if (blockers.size() >= most) break;
     const EdgeState is =
         Evaluate(edge.condition, SourceOf(data_.tasks[edge.task]));
-    const bool blocks = state == TaskState::kSkipped
-                            ? is == EdgeState::kImpossible
-                            : is == EdgeState::kPending;
+    const EdgeState blocking = state == TaskState::kSkipped
+                                   ? EdgeState::kImpossible
+                                   : EdgeState::kPending;
+    const bool blocks =
+        is == blocking &&
+        (edge.quorum == 0 || EvaluateQuorum(edge.quorum) == blocking);
     if (blocks) blockers.push_back(edge.task);
   }
   return blockers;

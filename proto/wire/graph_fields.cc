@@ -100,8 +100,10 @@ TaskSpec DecodeTask(const v1::Task& task, const FieldPath& path,
     spec.depends_on.push_back(
         {hopeless ? Shown(dependency.task()) : dependency.task(),
          DecodeCondition(dependency.condition(), path.Entry("depends_on", i),
-                         check)});
+                         check),
+         dependency.quorum()});
   }
+  spec.quorums.assign(task.quorums().begin(), task.quorums().end());
   spec.priority = task.priority();
   if (spec.priority > kMaxPriority || spec.priority < -kMaxPriority) {
     check->Invalid(path.Field("priority"),

@@ -27,7 +27,8 @@ std::string Encode(const Graph& graph) {
   for (const TaskSpec& task : graph.tasks()) {
     text += fmt::format("\n{} {} {}", task.name, task.priority, task.trigger);
     for (const Dependency& dep : task.depends_on) {
-      text += fmt::format(" {}:{}", dep.task, static_cast<int>(dep.condition));
+      text += fmt::format(" {}:{}:{}", dep.task,
+                          static_cast<int>(dep.condition), dep.quorum);
     }
   }
   return text;

@@ -1,6 +1,7 @@
 #include "tests/support/engine_referee.h"
 
 #include <algorithm>
+#include <map>
 
 #include "fmt/format.h"
 #include "gtest/gtest.h"
@@ -314,6 +315,7 @@ std::pair<uint32_t, uint32_t> EngineReferee::Edges(const RunBook& book,
                                                    TaskIndex index) const {
   uint32_t hold = 0;
   uint32_t never = 0;
+  std::map<uint32_t, std::pair<uint32_t, uint32_t>> quorums;
   for (const Blueprint::Edge& edge : book.blueprint->predecessors(index)) {
     const Task& from = book.tasks[edge.task];
     bool holds = false;
@@ -335,9 +337,19 @@ std::pair<uint32_t, uint32_t> EngineReferee::Edges(const RunBook& book,
         holds = from.up;
         break;
     }
+    auto& [in_hold, in_never] = quorums[edge.quorum];
     if (holds) {
-      ++hold;
+      ++(edge.quorum == 0 ? hold : in_hold);
     } else if (IsOutcome(from.outcome)) {
+      ++(edge.quorum == 0 ? never : in_never);
+    }
+  }
+  for (const auto& [number, counts] : quorums) {
+    if (number == 0) continue;
+    const auto& [need, size] = book.blueprint->quorums()[number - 1];
+    if (counts.first >= need) {
+      ++hold;
+    } else if (size - counts.second < need) {
       ++never;
     }
   }
@@ -351,8 +363,7 @@ void EngineReferee::CheckUnheld(const RunBook& book, const Run& run,
   const bool open = state == TaskState::kWaiting || state == TaskState::kReady;
   if (!open && state != TaskState::kSkipped) return;
   const auto [hold, never] = Edges(book, index);
-  const auto all =
-      static_cast<uint32_t>(book.blueprint->predecessors(index).size());
+  const uint32_t all = book.blueprint->countable(index);
   const uint32_t need = book.blueprint->need(index);
   TaskState right = TaskState::kWaiting;
   if (hold >= need) {

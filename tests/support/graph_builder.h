@@ -50,6 +50,16 @@ class GraphBuilder {
     task_.trigger = trigger;
     return *this;
   }
+  // `need` of these, which count as one dependency. They come after what the
+  // task was opened with.
+  GraphBuilder& Quorum(uint32_t need, std::vector<Dep> of) {
+    task_.quorums.push_back(need);
+    for (Dep& dep : of) {
+      dep.dependency.quorum = static_cast<uint32_t>(task_.quorums.size());
+      task_.depends_on.push_back(std::move(dep.dependency));
+    }
+    return *this;
+  }
   GraphBuilder& Retry(const RetryPolicy& retry) {
     task_.retry = graph_.AddRetry(retry);
     return *this;

@@ -39,8 +39,17 @@ class Blueprint {
   // One end of a dependency, seen from the other one.
   struct Edge {
     TaskIndex task;
-    Condition condition;  // never kDefault
+    Condition condition;       // never kDefault
+    uint32_t quorum : 24 = 0;  // of quorums(), from 1; 0: none
   };
+  static_assert(sizeof(Edge) == 8);  // there are tens of millions
+
+  // Edges into one task that count as one, which holds once `need` of them do.
+  struct Quorum {
+    uint32_t need;
+    uint32_t size;
+  };
+  static constexpr uint64_t kMostQuorums = (1u << 24) - 1;
 
   // Checks `graph` and freezes it. Reports all faults: names, unknown,
   // duplicate and self dependencies, a shortest cycle for each knot, triggers,
@@ -58,6 +67,15 @@ class Blueprint {
   uint32_t action(TaskIndex task) const { return placing(task).action; }
   // How many dependencies must hold before the task may start.
   uint32_t need(TaskIndex task) const { return tasks_[task].need; }
+  // How many it has, each quorum counted as one.
+  uint32_t countable(TaskIndex task) const {
+    const auto edges = static_cast<uint32_t>(predecessors(task).size());
+    if (!tasks_[task].has_quorums) return edges;
+    const auto merged = merged_.find(task);
+    return merged == merged_.end() ? edges : edges - merged->second;
+  }
+  bool has_quorums(TaskIndex task) const { return tasks_[task].has_quorums; }
+  const std::vector<Quorum>& quorums() const { return quorums_; }
   uint32_t demand(TaskIndex task) const { return placing(task).demand; }
   const RetryPolicy& retry(TaskIndex task) const {
     return retries_[placing(task).retry];
@@ -125,6 +143,7 @@ class Blueprint {
     bool fail_run : 1 = false;
     bool at_most_once : 1 = false;
     bool watched_alive : 1 = false;
+    bool has_quorums : 1 = false;
   };
   struct Placing {
     uint32_t action = 0;
@@ -164,6 +183,9 @@ class Blueprint {
   absl::flat_hash_map<absl::string_view, TaskIndex> by_name_;
   Adjacency predecessors_;
   Adjacency successors_;
+  std::vector<Quorum> quorums_;
+  // By how much a task's edges are more than what they count as.
+  absl::flat_hash_map<TaskIndex, uint32_t> merged_;
   std::vector<TaskIndex> order_;  // empty: the order of the indices is one
   std::vector<Demand> demands_;
   std::vector<RetryPolicy> retries_;

@@ -44,6 +44,7 @@ enum class Condition : uint8_t {
 struct Dependency {
   std::string task;
   Condition condition = Condition::kDefault;
+  uint32_t quorum = 0;  // of TaskSpec::quorums, from 1; 0: counts by itself
 
   bool operator==(const Dependency&) const = default;
 };
@@ -107,7 +108,10 @@ struct TaskSpec {
   TaskKind kind = TaskKind::kTask;
   uint32_t action = 0;  // opaque here: an index into the caller's actions
   std::vector<Dependency> depends_on;
-  uint32_t trigger = 0;  // how many dependencies must hold; 0: all of them
+  // How many dependencies must hold; 0: all of them. A quorum counts as one.
+  uint32_t trigger = 0;
+  // Groups of dependencies that hold together, once so many of each do.
+  std::vector<uint32_t> quorums;
   uint32_t demand = 0;
   uint32_t retry = 0;
   int32_t priority = 0;  // higher first

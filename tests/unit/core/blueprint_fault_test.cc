@@ -200,6 +200,33 @@ TEST(BlueprintFaultTest, TriggerLargerThanTheNumberOfDependencies) {
   EXPECT_EQ(faults[0].task_name, "b");
 }
 
+TEST(BlueprintFaultTest, QuorumsAskForSomeOfWhatTheyHave) {
+  Graph graph =
+      GraphBuilder().Task("a").Task("b").Quorum(2, {"a"}).Task("c").Quorum(
+          0, {"a"});
+  Dependency stray{.task = "a", .quorum = 1};
+  graph.Add({.name = "d", .depends_on = {stray}});
+  std::vector<Diagnostic> faults = Faults(graph);
+  ASSERT_THAT(Codes(faults), ElementsAre(DiagnosticCode::kInvalidValue,
+                                         DiagnosticCode::kTriggerTooLarge,
+                                         DiagnosticCode::kTriggerTooLarge));
+  EXPECT_EQ(faults[0].message, "task \"d\" has no quorum 1; it has 0");
+  EXPECT_EQ(faults[1].message,
+            "quorum 1 of task \"b\" asks for 2 dependencies; it has 1");
+}
+
+TEST(BlueprintFaultTest, TriggerCountsAQuorumAsOne) {
+  Graph graph = GraphBuilder()
+                    .Task("a")
+                    .Task("b")
+                    .Task("c")
+                    .Quorum(1, {"a", "b"})
+                    .Trigger(2);
+  std::vector<Diagnostic> faults = Faults(graph);
+  ASSERT_THAT(Codes(faults), ElementsAre(DiagnosticCode::kTriggerTooLarge));
+  EXPECT_EQ(faults[0].task_name, "c");
+}
+
 // One bound, how to exceed it by one, and what the fault must say.
 struct LimitCase {
   std::string_view name;

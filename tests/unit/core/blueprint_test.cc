@@ -196,6 +196,24 @@ TEST(BlueprintTest, TurnsTheTriggerIntoANumberOfDependencies) {
   EXPECT_EQ(blueprint->need(5), 2u);
 }
 
+TEST(BlueprintTest, CountsAQuorumAsOneDependency) {
+  auto blueprint = Freeze(GraphBuilder()
+                              .Task("a")
+                              .Task("b")
+                              .Task("c")
+                              .Task("t", {"c"})
+                              .Quorum(1, {"a", "b"}));
+  ASSERT_NE(blueprint, nullptr);
+  EXPECT_EQ(blueprint->need(3), 2u);
+  EXPECT_EQ(blueprint->countable(3), 2u);
+  EXPECT_EQ(blueprint->predecessors(3).size(), 3u);
+  ASSERT_EQ(blueprint->quorums().size(), 1u);
+  EXPECT_EQ(blueprint->quorums()[0].need, 1u);
+  EXPECT_EQ(blueprint->quorums()[0].size, 2u);
+  EXPECT_EQ(blueprint->successors(0)[0].quorum, 1u);
+  EXPECT_EQ(blueprint->successors(2)[0].quorum, 0u);
+}
+
 TEST(BlueprintTest, CarriesEveryPropertyOfATask) {
   RetryPolicy retry{.attempts = 4, .initial_backoff = absl::Seconds(2)};
   Demand demand{.resources = {{"cpus", 2000}, {"gpus", 1000}},

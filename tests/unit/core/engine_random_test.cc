@@ -119,7 +119,9 @@ class RandomWorld {
       for (uint64_t j = 0; j < i && deps.size() < 3; ++j) {
         if (Below(i) < 2) deps.push_back(MakeDep(j, made[j]));
       }
-      const auto count = static_cast<uint32_t>(deps.size());
+      const std::vector<Dep> quorum = TakeQuorum(deps);
+      const auto count =
+          static_cast<uint32_t>(deps.size() + (quorum.empty() ? 0 : 1));
       const std::string name = "t" + std::to_string(i);
       made.emplace_back(Chance(25), Chance(40));
       if (made.back().first) {
@@ -127,6 +129,8 @@ class RandomWorld {
       } else {
         builder.Task(name, std::move(deps)).Demands(MakeDemand());
       }
+      if (!quorum.empty())
+        builder.Quorum(1 + static_cast<uint32_t>(Below(quorum.size())), quorum);
       if (made.back().second) builder.Probe();
       if (count > 0 && Chance(30)) builder.Trigger(1 + Below(count));
       if (Chance(15)) {
@@ -139,6 +143,17 @@ class RandomWorld {
       builder.Priority(static_cast<int32_t>(Below(3)));
     }
     return builder;
+  }
+
+  // Some of the dependencies, to count as one.
+  std::vector<Dep> TakeQuorum(std::vector<Dep>& deps) {
+    std::vector<Dep> quorum;
+    if (deps.size() < 2 || !Chance(30)) return quorum;
+    for (uint64_t size = 1 + Below(deps.size()); size > 0; --size) {
+      quorum.push_back(std::move(deps.back()));
+      deps.pop_back();
+    }
+    return quorum;
   }
 
   Dep MakeDep(uint64_t to, std::pair<bool, bool> made) {

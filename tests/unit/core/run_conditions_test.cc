@@ -199,6 +199,50 @@ TEST_F(RunConditionsTest, ATriggerThatCanNoLongerBeMetSkipsTheTask) {
               ElementsAre(env_.Index("a"), env_.Index("b")));
 }
 
+TEST_F(RunConditionsTest, AQuorumCountsAsOneDependency) {
+  env_.Submit(GraphBuilder()
+                  .Task("a")
+                  .Task("b")
+                  .Task("c")
+                  .Task("x")
+                  .Task("t", {"x"})
+                  .Quorum(2, {"a", "b", "c"}));
+  env_.Succeed("a");
+  env_.Succeed("x");
+  EXPECT_EQ(env_.State("t"), TaskState::kWaiting);
+  EXPECT_THAT(env_.run().Blockers(env_.Index("t"), 5),
+              ElementsAre(env_.Index("b"), env_.Index("c")));
+  env_.Fail("b");
+  EXPECT_EQ(env_.State("t"), TaskState::kWaiting);
+  env_.Succeed("c");
+  EXPECT_EQ(env_.State("t"), TaskState::kLeased);
+}
+
+TEST_F(RunConditionsTest, AQuorumThatHoldsWaitsForTheOtherDependencies) {
+  env_.Submit(GraphBuilder()
+                  .Task("a")
+                  .Task("b")
+                  .Task("x")
+                  .Task("t", {"x"})
+                  .Quorum(1, {"a", "b"}));
+  env_.Succeed("a");
+  EXPECT_THAT(env_.run().Blockers(env_.Index("t"), 5),
+              ElementsAre(env_.Index("x")));
+  env_.Fail("x");
+  EXPECT_EQ(env_.State("t"), TaskState::kSkipped);
+  EXPECT_THAT(env_.run().Blockers(env_.Index("t"), 5),
+              ElementsAre(env_.Index("x")));
+}
+
+TEST_F(RunConditionsTest, AQuorumThatCanNoLongerBeMetSkipsTheTask) {
+  env_.Submit(GraphBuilder().Task("a").Task("b").Task("c").Task("t").Quorum(
+      2, {"a", "b", "c"}));
+  env_.Fail("a");
+  EXPECT_EQ(env_.State("t"), TaskState::kWaiting);
+  env_.Fail("b");
+  EXPECT_EQ(env_.State("t"), TaskState::kSkipped);
+}
+
 TEST_F(RunConditionsTest, ATaskStartsOnceThoughMoreThanItNeedsHolds) {
   env_.Submit(
       GraphBuilder().Task("a").Task("b").Task("c", {"a", "b"}).Trigger(1));

@@ -129,6 +129,41 @@ TEST_F(RunServiceTest, DependentsThatHaveNotStartedAreTakenBack) {
   EXPECT_EQ(env_.State("waits"), TaskState::kLeased);
 }
 
+TEST_F(RunServiceTest, AQuorumThatIsLostBeforeTheStartIsWaitedForAgain) {
+  env_.Hello("w2", {.slots = 1, .labels = {{"role", "lb"}}});
+  const Demand on_w2{.worker = "w2"};
+  const RetryPolicy again{.attempts = 9};
+  env_.Submit(GraphBuilder()
+                  .Service("api-0")
+                  .Probe()
+                  .Retry(again)
+                  .Service("api-1")
+                  .Probe()
+                  .Retry(again)
+                  .Service("api-2")
+                  .Probe()
+                  .Retry(again)
+                  .Task("blocker")
+                  .Demands(on_w2)
+                  .Task("lb")
+                  .Quorum(2, {"api-0", "api-1", "api-2"})
+                  .Demands(on_w2));
+  Up("api-0");
+  EXPECT_EQ(env_.State("lb"), TaskState::kWaiting);
+  Up("api-2");
+  EXPECT_EQ(env_.State("lb"), TaskState::kReady);
+  env_.Fail("api-0");
+  EXPECT_EQ(env_.State("lb"), TaskState::kWaiting);
+  env_.Succeed("blocker");
+  EXPECT_EQ(env_.State("lb"), TaskState::kWaiting);
+  Up("api-1");
+  EXPECT_EQ(env_.State("lb"), TaskState::kLeased);
+  // From its start on it does not depend on them any more.
+  env_.Start("lb");
+  env_.Fail("api-1");
+  EXPECT_EQ(env_.State("lb"), TaskState::kRunning);
+}
+
 TEST_F(RunServiceTest, DependentsThatRunGoOnWithoutTheService) {
   env_.Submit(GraphBuilder()
                   .Service("db")
