@@ -9,6 +9,7 @@
 #include <string_view>
 
 #include "client/cli/context.h"
+#include "client/cli/exit_code.h"
 #include "client/cli/options.h"
 #include "client/cli/text.h"
 
@@ -20,6 +21,7 @@ graphfile::Format ToFormat(const std::string& name) {
   if (name == "graph") return graphfile::Format::kGraph;
   if (name == "process-compose") return graphfile::Format::kProcessCompose;
   if (name == "wfformat") return graphfile::Format::kWfFormat;
+  if (name == "compose") return graphfile::Format::kCompose;
   return graphfile::Format::kDetect;
 }
 
@@ -54,8 +56,21 @@ void AddGraphFlags(CLI::App& command, GraphFlags& flags) {
       ->type_name("FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
+  command
+      .add_option("targets", flags.targets,
+                  "Only these tasks and what they need")
+      ->type_name("TARGET");
+  command
+      .add_option("--profile", flags.profiles,
+                  "Do not leave out the tasks of this profile; may be given "
+                  "again, and * is every profile")
+      ->type_name("NAME")
+      ->expected(1)
+      ->delimiter(',')
+      ->envname("W2T_PROFILES")
+      ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
   AddChoice(command, "--format", flags.format,
-            {"auto", "graph", "process-compose", "wfformat"},
+            {"auto", "graph", "process-compose", "compose", "wfformat"},
             "What kind of file it is");
   command
       .add_option("--time-scale", flags.time_scale,
@@ -81,6 +96,8 @@ graphfile::LoadResult ReadGraph(const GraphFlags& flags) {
   options.format = ToFormat(flags.format);
   options.time_scale = flags.time_scale.value_or(1);
   options.environment = Variables();
+  options.profiles = flags.profiles;
+  options.targets = flags.targets;
   graphfile::LoadResult loaded = graphfile::LoadFiles(Files(flags), options);
   const bool scaled = flags.time_scale.has_value() && loaded.faults.empty();
   if (scaled && loaded.format != graphfile::Format::kWfFormat) {
@@ -109,6 +126,18 @@ std::optional<graphfile::LoadResult> LoadGraph(const GraphFlags& flags,
   }
   if (loaded.faults.empty()) return loaded;
   PrintFaults(loaded, flags, context);
+  return std::nullopt;
+}
+
+std::optional<graphfile::LoadResult> LoadGraphToRun(const GraphFlags& flags,
+                                                    const Context& context) {
+  std::optional<graphfile::LoadResult> loaded = LoadGraph(flags, context);
+  if (!loaded || loaded->format != graphfile::Format::kCompose) return loaded;
+  context.Fail(kBadUsage,
+               fmt::format("{} describes containers, which w2t plans and "
+                           "validates, but does not run; `docker compose -f {} "
+                           "up` does",
+                           flags.file, flags.file));
   return std::nullopt;
 }
 

@@ -19,12 +19,14 @@ struct Context;
 struct GraphFlags {
   std::string file;
   std::vector<std::string> more_files;  // on top of that one, in order
+  std::vector<std::string> targets;
+  std::vector<std::string> profiles;
   std::string format = "auto";
   std::optional<double> time_scale;
 };
 
-// Declares FILE, --file, --format and --time-scale. `flags` must outlive
-// `command`.
+// Declares FILE, TARGET, --file, --profile, --format and --time-scale. `flags`
+// must outlive `command`.
 void AddGraphFlags(CLI::App& command, GraphFlags& flags);
 
 // How messages call what was read.
@@ -36,6 +38,10 @@ graphfile::LoadResult ReadGraph(const GraphFlags& flags);
 // every fault as file:line:column. Nothing when it is faulty.
 std::optional<graphfile::LoadResult> LoadGraph(const GraphFlags& flags,
                                                const Context& context);
+
+// The same for a graph that is to be run; refuses what can only be planned.
+std::optional<graphfile::LoadResult> LoadGraphToRun(const GraphFlags& flags,
+                                                    const Context& context);
 
 // Says everything that is wrong with a file.
 void PrintFaults(const graphfile::LoadResult& loaded, const GraphFlags& flags,

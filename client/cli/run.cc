@@ -93,7 +93,8 @@ int RunPrivately(const RunFlags& flags, graphfile::LoadResult loaded,
 
 int Run(const RunFlags& flags, const Context& context) {
   Interrupts interrupts;
-  std::optional<graphfile::LoadResult> loaded = LoadGraph(flags.graph, context);
+  std::optional<graphfile::LoadResult> loaded =
+      LoadGraphToRun(flags.graph, context);
   if (!loaded.has_value()) return kBadUsage;
   if (!context.server.empty() && (flags.slots_given || flags.keep_dir)) {
     return context.Fail(

@@ -19,7 +19,8 @@ struct SubmitFlags {
 };
 
 int Submit(const SubmitFlags& flags, const Context& context) {
-  std::optional<graphfile::LoadResult> loaded = LoadGraph(flags.graph, context);
+  std::optional<graphfile::LoadResult> loaded =
+      LoadGraphToRun(flags.graph, context);
   if (!loaded.has_value()) return kBadUsage;
   const auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());

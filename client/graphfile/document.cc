@@ -51,6 +51,10 @@ std::string_view Value::text() const {
       .substr(node.text_begin, node.text_size);
 }
 
+uint64_t Value::Weight() const {
+  return document_ == nullptr ? 1 : document_->Resolved(node_).weight;
+}
+
 Position Value::at() const {
   if (document_ == nullptr) return {};
   const Document::Node& node = document_->nodes_[node_];

@@ -44,6 +44,8 @@ class Value {
   bool is_map() const { return type() == NodeType::kMap; }
   // True when a scalar is text for certain: quoted, or a block.
   bool quoted() const;
+  // The values in it and itself, with every alias written out.
+  uint64_t Weight() const;
   // Whether a scalar in it has a dollar. O(values in it).
   bool HasDollar() const;
   // The text of a scalar; else empty.

@@ -1,6 +1,7 @@
 #include "client/graphfile/draft.h"
 
 #include <fmt/format.h>
+#include <fmt/ranges.h>
 #include <google/protobuf/io/coded_stream.h>
 #include <google/protobuf/io/zero_copy_stream_impl_lite.h>
 
@@ -9,7 +10,9 @@
 #include <optional>
 #include <utility>
 
+#include "client/graphfile/targets.h"
 #include "proto/wire/graph_codec.h"
+#include "w2t/internal/suggest.h"
 
 namespace w2t::graphfile {
 namespace {
@@ -97,6 +100,15 @@ std::string InFileWords(const Diagnostic& fault, std::string_view key) {
 }  // namespace
 
 void Draft::Add(TaskDraft draft, Position name_at, Layers layers) {
+  const uint64_t most = context_.options.limits.max_edges;
+  if (full_) return;
+  if (edges_.size() + draft.edges.size() > most) {
+    full_ = true;
+    return context_.faults.Add(
+        name_at, fmt::format("the graph has more than {} dependencies; the "
+                             "limit max_edges is {}",
+                             most, most));
+  }
   origins_.push_back({name_at, std::move(layers), edges_.size()});
   for (EdgeDraft& edge : draft.edges) {
     *draft.task.add_depends_on() = std::move(edge.dependency);
@@ -132,8 +144,59 @@ uint32_t Draft::AddAction(const v1::Action& action) {
   return number;
 }
 
+void Draft::BeginGroup(std::string name, uint64_t count) {
+  groups_[std::move(name)] = {
+      static_cast<TaskIndex>(origins_.size()), count, {}};
+}
+
+void Draft::LeaveOut(std::string name, std::vector<std::string> profiles) {
+  groups_[std::move(name)].profiles = std::move(profiles);
+}
+
 std::shared_ptr<const Blueprint> Draft::Check() {
   if (graph_.tasks().empty() && !context_.faults.empty()) return nullptr;
+  std::shared_ptr<const Blueprint> blueprint = Decode();
+  if (blueprint == nullptr || context_.options.targets.empty()) {
+    return blueprint;
+  }
+  const std::vector<TaskIndex> targets = FindTargets(*blueprint);
+  if (!context_.faults.empty()) return nullptr;
+  graph_ = OnlyNeeded(graph_, *blueprint, targets);
+  return Decode();
+}
+
+std::vector<TaskIndex> Draft::FindTargets(const Blueprint& blueprint) {
+  std::vector<TaskIndex> targets;
+  for (const std::string& name : context_.options.targets) {
+    const TaskIndex task = blueprint.Find(name);
+    const auto group = groups_.find(name);
+    if (task != kNoTask) {
+      targets.push_back(task);
+    } else if (group == groups_.end()) {
+      const std::string_view meant =
+          Suggest(name, blueprint.size(), [&](size_t i) {
+            return blueprint.task_name(static_cast<TaskIndex>(i));
+          });
+      context_.faults.Add(
+          {}, meant.empty()
+                  ? fmt::format("there is no task \"{}\"", name)
+                  : fmt::format("there is no task \"{}\"; did you mean "
+                                "\"{}\"?",
+                                name, meant));
+    } else if (group->second.count == 0) {
+      context_.faults.Add(
+          {}, fmt::format("\"{}\" is left out; it is there with --profile {}",
+                          name, fmt::join(group->second.profiles, " or ")));
+    }
+    for (uint64_t i = 0; group != groups_.end() && i < group->second.count;
+         ++i) {
+      targets.push_back(group->second.first + static_cast<TaskIndex>(i));
+    }
+  }
+  return targets;
+}
+
+std::shared_ptr<const Blueprint> Draft::Decode() {
   const wire::DecodedGraph decoded =
       wire::DecodeGraph(graph_, context_.options.limits);
   for (const Diagnostic& fault : decoded.faults.listed()) {

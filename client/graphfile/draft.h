@@ -24,6 +24,12 @@ namespace w2t::graphfile {
 struct EdgeDraft {
   v1::Dependency dependency;
   Position at;
+  // Without its task being there, the file is at fault.
+  bool required = true;
+  // How many of the tasks that it means are enough, as a number or as a part of
+  // them; both 0: all are needed.
+  uint32_t enough = 0;
+  uint32_t enough_percent = 0;
 };
 
 // One task as far as it has been read. Its action is put together last, because
@@ -69,12 +75,25 @@ class Draft {
   // What is said of a task: the last one to say something of it counts.
   using Layers = absl::InlinedVector<Value, 2>;
 
+  // Keeps what layers point to, if it is not one of the sources.
+  void Keep(std::unique_ptr<Document> document) {
+    kept_.push_back(std::move(document));
+  }
   // Adds a task, whose name stands at `name_at`.
   void Add(TaskDraft draft, Position name_at, Layers layers);
+  // There is no room for more dependencies, and a fault says so. What is added
+  // then is dropped.
+  bool full() const { return full_; }
+
+  // The next `count` tasks may be called by one name together.
+  void BeginGroup(std::string name, uint64_t count);
+  // There is a task of this name, but not without one of these profiles.
+  void LeaveOut(std::string name, std::vector<std::string> profiles);
 
   // Checks the whole graph and notes each fault where the file gives rise to
   // it. Null when there are faults, also those of reading. A graph that is
-  // empty because of those is not blamed for that too.
+  // empty because of those is not blamed for that too. When the options name
+  // targets, only they and what they need is kept.
   std::shared_ptr<const Blueprint> Check();
 
   v1::Graph TakeGraph() { return std::move(graph_); }
@@ -86,7 +105,17 @@ class Draft {
     uint64_t first_edge;
   };
 
+  // Tasks that have one name together; none when they are left out.
+  struct Group {
+    TaskIndex first = 0;
+    uint64_t count = 0;
+    std::vector<std::string> profiles;
+  };
+
   uint32_t AddAction(const v1::Action& action);
+  std::shared_ptr<const Blueprint> Decode();
+  // The tasks that the options name as targets. Notes those that are not there.
+  std::vector<TaskIndex> FindTargets(const Blueprint& blueprint);
   // A place in the file, and the key that stands there, if it is one.
   struct Place {
     Position at;
@@ -104,6 +133,9 @@ class Draft {
   std::vector<uint32_t> action_task_;  // the first task of each action
   absl::flat_hash_map<std::string, uint32_t> actions_;
   uint64_t action_bytes_ = 0;
+  absl::flat_hash_map<std::string, Group> groups_;
+  bool full_ = false;
+  std::vector<std::unique_ptr<Document>> kept_;
 };
 
 }  // namespace w2t::graphfile

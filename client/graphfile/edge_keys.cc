@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "client/graphfile/scalars.h"
 #include "client/graphfile/task_keys.h"
 #include "w2t/internal/suggest.h"
 
@@ -32,16 +33,48 @@ constexpr ConditionWord kConditions[] = {
     {"process_completed_successfully", v1::CONDITION_SUCCEEDED},
 };
 
-void ReadEdgeCondition(Context& context, const Field& field,
-                       v1::Dependency& dependency) {
+void ReadEdgeCondition(Context& context, const Field& field, EdgeDraft& edge) {
   const std::optional<v1::Condition> condition = ReadCondition(context, field);
-  if (condition) dependency.set_condition(*condition);
+  if (condition) edge.dependency.set_condition(*condition);
 }
 
-constexpr KeyReader<v1::Dependency> kEdgeKeys[] = {
-    {"condition", ReadEdgeCondition}};
-constexpr std::string_view kUnservedEdgeKeys[] = {"ready", "required",
-                                                  "restart"};
+void ReadRequired(Context& context, const Field& field, EdgeDraft& edge) {
+  const std::optional<bool> required = ReadBool(context, field);
+  if (required) edge.required = *required;
+}
+
+// How many of the replicas must be ready: a number, or "75%".
+void ReadEnough(Context& context, const Field& field, EdgeDraft& edge) {
+  std::string_view text = field.value.text();
+  const bool percent = text.ends_with('%');
+  if (percent) text.remove_suffix(1);
+  const std::optional<int64_t> number = ParseInteger(text);
+  const int64_t most = percent ? 100 : std::numeric_limits<uint32_t>::max();
+  if (!number || *number < 1 || *number > most) {
+    return WrongValue(context, field,
+                      "a number of replicas or a part of them such as 75%");
+  }
+  (percent ? edge.enough_percent : edge.enough) =
+      static_cast<uint32_t>(*number);
+}
+
+constexpr KeyReader<EdgeDraft> kEdgeKeys[] = {{"condition", ReadEdgeCondition},
+                                              {"ready", ReadEnough},
+                                              {"required", ReadRequired}};
+constexpr std::string_view kUnservedEdgeKeys[] = {"restart"};
+
+void ReadEdge(Context& context, const Field& entry, EdgeDraft& edge) {
+  if (!entry.value.is_map()) return ReadEdgeCondition(context, entry, edge);
+  ReadMap<EdgeDraft>(context, entry, kEdgeKeys, kUnservedEdgeKeys, edge);
+  if (edge.enough == 0 && edge.enough_percent == 0) return;
+  v1::Dependency& dependency = edge.dependency;
+  if (dependency.condition() != v1::CONDITION_UNSPECIFIED &&
+      dependency.condition() != v1::CONDITION_READY) {
+    context.faults.Add(entry.at(),
+                       "\"ready\" and another condition exclude each other");
+  }
+  dependency.set_condition(v1::CONDITION_READY);
+}
 
 void AddEdge(Context& context, const Field& item, TaskDraft& draft) {
   std::optional<std::string> name = ReadNonEmptyText(context, item);
@@ -116,12 +149,7 @@ void AddEdges(Context& context, const Field& field, TaskDraft& draft) {
     EdgeDraft& edge = draft.edges.emplace_back();
     edge.at = entry.key_at;
     edge.dependency.set_task(std::string(entry.name));
-    if (entry.value.is_map()) {
-      ReadMap<v1::Dependency>(context, entry, kEdgeKeys, kUnservedEdgeKeys,
-                              edge.dependency);
-    } else {
-      ReadEdgeCondition(context, entry, edge.dependency);
-    }
+    ReadEdge(context, entry, edge);
   });
 }
 

@@ -84,7 +84,9 @@ class Expander {
     return true;
   }
 
-  Expansion Take() { return {std::move(out_), std::move(fault_)}; }
+  Expansion Take() {
+    return {std::move(out_), std::move(fault_), std::move(unset_)};
+  }
 
  private:
   bool known_only() const { return mode_ == ExpandMode::kKnownOnly; }
@@ -157,7 +159,10 @@ class Expander {
         break;
     }
     if (value) return Append(*value);
-    if (mode_ == ExpandMode::kUnsetIsEmpty) return true;
+    if (mode_ == ExpandMode::kUnsetIsEmpty) {
+      unset_.emplace_back(reference.name);
+      return true;
+    }
     return Fail(
         fmt::format("the variable {} is not set; ${{{}:-default}} "
                     "gives it a default",
@@ -178,6 +183,7 @@ class Expander {
   const Lookup lookup_;
   std::string out_;
   std::string fault_;
+  std::vector<std::string> unset_;
 };
 
 }  // namespace

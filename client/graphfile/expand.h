@@ -15,6 +15,7 @@
 #include <optional>
 #include <string>
 #include <string_view>
+#include <vector>
 
 #include "absl/functional/function_ref.h"
 
@@ -35,7 +36,8 @@ enum class ExpandMode {
 
 struct Expansion {
   std::string text;
-  std::string fault;  // empty: none
+  std::string fault;               // empty: none
+  std::vector<std::string> unset;  // names that stood for nothing
 };
 
 // How deep variables may stand in each other's defaults.

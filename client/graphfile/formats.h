@@ -12,6 +12,7 @@ namespace w2t::graphfile {
 // All sources together: each counts on top of those before it.
 void ReadGraphFormat(Context& context, absl::Span<const Source> sources,
                      Draft& draft);
+void ReadCompose(Context& context, const Source& source, Draft& draft);
 void ReadProcessCompose(Context& context, const Value& root, Draft& draft);
 void ReadWfFormat(Context& context, const Value& root, Draft& draft);
 

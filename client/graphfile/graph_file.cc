@@ -15,6 +15,18 @@
 namespace w2t::graphfile {
 namespace {
 
+// Whether a service asks for a container image.
+bool HasImage(const Value& root) {
+  for (const Entry& service : root.Get("services").Entries()) {
+    for (const Entry& entry : service.value.Entries()) {
+      if (entry.key.text() == "image" || entry.key.text() == "build") {
+        return true;
+      }
+    }
+  }
+  return false;
+}
+
 Format Detect(const Value& root) {
   bool schema = false;
   bool workflow = false;
@@ -23,7 +35,8 @@ Format Detect(const Value& root) {
     schema |= entry.key.text() == "schemaVersion";
     workflow |= entry.key.text() == "workflow";
   }
-  return schema && workflow ? Format::kWfFormat : Format::kGraph;
+  if (schema && workflow) return Format::kWfFormat;
+  return HasImage(root) ? Format::kCompose : Format::kGraph;
 }
 
 // Reads the files that make up a graph. What is parsed lives as long as this.
@@ -49,6 +62,7 @@ class Loader {
     const absl::StatusOr<std::string> read =
         text ? TooLarge() : files_.Read(name);
     if (!read.ok()) {
+      complete_ = false;
       return faults_.Add({.file = *file}, std::string(read.status().message()));
     }
     AddText(*file, *read);
@@ -71,7 +85,10 @@ class Loader {
 
   void AddText(uint32_t file, std::string_view text) {
     Source source{.file = file, .document = ParseSource(context_, file, text)};
-    if (source.document == nullptr) return;
+    if (source.document == nullptr) {
+      complete_ = false;
+      return;
+    }
     const Format format = context_.options.format == Format::kDetect
                               ? Detect(source.root())
                               : context_.options.format;
@@ -79,7 +96,7 @@ class Loader {
     ++mains_;
     only_graphs_ &= format == Format::kGraph;
     if (format == Format::kGraph) {
-      AddWithIncludes(context_, std::move(source), sources_);
+      complete_ &= AddWithIncludes(context_, std::move(source), sources_);
     } else {
       sources_.push_back(std::move(source));
     }
@@ -95,6 +112,9 @@ class Loader {
     }
     Draft draft(context_, sources_);
     switch (result_.format) {
+      case Format::kCompose:
+        ReadCompose(context_, last, draft);
+        break;
       case Format::kProcessCompose:
         ReadProcessCompose(context_, last.root(), draft);
         break;
@@ -106,6 +126,8 @@ class Loader {
         ReadGraphFormat(context_, sources_, draft);
         break;
     }
+    // What is missing may be in the files that could not be read.
+    if (!complete_) return;
     result_.blueprint = draft.Check();
     if (result_.blueprint != nullptr) result_.graph = draft.TakeGraph();
   }
@@ -118,6 +140,7 @@ class Loader {
   std::vector<Source> sources_;
   uint32_t mains_ = 0;
   bool only_graphs_ = true;
+  bool complete_ = true;  // every file could be read
 };
 
 }  // namespace

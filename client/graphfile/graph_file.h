@@ -1,5 +1,6 @@
-// Reads what people write: the graph file (YAML or JSON), process-compose
-// files, and WfFormat workflow traces. All become the same v1.Graph.
+// Reads what people write: the graph file (YAML or JSON), process-compose and
+// docker-compose files, and WfFormat workflow traces. All become the same
+// v1.Graph.
 //
 // Every fault of a file is reported at once, each with its line and column:
 // what the file's syntax forbids, and what Blueprint::Build finds in the graph.
@@ -27,6 +28,7 @@ enum class Format : uint8_t {
   kGraph,           // our own
   kProcessCompose,  // process-compose.yaml
   kWfFormat,        // WfCommons WfFormat JSON
+  kCompose,         // docker-compose.yml; to be planned, not to be run
 };
 
 // Variables by name.
@@ -39,6 +41,11 @@ struct Options {
   // Largest file, in bytes; at most 4 GiB.
   uint64_t max_file_bytes = 64 * 1024 * 1024;
   Limits limits;
+  // Tasks with profiles are left out unless one of these is among them; "*" is
+  // every one.
+  std::vector<std::string> profiles;
+  // Only these tasks and what they need; empty: all.
+  std::vector<std::string> targets;
   // What ${NAME} stands for, before what the file's own env_file says.
   Environment environment;
   // Reads a file of this path, also those that others include. Default: from

@@ -6,29 +6,17 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "client/graphfile/declared.h"
 #include "client/graphfile/formats.h"
 #include "client/graphfile/task_keys.h"
 
 namespace w2t::graphfile {
 namespace {
 
-// What one file says of a task.
-struct Layer {
-  Field body;
-  const Source* source;
-};
-
 // What the defaults of one kind of task come to.
 struct Defaults {
   TaskDraft draft;
-  Draft::Layers bodies;
-};
-
-// A task, and all that is said of it.
-struct Declared {
-  std::string_view name;
-  v1::TaskKind kind;
-  absl::InlinedVector<Layer, 1> layers;
+  Layers layers;
 };
 
 struct GraphReader {
@@ -42,6 +30,10 @@ struct GraphReader {
   absl::flat_hash_map<std::pair<v1::TaskKind, absl::string_view>, size_t> known;
   // Values with their variables put in, which defaults go on pointing to.
   std::vector<std::unique_ptr<Document>> kept;
+
+  const Defaults& defaults(v1::TaskKind kind) const {
+    return kind == v1::TASK_KIND_TASK ? task : service;
+  }
 };
 
 Field Expanded(Context& context, const Field& field, GraphReader& reader) {
@@ -89,14 +81,14 @@ constexpr KeyReader<GraphReader> kKeys[] = {
     {"defaults", Skip},
 };
 constexpr std::string_view kUnserved[] = {
-    "concurrency", "deadline", "env",  "matrix",  "networks", "on_failure",
-    "profiles",    "secrets",  "undo", "version", "volumes",
+    "matrix",     "profiles", "concurrency", "deadline", "env",     "networks",
+    "on_failure", "secrets",  "undo",        "version",  "volumes",
 };
 
 template <Defaults GraphReader::*kOf>
 void ReadDefaults(Context& context, const Field& field, GraphReader& reader) {
   Defaults& defaults = reader.*kOf;
-  defaults.bodies.push_back(field.value);
+  defaults.layers.push_back({field, reader.source});
   std::unique_ptr<Document> holder;
   ReadDefaultsBody(
       context,
@@ -110,50 +102,66 @@ constexpr KeyReader<GraphReader> kDefaultsKeys[] = {
     {"services", ReadDefaults<&GraphReader::service>},
 };
 
-// The first key by which a service asks for a container image, or an absent
-// one.
-Entry FindImage(const Value& root) {
-  for (const Entry& service : root.Get("services").Entries()) {
-    for (const Entry& entry : service.value.Entries()) {
-      if (entry.key.text() == "image" || entry.key.text() == "build") {
-        return entry;
-      }
-    }
-  }
-  return {};
-}
-
-// A docker-compose file: one fault says more than one for each of its keys.
-bool LooksLikeCompose(Context& context, const Value& root) {
-  const Entry image = FindImage(root);
-  if (!image.key.is_scalar()) return false;
-  context.faults.Add(
-      image.key.at(),
-      fmt::format("key \"{}\" is not served yet; this looks like a "
-                  "docker-compose file",
-                  image.key.text()));
-  return true;
-}
-
-void ReadTask(Context& context, const Declared& declared, GraphReader& reader) {
-  const Defaults& defaults =
-      declared.kind == v1::TASK_KIND_TASK ? reader.task : reader.service;
+// Reads one of the tasks that `declared` makes, whose own variables are `own`.
+void ReadInstance(Context& context, const Declared& declared, std::string name,
+                  const Environment& own, const Shapes& shapes,
+                  GraphReader& reader) {
+  const Defaults& defaults = reader.defaults(declared.kind);
   TaskDraft task = defaults.draft;
-  task.task.set_name(std::string(declared.name));
+  task.task.set_name(std::move(name));
   task.task.set_kind(declared.kind);
-  Draft::Layers layers = defaults.bodies;
+  Draft::Layers layers;
+  for (const Layer& layer : defaults.layers) layers.push_back(layer.body.value);
   std::vector<std::unique_ptr<Document>> holders(declared.layers.size());
   for (size_t i = 0; i < declared.layers.size(); ++i) {
     const Layer& layer = declared.layers[i];
     layers.push_back(layer.body.value);
-    ReadTaskBody(context,
-                 ExpandTask(context, layer.body, layer.source->scope(context),
-                            holders[i]),
+    Scope scope = layer.source->scope(context);
+    scope.own = &own;
+    ReadTaskBody(context, ExpandTask(context, layer.body, scope, holders[i]),
                  task);
+  }
+  const auto replica = own.find(kReplica);
+  if (replica != own.end()) {
+    (*task.exec.mutable_env())[kReplicaVariable] = replica->second;
   }
   const Field& body = declared.layers.front().body;
   FinishTask(context, body, layers, task);
+  shapes.Resolve(context, task);
   reader.draft.Add(std::move(task), body.key_at, std::move(layers));
+}
+
+// Whether what is said of a task can be read as often as it has instances.
+bool FitsOften(Context& context, const Declared& declared, uint64_t count) {
+  const uint64_t most = DocumentLimits().max_nodes;
+  uint64_t weight = 0;
+  for (const Layer& layer : declared.layers) {
+    weight += layer.body.value.Weight();
+  }
+  if (weight <= most / count) return true;
+  context.faults.Add(
+      declared.layers.back().body.key_at,
+      fmt::format("\"{}\" comes to more than {} values with all its replicas; "
+                  "the limit max_nodes is {}",
+                  declared.name, most, most));
+  return false;
+}
+
+void ReadTask(Context& context, const Declared& declared, const Shapes& shapes,
+              GraphReader& reader) {
+  const std::string name(declared.name);
+  const Shape* shape = shapes.Find(name);
+  if (shape == nullptr) {
+    return ReadInstance(context, declared, name, {}, shapes, reader);
+  }
+  if (shape->left_out) return reader.draft.LeaveOut(name, shape->profiles);
+  if (!FitsOften(context, declared, shape->count)) return;
+  if (!shape->axes.empty()) reader.draft.BeginGroup(name, shape->count);
+  for (uint64_t i = 0; i < shape->count; ++i) {
+    ReadInstance(context, declared, NameOf(name, *shape, i),
+                 VariablesOf(*shape, i), shapes, reader);
+    if (reader.draft.full()) return;
+  }
 }
 
 }  // namespace
@@ -163,7 +171,6 @@ void ReadGraphFormat(Context& context, absl::Span<const Source> sources,
   GraphReader reader{.draft = draft, .merges = sources.size() > 1};
   for (const Source& source : sources) {
     const Value root = source.root();
-    if (LooksLikeCompose(context, root)) return;
     reader.source = &source;
     for (const Entry& entry : root.Entries()) {
       if (entry.key.text() != "defaults") continue;
@@ -178,8 +185,14 @@ void ReadGraphFormat(Context& context, absl::Span<const Source> sources,
     ReadMap<GraphReader>(context, {"graph file", root.at(), root}, kKeys,
                          kUnserved, reader);
   }
+  Shapes shapes;
   for (const Declared& declared : reader.declared) {
-    ReadTask(context, declared, reader);
+    shapes.Read(context, declared, reader.defaults(declared.kind).layers);
+  }
+  shapes.NoteUnknownProfiles(context);
+  for (const Declared& declared : reader.declared) {
+    ReadTask(context, declared, shapes, reader);
+    if (draft.full()) return;
   }
 }
 

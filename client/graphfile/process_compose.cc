@@ -196,21 +196,12 @@ void ReadEdges(Context& context, const Field& body, const ReplicaNames& names,
   }
 }
 
-// Adds the replicas of one process to the draft. False when there are too many
-// edges to go on.
-bool AddReplicas(Context& context, const Field& body, const TaskDraft& task,
-                 const ReplicaNames& names, uint64_t& edges, Draft& draft) {
-  for (uint32_t i = 0; i < names.CountOf(body.name); ++i) {
-    edges += task.edges.size();
-    if (edges > context.options.limits.max_edges) {
-      context.faults.Add(
-          body.key_at,
-          fmt::format("the graph has more than {} dependencies; the limit "
-                      "max_edges is {}",
-                      context.options.limits.max_edges,
-                      context.options.limits.max_edges));
-      return false;
-    }
+// Adds the replicas of one process to the draft.
+void AddReplicas(const Field& body, const TaskDraft& task,
+                 const ReplicaNames& names, Draft& draft) {
+  const uint32_t count = names.CountOf(body.name);
+  if (count > 1) draft.BeginGroup(std::string(body.name), count);
+  for (uint32_t i = 0; i < count && !draft.full(); ++i) {
     TaskDraft replica = task;
     const std::string name = names.NameOf(body.name, i);
     (*replica.exec.mutable_env())["PC_PROC_NAME"] = name;
@@ -218,20 +209,16 @@ bool AddReplicas(Context& context, const Field& body, const TaskDraft& task,
     replica.task.set_name(name);
     draft.Add(std::move(replica), body.key_at, {body.value});
   }
-  return true;
 }
 
 void ReadAll(Context& context, const Field& processes, ProjectDraft& project) {
   const ReplicaNames names(context, processes.value);
-  uint64_t edges = 0;
-  bool fits = true;
   VisitEntries(context, processes, [&](const Field& body) {
-    if (!fits) return;
+    if (project.draft.full()) return;
     ProcessDraft process{.project = project};
     ReadProcess(context, body, process);
     ReadEdges(context, body, names, process.task.edges);
-    fits =
-        AddReplicas(context, body, process.task, names, edges, project.draft);
+    AddReplicas(body, process.task, names, project.draft);
   });
 }
 

@@ -53,6 +53,8 @@ using IsKept = bool (*)(std::string_view text,
 Field ExpandAll(Context& context, const Field& field, const Scope& scope,
                 IsKept is_kept, std::unique_ptr<Document>& holder) {
   if (!field.value.HasDollar()) return field;
+  const ExpandMode mode =
+      scope.unset == nullptr ? ExpandMode::kAll : ExpandMode::kUnsetIsEmpty;
   const auto of_task = [&](std::string_view name) {
     return FindIn(scope.own, name);
   };
@@ -66,7 +68,10 @@ Field ExpandAll(Context& context, const Field& field, const Scope& scope,
         Expansion expansion =
             is_kept(text, keys, in_list)
                 ? Expand(text, ExpandMode::kKnownOnly, of_task)
-                : Expand(text, ExpandMode::kAll, of_all);
+                : Expand(text, mode, of_all);
+        if (scope.unset != nullptr) {
+          scope.unset->insert(expansion.unset.begin(), expansion.unset.end());
+        }
         if (expansion.fault.empty()) return std::move(expansion.text);
         context.faults.AddOnly(scalar.at(), std::move(expansion.fault));
         return std::nullopt;

@@ -5,6 +5,8 @@
 
 #include <memory>
 #include <optional>
+#include <set>
+#include <string>
 #include <string_view>
 
 #include "client/graphfile/document.h"
@@ -19,6 +21,8 @@ struct Scope {
   const Environment* own = nullptr;      // of one task
   const Environment* outside = nullptr;  // of whoever reads the file
   const Environment* file = nullptr;     // of its env_file
+  // When there is one, a name that is not set stands for nothing, and is added.
+  std::set<std::string, std::less<>>* unset = nullptr;
 
   std::optional<std::string_view> Find(std::string_view name) const;
 };

@@ -60,21 +60,7 @@ void ReadEnvFileItem(Context& context, const Field& field,
     ReadPath(context, field, item);
   }
   if (item.path.empty()) return;
-  const std::string path = context.files.Resolve(field.at().file, item.path);
-  auto cached = context.env_files.find(path);
-  if (cached == context.env_files.end()) {
-    uint32_t file = 0;
-    const std::optional<std::string> text =
-        ReadNamed(context, field, path, item.required, file);
-    if (!text) return;
-    const Scope outside{.outside = &context.options.environment};
-    Environment read;
-    ReadEnvText(
-        *text, file, [&](std::string_view name) { return outside.Find(name); },
-        read, context.faults);
-    cached = context.env_files.emplace(path, std::move(read)).first;
-  }
-  for (const auto& [name, value] : cached->second) variables[name] = value;
+  ReadVariables(context, field, item.path, item.required, variables);
 }
 
 // Follows the includes of files.
@@ -108,6 +94,8 @@ class IncludeReader {
     open_.pop_back();
     sources_.push_back(std::move(source));
   }
+
+  bool complete() const { return complete_; }
 
  private:
   std::string NameOf(uint32_t file) const {
@@ -148,13 +136,17 @@ class IncludeReader {
     Source source;
     const std::optional<std::string> text =
         ReadNamed(context_, field, path, /*required=*/true, source.file);
-    if (!text) return;
-    source.document = ParseSource(context_, source.file, *text);
-    if (source.document != nullptr) Add(std::move(source));
+    if (text) source.document = ParseSource(context_, source.file, *text);
+    if (source.document == nullptr) {
+      complete_ = false;
+    } else {
+      Add(std::move(source));
+    }
   }
 
   Context& context_;
   std::vector<Source>& sources_;
+  bool complete_ = true;
   std::vector<std::string> open_;  // from the first file to this one
   std::vector<std::string> done_;
 };
@@ -173,9 +165,30 @@ std::unique_ptr<Document> ParseSource(Context& context, uint32_t file,
   return nullptr;
 }
 
-void AddWithIncludes(Context& context, Source main,
+bool AddWithIncludes(Context& context, Source main,
                      std::vector<Source>& sources) {
-  IncludeReader(context, sources).Add(std::move(main));
+  IncludeReader reader(context, sources);
+  reader.Add(std::move(main));
+  return reader.complete();
+}
+
+void ReadVariables(Context& context, const Field& field, std::string_view path,
+                   bool required, Environment& variables) {
+  const std::string found = context.files.Resolve(field.at().file, path);
+  auto cached = context.env_files.find(found);
+  if (cached == context.env_files.end()) {
+    uint32_t file = 0;
+    const std::optional<std::string> text =
+        ReadNamed(context, field, found, required, file);
+    if (!text) return;
+    const Scope outside{.outside = &context.options.environment};
+    Environment read;
+    ReadEnvText(
+        *text, file, [&](std::string_view name) { return outside.Find(name); },
+        read, context.faults);
+    cached = context.env_files.emplace(found, std::move(read)).first;
+  }
+  for (const auto& [name, value] : cached->second) variables[name] = value;
 }
 
 void ReadEnvFiles(Context& context, const Field& field,

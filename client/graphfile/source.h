@@ -34,10 +34,15 @@ std::unique_ptr<Document> ParseSource(Context& context, uint32_t file,
                                       std::string_view text);
 
 // Adds `main`, with the variables of its env_file, behind what it includes. A
-// file that was included before is not read again.
-void AddWithIncludes(Context& context, Source main,
+// file that was included before is not read again. False when one of them is
+// missing or faulty as a whole.
+bool AddWithIncludes(Context& context, Source main,
                      std::vector<Source>& sources);
 
+// Reads the variables of a file at `path`, which `field` names, on top of what
+// is there.
+void ReadVariables(Context& context, const Field& field, std::string_view path,
+                   bool required, Environment& variables);
 // Reads the variables that an `env_file` names, later ones on top: a path, a
 // map {path, required}, or a list of those.
 void ReadEnvFiles(Context& context, const Field& field, Environment& variables);

@@ -42,11 +42,18 @@ void ReadSideEffect(Context& context, const Field& field, TaskDraft& draft) {
   }
 }
 
+// What says which tasks there are at all; declared.cc reads it.
+void ReadBefore(Context& /*context*/, const Field& /*field*/,
+                TaskDraft& /*draft*/) {}
+
 constexpr KeyReader<TaskDraft> kKeys[] = {
     {"command", ReadCommand},
     {"handler", ReadHandler},
     {"input", ReadInput},
     {"depends_on", ReadDependsOn},
+    {"profiles", ReadBefore},
+    {"matrix", ReadBefore},
+    {"replicas", ReadBefore},
     {"trigger", ReadTrigger},
     {"env", ReadEnv},
     {"env_file", ReadEnvFile},
@@ -68,9 +75,8 @@ constexpr KeyReader<TaskDraft> kKeys[] = {
 // Known from design or from other tools' files, and not carried out so far.
 constexpr std::string_view kUnserved[] = {
     "build",       "concurrency", "deadline", "environment", "foreach",
-    "healthcheck", "image",       "include",  "matrix",      "networks",
-    "outputs",     "ports",       "profiles", "replicas",    "restart",
-    "undo",        "volumes",     "when",
+    "healthcheck", "image",       "include",  "networks",    "outputs",
+    "ports",       "restart",     "undo",     "volumes",     "when",
 };
 
 }  // namespace

@@ -18,8 +18,9 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   options.read_file = [](const std::string&) -> absl::StatusOr<std::string> {
     return absl::NotFoundError("no files here");
   };
-  for (const Format format : {Format::kDetect, Format::kGraph,
-                              Format::kProcessCompose, Format::kWfFormat}) {
+  for (const Format format :
+       {Format::kDetect, Format::kGraph, Format::kProcessCompose,
+        Format::kWfFormat, Format::kCompose}) {
     options.format = format;
     const auto result = w2t::graphfile::LoadText(text, "f", options);
     // Either a graph or a reason.

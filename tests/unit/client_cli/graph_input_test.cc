@@ -38,5 +38,52 @@ TEST(GraphInput, VariablesAreThoseOfTheEnvironment) {
   unsetenv("W2T_TEST_NAME");
 }
 
+TEST(GraphInput, TargetsAndWhatTheyNeedAreAllThereIs) {
+  const TempFile file(
+      "tasks: {a: x, b: {command: x, depends_on: [a]}, c: x}\n");
+  EXPECT_THAT(RunWith({"plan", file.path(), "b"}).out,
+              AllOf(HasSubstr("2 tasks in 2 steps"), Not(HasSubstr(" c "))));
+  EXPECT_THAT(RunWith({"validate", file.path(), "c", "a"}).out,
+              HasSubstr("2 tasks in 1 step"));
+  const CliResult unknown = RunWith({"run", file.path(), "d"});
+  EXPECT_EQ(unknown.exit_code, 2);
+  EXPECT_THAT(unknown.err, HasSubstr("there is no task \"d\""));
+}
+
+TEST(GraphInput, ProfilesAreNamedByOptionOrByTheEnvironment) {
+  const TempFile file(
+      "tasks: {a: x, b: {command: x, profiles: [p]}, c: {command: x, "
+      "profiles: [q]}}\n");
+  EXPECT_THAT(RunWith({"plan", file.path()}).out, HasSubstr("1 task in"));
+  EXPECT_THAT(RunWith({"plan", file.path(), "--profile", "p"}).out,
+              HasSubstr("2 tasks in"));
+  EXPECT_THAT(
+      RunWith({"plan", "--profile", "p", "--profile", "q", file.path()}).out,
+      HasSubstr("3 tasks in"));
+  setenv("W2T_PROFILES", "q,p", 1);
+  EXPECT_THAT(RunWith({"plan", file.path()}).out, HasSubstr("3 tasks in"));
+  unsetenv("W2T_PROFILES");
+  EXPECT_THAT(RunWith({"plan", file.path(), "--profile", "r"}).err,
+              HasSubstr("w2t: note: no task has the profile \"r\""));
+}
+
+TEST(GraphInput, ComposeFilesArePlannedAndCheckedButNotRun) {
+  const TempFile file(
+      "services: {db: {image: x, healthcheck: {test: \"true\"}}, web: {image: "
+      "y, depends_on: [db]}}\n");
+  const CliResult plan = RunWith({"plan", file.path()});
+  EXPECT_EQ(plan.exit_code, 0);
+  EXPECT_THAT(plan.out, HasSubstr("2 tasks in 2 steps"));
+  EXPECT_THAT(RunWith({"validate", file.path()}).err,
+              AllOf(HasSubstr("nobody waits for it"),
+                    HasSubstr("not carried over: image")));
+  for (const char* command : {"run", "submit"}) {
+    const CliResult refused = RunWith({command, file.path()});
+    EXPECT_EQ(refused.exit_code, 2) << command;
+    EXPECT_THAT(refused.err, HasSubstr("describes containers, which w2t plans "
+                                       "and validates, but does not run"));
+  }
+}
+
 }  // namespace
 }  // namespace w2t::cli

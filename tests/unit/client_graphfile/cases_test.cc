@@ -199,21 +199,6 @@ INSTANTIATE_TEST_SUITE_P(
         Workflow{"seismology-chameleon-100p-001.json", 101, 100, 2, 71.9,
                  2.8}));
 
-TEST(ComposeCaseTest, ComposeFilesAreRefusedByKey) {
-  const std::filesystem::path folder = kCases / "deploy/compose";
-  if (!std::filesystem::exists(folder)) {
-    GTEST_SKIP() << "SKIPPED: " << folder << " is absent";
-  }
-  for (const auto& file : std::filesystem::directory_iterator(folder)) {
-    const LoadResult result = Load(file.path());
-    EXPECT_THAT(Strings(result.faults),
-                ElementsAre(testing::HasSubstr(
-                    "is not served yet; this looks like a docker-compose "
-                    "file")))
-        << file.path();
-  }
-}
-
 TEST(ExamplesTest, AllOfThemLoad) {
   size_t files = 0;
   for (const auto& file :

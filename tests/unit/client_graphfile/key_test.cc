@@ -139,12 +139,11 @@ TEST(KeyTest, WrongDependencies) {
                        "suceeded}}}"),
               ElementsAre("1:47: unknown condition \"suceeded\"; did you mean "
                           "\"succeeded\"?"));
-  EXPECT_THAT(FaultsOf("tasks: {b: x, a: {command: x, depends_on: {b: {ready: "
-                       "75%, required: false, restart: true, cond: x}}}}"),
-              ElementsAre("1:48: key \"ready\" is not served yet",
-                          "1:60: key \"required\" is not served yet",
-                          "1:77: key \"restart\" is not served yet",
-                          "1:92: unknown key \"cond\""));
+  EXPECT_THAT(FaultsOf("tasks: {b: x, a: {command: x, depends_on: {b: "
+                       "{required: 1, restart: true, cond: x}}}}"),
+              ElementsAre("1:58: \"required\" must be true or false, not \"1\"",
+                          "1:61: key \"restart\" is not served yet",
+                          "1:76: unknown key \"cond\""));
 }
 
 TEST(KeyTest, Trigger) {

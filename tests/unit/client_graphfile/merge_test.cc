@@ -108,7 +108,9 @@ TEST(IncludeTest, CountsBelowTheFileThatIncludesAndIsRelativeToIt) {
 }
 
 TEST(IncludeTest, FaultsOfIncludedFilesNameThem) {
-  EXPECT_THAT(FaultsOfFiles({{"d/a.yaml", "include: [b.yaml, c.yaml]"},
+  EXPECT_THAT(FaultsOfFiles({{"d/a.yaml",
+                              "include: [b.yaml, c.yaml]\ntasks: {y: "
+                              "{command: y, depends_on: in-c}}"},
                              {"d/b.yaml", "tasks: {x: {comand: x}}"}},
                             {"d/a.yaml"}),
               ElementsAre("d/a.yaml:1:19: \"include\": d/c.yaml: is not there",

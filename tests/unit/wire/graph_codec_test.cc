@@ -54,7 +54,14 @@ TEST(GraphCodecTest, CarriesEveryFieldOfATask) {
       fail_run: true
       side_effect: SIDE_EFFECT_AT_LEAST_ONCE
     }
-    tasks { name: "pay" side_effect: SIDE_EFFECT_AT_MOST_ONCE }
+    tasks {
+      name: "pay"
+      side_effect: SIDE_EFFECT_AT_MOST_ONCE
+      depends_on { task: "check" }
+      depends_on { task: "db" quorum: 1 }
+      depends_on { task: "seed" quorum: 1 }
+      quorums: 1
+    }
   )pb"));
   ASSERT_NE(blueprint, nullptr);
   EXPECT_EQ(blueprint->name(), "shop");
@@ -73,6 +80,11 @@ TEST(GraphCodecTest, CarriesEveryFieldOfATask) {
   EXPECT_TRUE(blueprint->allow_failure(check));
   EXPECT_TRUE(blueprint->fail_run(check));
   EXPECT_FALSE(blueprint->at_most_once(check));
+  const TaskIndex pay = blueprint->Find("pay");
+  EXPECT_EQ(blueprint->countable(pay), 2u);
+  EXPECT_EQ(blueprint->predecessors(pay)[0].quorum, 0u);
+  EXPECT_EQ(blueprint->predecessors(pay)[2].quorum, 1u);
+  EXPECT_EQ(blueprint->quorums()[0].need, 1u);
   EXPECT_TRUE(blueprint->at_most_once(blueprint->Find("pay")));
 
   const RetryPolicy& retry = blueprint->retry(check);

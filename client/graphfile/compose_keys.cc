@@ -1,0 +1,324 @@
+#include "client/graphfile/compose_keys.h"
+
+#include <fmt/format.h>
+#include <fmt/ranges.h>
+
+#include <algorithm>
+#include <utility>
+
+#include "client/graphfile/task_keys.h"
+
+namespace w2t::graphfile {
+namespace {
+
+struct ComposeEdge {
+  EdgeDraft edge;
+  ComposeProject* project;
+};
+
+void ReadEdgeCondition(Context& context, const Field& field,
+                       ComposeEdge& edge) {
+  const std::optional<v1::Condition> condition = ReadCondition(context, field);
+  if (condition) edge.edge.dependency.set_condition(*condition);
+}
+
+void ReadEdgeRequired(Context& context, const Field& field, ComposeEdge& edge) {
+  const std::optional<bool> required = ReadBool(context, field);
+  if (required) edge.edge.required = *required;
+}
+
+void ReadEdgeRestart(Context& context, const Field& field, ComposeEdge& edge) {
+  const std::optional<bool> restart = ReadBool(context, field);
+  if (restart && *restart) edge.project->dropped.emplace("depends_on.restart");
+}
+
+constexpr KeyReader<ComposeEdge> kEdgeKeys[] = {
+    {"condition", ReadEdgeCondition},
+    {"required", ReadEdgeRequired},
+    {"restart", ReadEdgeRestart},
+};
+
+EdgeDraft StartedAfter(std::string name, Position at) {
+  EdgeDraft edge;
+  edge.at = at;
+  edge.dependency.set_task(std::move(name));
+  edge.dependency.set_condition(v1::CONDITION_STARTED);
+  return edge;
+}
+
+void ReadComposeDependsOn(Context& context, const Field& field,
+                          ComposeService& service) {
+  if (field.value.is_list()) {
+    for (const Value& item : field.value.Items()) {
+      std::optional<std::string> name =
+          ReadNonEmptyText(context, {field.name, field.key_at, item});
+      if (!name) continue;
+      service.task.edges.push_back(StartedAfter(*std::move(name), item.at()));
+    }
+    return;
+  }
+  VisitEntries(context, field, [&](const Field& entry) {
+    ComposeEdge edge{StartedAfter(std::string(entry.name), entry.key_at),
+                     service.project};
+    ReadMap<ComposeEdge>(context, entry, kEdgeKeys, {}, edge);
+    service.task.edges.push_back(std::move(edge.edge));
+  });
+}
+
+// A service that is used must be there before.
+void AddUse(const Field& field, std::string_view name,
+            ComposeService& service) {
+  if (name.empty()) return;
+  service.uses.push_back(StartedAfter(std::string(name), field.at()));
+}
+
+// What depends_on says of the same service counts before a use.
+void AddUses(ComposeService& service) {
+  std::vector<EdgeDraft>& edges = service.task.edges;
+  for (EdgeDraft& use : service.uses) {
+    const bool known =
+        std::any_of(edges.begin(), edges.end(), [&](const EdgeDraft& edge) {
+          return edge.dependency.task() == use.dependency.task();
+        });
+    if (!known) edges.push_back(std::move(use));
+  }
+}
+
+// "SERVICE" or "SERVICE:...".
+void ReadUses(Context& context, const Field& field, ComposeService& service) {
+  const auto uses = ReadTexts(context, field);
+  if (!uses) return;
+  for (const std::string& use : *uses) {
+    if (use.starts_with("container:")) continue;
+    AddUse(field, std::string_view(use).substr(0, use.find(':')), service);
+  }
+}
+
+// "service:SERVICE"; anything else says nothing of an order.
+void ReadShared(Context& context, const Field& field, ComposeService& service) {
+  const std::optional<std::string> mode = ReadText(context, field);
+  constexpr std::string_view kService = "service:";
+  if (mode && mode->starts_with(kService)) {
+    AddUse(field, std::string_view(*mode).substr(kService.size()), service);
+  } else {
+    service.project->dropped.emplace(field.name);
+  }
+}
+
+struct Healthcheck {
+  std::string line;
+  bool disabled = false;
+  v1::Probe probe;
+};
+
+void ReadTest(Context& context, const Field& field, Healthcheck& check) {
+  if (!field.value.is_list()) {
+    std::optional<std::string> line = ReadNonEmptyText(context, field);
+    if (line) check.line = *std::move(line);
+    return;
+  }
+  const auto words = ReadTexts(context, field);
+  if (!words) return;
+  const std::string kind = words->empty() ? "" : words->front();
+  if (kind == "NONE") {
+    check.disabled = true;
+  } else if ((kind == "CMD" || kind == "CMD-SHELL") && words->size() > 1) {
+    check.line =
+        fmt::format("{}", fmt::join(words->begin() + 1, words->end(), " "));
+  } else {
+    WrongValue(context, field,
+               "a line, or a list that begins with CMD, CMD-SHELL or NONE");
+  }
+}
+
+void ReadDisable(Context& context, const Field& field, Healthcheck& check) {
+  const std::optional<bool> disabled = ReadBool(context, field);
+  if (disabled) check.disabled = *disabled;
+}
+
+template <google::protobuf::Duration* (v1::Probe::*kField)()>
+void ReadTime(Context& context, const Field& field, Healthcheck& check) {
+  const std::optional<absl::Duration> time = ReadDuration(context, field);
+  if (time) SetDuration(*time, (check.probe.*kField)());
+}
+
+void ReadRetries(Context& context, const Field& field, Healthcheck& check) {
+  const std::optional<int64_t> retries =
+      ReadInteger(context, field, 0, 1'000'000);
+  if (retries) check.probe.set_failures(static_cast<uint32_t>(*retries));
+}
+
+// Only checked: how often an unhealthy container is looked at changes no order.
+void ReadPeriod(Context& context, const Field& field, Healthcheck& /*check*/) {
+  ReadDuration(context, field);
+}
+
+constexpr KeyReader<Healthcheck> kHealthcheckKeys[] = {
+    {"test", ReadTest},
+    {"disable", ReadDisable},
+    {"interval", ReadTime<&v1::Probe::mutable_every>},
+    {"timeout", ReadTime<&v1::Probe::mutable_timeout>},
+    {"retries", ReadRetries},
+    {"start_period", ReadPeriod},
+    {"start_interval", ReadPeriod},
+};
+
+void ReadHealthcheck(Context& context, const Field& field,
+                     ComposeService& service) {
+  Healthcheck check;
+  if (!ReadMap<Healthcheck>(context, field, kHealthcheckKeys, {}, check)) {
+    return;
+  }
+  if (check.disabled) return;
+  service.has_healthcheck = true;
+  service.healthcheck_at = field.key_at;
+  check.probe.set_exec(check.line.empty() ? "true" : check.line);
+  *service.task.rest.mutable_ready() = std::move(check.probe);
+}
+
+void ReadRestart(Context& context, const Field& field,
+                 ComposeService& service) {
+  const std::optional<std::string> policy = ReadText(context, field);
+  if (!policy) return;
+  service.restarts = *policy == "always" || *policy == "unless-stopped";
+  service.project->dropped.emplace(field.name);
+}
+
+void ReadImage(Context& /*context*/, const Field& field,
+               ComposeService& service) {
+  service.has_image = true;
+  service.project->dropped.emplace(field.name);
+}
+
+// Read by the file's reader.
+void Skip(Context& /*context*/, const Field& /*field*/,
+          ComposeService& /*service*/) {}
+
+constexpr KeyReader<ComposeService> kKeys[] = {
+    {"depends_on", ReadComposeDependsOn},
+    {"healthcheck", ReadHealthcheck},
+    {"links", ReadUses},
+    {"volumes_from", ReadUses},
+    {"network_mode", ReadShared},
+    {"ipc", ReadShared},
+    {"pid", ReadShared},
+    {"restart", ReadRestart},
+    {"image", ReadImage},
+    {"build", ReadImage},
+    {"extends", ReadImage},
+    {"provider", ReadImage},
+    {"profiles", Skip},
+};
+// What else compose files may say of a container.
+constexpr std::string_view kDropped[] = {
+    "annotations",
+    "attach",
+    "blkio_config",
+    "cap_add",
+    "cap_drop",
+    "cgroup",
+    "cgroup_parent",
+    "command",
+    "configs",
+    "container_name",
+    "cpu_count",
+    "cpu_percent",
+    "cpu_period",
+    "cpu_quota",
+    "cpu_rt_period",
+    "cpu_rt_runtime",
+    "cpu_shares",
+    "cpus",
+    "cpuset",
+    "credential_spec",
+    "deploy",
+    "develop",
+    "device_cgroup_rules",
+    "devices",
+    "dns",
+    "dns_opt",
+    "dns_search",
+    "domainname",
+    "entrypoint",
+    "env_file",
+    "environment",
+    "expose",
+    "external_links",
+    "extra_hosts",
+    "gpus",
+    "group_add",
+    "hostname",
+    "init",
+    "isolation",
+    "label_file",
+    "labels",
+    "logging",
+    "mac_address",
+    "mem_limit",
+    "mem_reservation",
+    "mem_swappiness",
+    "memswap_limit",
+    "models",
+    "networks",
+    "oom_kill_disable",
+    "oom_score_adj",
+    "pids_limit",
+    "platform",
+    "ports",
+    "post_start",
+    "pre_stop",
+    "privileged",
+    "pull_policy",
+    "read_only",
+    "runtime",
+    "scale",
+    "secrets",
+    "security_opt",
+    "shm_size",
+    "stdin_open",
+    "stop_grace_period",
+    "stop_signal",
+    "storage_opt",
+    "sysctls",
+    "tmpfs",
+    "tty",
+    "ulimits",
+    "use_api_socket",
+    "user",
+    "userns_mode",
+    "uts",
+    "volumes",
+    "working_dir",
+};
+
+}  // namespace
+
+void ReadComposeService(Context& context, const Field& body,
+                        ComposeService& service) {
+  TaskDraft& task = service.task;
+  task.task.set_name(std::string(body.name));
+  task.task.set_kind(v1::TASK_KIND_SERVICE);
+  task.has_command = true;
+  for (const char* word : {"docker", "compose", "up", "--no-deps"}) {
+    task.exec.add_argv(word);
+  }
+  task.exec.add_argv(std::string(body.name));
+  const bool read = VisitEntries(context, body, [&](const Field& entry) {
+    const bool dropped = std::find(std::begin(kDropped), std::end(kDropped),
+                                   entry.name) != std::end(kDropped);
+    if (entry.name.starts_with("x-")) return;
+    if (dropped) {
+      service.project->dropped.emplace(entry.name);
+    } else {
+      ReadKey<ComposeService>(context, entry, kKeys, kDropped, service);
+    }
+  });
+  AddUses(service);
+  if (read && !service.has_image) {
+    context.faults.Add(
+        body.key_at,
+        fmt::format("\"{}\" has neither an image nor a build", body.name));
+  }
+}
+
+}  // namespace w2t::graphfile
