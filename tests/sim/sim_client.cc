@@ -123,8 +123,7 @@ void SimClient::RepeatOne(const v1::Graph& other) {
   const Run& run = *runs_[index];
   if (run.watch == nullptr) return;
   // A run that may be forgotten gives its request id free.
-  const bool forgets = daemon_->limits().max_runs < 100;
-  if (forgets || random_.Chance(50)) return TrySubmit(index);
+  if (daemon_->forgets() || random_.Chance(50)) return TrySubmit(index);
   v1::SubmitRunRequest request = run.request;
   *request.mutable_graph() = other;
   Call(

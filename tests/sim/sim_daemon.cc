@@ -7,6 +7,7 @@
 #include <vector>
 
 #include "fmt/format.h"
+#include "server/loop/snapshots.h"
 #include "server/rpc/dispatcher.h"
 
 namespace w2t::sim {
@@ -119,6 +120,9 @@ struct SimDaemon::Parts {
     options.on_failure = [daemon](const absl::Status& status) {
       daemon->oracle_->Fault("the journal failed: " + status.ToString());
     };
+    options.on_snapshot = [daemon](const absl::Status& status) {
+      daemon->oracle_->Tell("daemon: a snapshot: {}", status.ToString());
+    };
     options.on_stall = [daemon](const absl::Status& status) {
       daemon->oracle_->Tell("daemon: stalled: {}", status.ToString());
     };
@@ -181,6 +185,17 @@ server::SessionSet& SimDaemon::sessions() { return parts_->sessions; }
 server::View SimDaemon::view() const { return parts_->loop.view(); }
 bool SimDaemon::stalled() const { return parts_->loop.stalled(); }
 
+absl::StatusOr<std::shared_ptr<const Run>> SimDaemon::LoadRun(
+    RunNumber number) {
+  absl::StatusOr<std::unique_ptr<PartReader>> reader =
+      parts_->journal.OpenReader();
+  if (!reader.ok()) return reader.status();
+  absl::StatusOr<std::unique_ptr<Run>> run =
+      server::RestoreRun(**reader, number, options_.limits);
+  if (!run.ok()) return run.status();
+  return std::shared_ptr<const Run>(*std::move(run));
+}
+
 void SimDaemon::Poke() {
   if (!up()) return;
   TurnAt(clock_->now() + random_.Between(absl::ZeroDuration(), options_.lag));
@@ -211,12 +226,11 @@ void SimDaemon::TakeTurn() {
 
 bool SimDaemon::Speaks() {
   if (Dead()) return false;
-  if (words_left_ > 0) {
-    --words_left_;
-    return true;
+  if (--words_left_ == 0) {  // its last one
+    disk_.DieAfter(disk_.operations());
+    clock_->After(absl::ZeroDuration(), [this] { BuryIfDead(); });
   }
-  disk_.DieAfter(disk_.operations());
-  return false;
+  return true;
 }
 
 bool SimDaemon::Dead() const { return disk_.dead() || words_left_ == 0; }
@@ -227,6 +241,7 @@ void SimDaemon::BuryIfDead() {
 
 void SimDaemon::CrashAfter(uint64_t operations, uint64_t words, Tail tail,
                            absl::Duration down) {
+  if (Dead()) return;
   disk_.DieAfter(disk_.operations() + operations);
   words_left_ = words;
   tail_ = tail;

@@ -13,6 +13,7 @@
 #include <string>
 
 #include "absl/status/status.h"
+#include "absl/status/statusor.h"
 #include "absl/time/time.h"
 #include "core/engine/engine.h"
 #include "server/limits.h"
@@ -54,7 +55,14 @@ class SimDaemon {
   server::SessionSet& sessions();
   server::View view() const;
   const server::ServerLimits& limits() const { return options_.limits; }
+  // Runs may be forgotten soon after their end.
+  bool forgets() const {
+    return options_.limits.max_runs < 100 ||
+           options_.engine.retention < absl::Hours(1);
+  }
   bool stalled() const;
+  // A run that has ended and lies in the snapshot.
+  absl::StatusOr<std::shared_ptr<const Run>> LoadRun(RunNumber number);
 
   // Something was put into the inbox: a turn is due.
   void Poke();

@@ -48,6 +48,7 @@ class SimWatch::Stream : public std::enable_shared_from_this<Stream> {
 
   void Begin(uint64_t after_seq);
   void Subscribe(const server::View* view, uint64_t after_seq);
+  void Load(RunNumber number, uint64_t after_seq);
   void Pump();
   void Arrive(Item& item) {
     arrived_.push_back(std::move(item));
@@ -60,6 +61,7 @@ class SimWatch::Stream : public std::enable_shared_from_this<Stream> {
   SimDaemon* const daemon_;
   uint64_t process_ = 0;
   std::shared_ptr<server::WatchFeed> feed_;
+  std::shared_ptr<const Run> archived_;
   std::optional<Channel<uint64_t>> up_;
   std::optional<Channel<Item>> down_;
   std::deque<Item> arrived_;
@@ -86,11 +88,26 @@ void SimWatch::Stream::Begin(uint64_t after_seq) {
 void SimWatch::Stream::Subscribe(const server::View* view, uint64_t after_seq) {
   if (watch_ == nullptr) return;
   if (view == nullptr) return feed_->End(daemon_->inbox().WhyRefused());
-  const Run* run = view->engine.FindRun(watch_->run_id_);
-  if (run == nullptr) return feed_->End(absl::NotFoundError("no such run"));
+  const RunNumber number = view->engine.FindId(watch_->run_id_);
+  if (!number) return feed_->End(absl::NotFoundError("no such run"));
+  const Run* run = view->engine.FindRun(number);
+  if (run == nullptr) run = archived_.get();
+  if (run == nullptr) return Load(number, after_seq);
   const absl::Status status =
       daemon_->hub().Watch(*view, *run, {.after_seq = after_seq}, feed_);
   if (!status.ok()) feed_->End(status);
+}
+
+// What the archive does in a thread of its own.
+void SimWatch::Stream::Load(RunNumber number, uint64_t after_seq) {
+  absl::StatusOr<std::shared_ptr<const Run>> run = daemon_->LoadRun(number);
+  if (!run.ok()) return feed_->End(run.status());
+  archived_ = *std::move(run);
+  daemon_->inbox().PostQuery(
+      [self = shared_from_this(), after_seq](const server::View* view) {
+        self->Subscribe(view, after_seq);
+      });
+  daemon_->Poke();
 }
 
 // On the loop, or when there is room for more: never inside the feed.
@@ -188,6 +205,10 @@ void SimWatch::OnClosed(const absl::Status& status) {
 }
 
 void SimWatch::OnMessage(const v1::WatchRunResponse& message) {
+  oracle_->Tell("watch of {}: at {}, hears {}", run_id_, seq_,
+                message.has_snapshot() ? "a snapshot"
+                : message.has_events() ? "events"
+                                       : "the end");
   if (message.has_snapshot()) {
     OnSnapshot(message.snapshot());
   } else if (message.has_events()) {

@@ -10,6 +10,7 @@ namespace w2t::sim {
 namespace {
 
 constexpr char kService[] = "service";
+constexpr size_t kMostSaid = 30;
 
 bool IsService(const worker::Offer& offer) {
   return offer.action->exec().argv(0) == kService;
@@ -66,6 +67,7 @@ void SimWorker::Die(absl::Duration down) {
   state_ = nullptr;
   attempts_.clear();
   sent_.clear();
+  said_.clear();
   hangs_until_ = absl::InfinitePast();
   if (stream_ != nullptr) {
     // The system closes the connection, or the machine is gone.
@@ -123,6 +125,12 @@ void SimWorker::Calm() {
   for (const uint64_t fence : open) {
     End(fence, {.state = v1::TASK_STATE_SUCCEEDED});
   }
+}
+
+void SimWorker::RepeatItself() {
+  if (said_.empty() || stream_ == nullptr || !state_->welcomed()) return;
+  oracle_->Tell("worker {}: repeats itself", process_);
+  stream_->Send(random_.OneOf(said_));
 }
 
 // The stream.
@@ -214,6 +222,8 @@ void SimWorker::Flush() {
     if (message->has_reports()) {
       oracle_->Says(message->reports());
       sent_[message->reports().seq()] = message->reports();
+      if (said_.size() > kMostSaid) said_.erase(said_.begin());
+      said_.push_back(*message);
     }
     stream_->Send(*message);
   }

@@ -8,6 +8,7 @@
 #include <map>
 #include <memory>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "client/worker/session/session_state.h"
@@ -36,6 +37,8 @@ class SimWorker {
   void BreakStream();
   void DialAgain(absl::Duration linger);
   void Leave();
+  // Says again what it has said at some time, as if the network had kept it.
+  void RepeatItself();
   // How many times longer everything takes.
   void SetSlowness(int slowness) { slowness_ = slowness; }
   // No task fails or takes long any more.
@@ -87,6 +90,7 @@ class SimWorker {
   std::unique_ptr<worker::SessionState> state_;  // null: it does not run
   std::map<uint64_t, Attempt> attempts_;         // by fence
   std::map<uint64_t, v1::ReportBatch> sent_;     // not acknowledged, by seq
+  std::vector<v1::SessionRequest> said_;         // the latest reports
   std::shared_ptr<SimStream> stream_;
   absl::Time last_heard_;
   absl::Time hangs_until_ = absl::InfinitePast();

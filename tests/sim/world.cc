@@ -67,6 +67,7 @@ World::Plan World::MakePlan(Random& random) {
   limits.max_outbox_bytes = random.Chance(20) ? 2'000 : 1 << 20;
   limits.max_log_batches = random.OneOf<uint64_t>({1, 4, 64});
   engine.limits = limits;
+  if (random.Chance(10)) engine.retention = absl::Seconds(5);
   plan.daemon.lag = random.OneOf<absl::Duration>(
       {absl::Milliseconds(1), absl::Milliseconds(10), absl::Milliseconds(300)});
   plan.daemon.log_room = random.OneOf<uint64_t>({2'000, 64'000});
@@ -211,7 +212,7 @@ void World::DisturbDisk() {
 
 void World::DisturbWorker() {
   SimWorker& worker = AnyWorker();
-  switch (random_.Below(6)) {
+  switch (random_.Below(8)) {
     case 0:
     case 1:
       worker.Die(random_.Between(absl::Milliseconds(1), absl::Seconds(8)));
@@ -224,6 +225,10 @@ void World::DisturbWorker() {
       break;
     case 4:
       worker.Leave();
+      break;
+    case 5:
+    case 6:
+      worker.RepeatItself();
       break;
     default:
       if (!daemon_.up()) return;

@@ -52,13 +52,15 @@ MUTATIONS = [
         'if (now_us_ - worker.detached_us >= 0) {'),
     Mutation(
         'no re-attach window after a restart', 'core/engine/steps.cc',
-        '    worker.detached_us = now_us_;\n', ''),
+        '    worker.detached_us = now_us_;\n',
+        '    worker.detached_us = 0;\n'),
     Mutation(
         'whatever a worker holds is kept', 'core/engine/sessions.cc',
         '  return HeldVerdict::kDiscard;\n}', '  return HeldVerdict::kKeep;\n}'),
     Mutation(
         'offers that did not arrive are not lost', 'core/engine/sessions.cc',
-        'if (!fences.contains(fence.value)) lost.leases.Add(lease);', ''),
+        'if (!fences.contains(fence.value)) lost.leases.Add(lease);',
+        'if (fence.value == 0) lost.leases.Add(lease);'),
     Mutation(
         'resources are not taken', 'core/fleet/fleet.cc',
         'worker.free[amount.kind] -= amount.milli;', ''),
