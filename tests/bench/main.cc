@@ -12,6 +12,8 @@
 
 #include "fmt/format.h"
 #include "tests/bench/floor.h"
+#include "tests/bench/json.h"
+#include "tests/bench/restart.h"
 #include "tests/bench/shapes.h"
 #include "tests/support/programs.h"
 #include "tests/support/rpc.h"
@@ -28,6 +30,9 @@ struct Flags {
   int repeat = 5;
   uint32_t leases = 8'192;
   std::string dir;
+  bool restart = false;
+  uint32_t ended = 1'000'000;
+  uint32_t live = 100'000;
 };
 
 // One run, in seconds.
@@ -98,44 +103,6 @@ Result Measure(const Flags& flags, const v1::Graph& graph) {
   return result;
 }
 
-// An object with its members in the order in which they were added.
-class Json {
- public:
-  Json& Add(std::string_view name, const Json& object) {
-    return AddRaw(name, object.ToString());
-  }
-  Json& Add(std::string_view name, const std::string& text) {
-    std::string quoted = "\"";
-    for (const char c : text) {
-      if (c == '"' || c == '\\') quoted += '\\';
-      if (c >= ' ') quoted += c;
-    }
-    return AddRaw(name, quoted + '"');
-  }
-  Json& Add(std::string_view name, double value) {
-    return AddRaw(name, fmt::format("{:.6g}", value));
-  }
-  Json& Add(std::string_view name, uint64_t value) {
-    return AddRaw(name, fmt::format("{}", value));
-  }
-  Json& Add(std::string_view name, const Spread& spread) {
-    return Add(name, Json()
-                         .Add("median", spread.median)
-                         .Add("min", spread.min)
-                         .Add("max", spread.max));
-  }
-  std::string ToString() const { return "{" + members_ + "}"; }
-
- private:
-  Json& AddRaw(std::string_view name, const std::string& value) {
-    members_ +=
-        fmt::format("{}\"{}\": {}", members_.empty() ? "" : ", ", name, value);
-    return *this;
-  }
-
-  std::string members_;
-};
-
 // `of` applied to every sample.
 template <typename Function>
 Spread SpreadOf(const std::vector<Sample>& samples, Function of) {
@@ -144,8 +111,23 @@ Spread SpreadOf(const std::vector<Sample>& samples, Function of) {
   return Spread::Of(std::move(values));
 }
 
-Json Report(const Flags& flags, const Result& result,
-            const std::string& filesystem) {
+void AddMachine(const std::string& dir, const std::string& version,
+                Json* report) {
+  report
+      ->Add("machine",
+            Json()
+                .Add("cores", uint64_t{std::thread::hardware_concurrency()})
+                .Add("processor", ProcessorName())
+                .Add("kernel", KernelRelease())
+                .Add("filesystem", FilesystemOf(dir)))
+      .Add("versions", Json()
+                           .Add("w2td", version)
+                           .Add("grpc", grpc::Version())
+                           .Add("compiler", std::string(__VERSION__))
+                           .Add("build", std::string(W2T_BENCH_BUILD_TYPE)));
+}
+
+Json Report(const Flags& flags, const Result& result) {
   const double count = flags.count;
   Json report;
   report.Add("shape", flags.shape)
@@ -173,18 +155,7 @@ Json Report(const Flags& flags, const Result& result,
                         .Add("unary_call_us", result.call_us))
       .Add("peak_memory_bytes", Json()
                                     .Add("w2td", result.daemon_bytes)
-                                    .Add("worker", result.worker_bytes))
-      .Add("machine",
-           Json()
-               .Add("cores", uint64_t{std::thread::hardware_concurrency()})
-               .Add("processor", ProcessorName())
-               .Add("kernel", KernelRelease())
-               .Add("filesystem", filesystem))
-      .Add("versions", Json()
-                           .Add("w2td", result.version)
-                           .Add("grpc", grpc::Version())
-                           .Add("compiler", std::string(__VERSION__))
-                           .Add("build", std::string(W2T_BENCH_BUILD_TYPE)));
+                                    .Add("worker", result.worker_bytes));
   return report;
 }
 
@@ -203,12 +174,29 @@ int Main(int argc, char** argv) {
   app.add_option("--dir", flags.dir,
                  "Where the journal goes; a real disk, default /tmp")
       ->check(CLI::ExistingDirectory);
+  app.add_flag("--restart", flags.restart,
+               "Instead of runs: how long a daemon takes to start again");
+  app.add_option("--ended", flags.ended,
+                 "Tasks in ended runs for that, default 1000000")
+      ->check(CLI::Range(0, 10'000'000));
+  app.add_option("--live", flags.live,
+                 "Tasks in runs that have not ended, default 100000")
+      ->check(CLI::Range(0, 1'000'000));
   CLI11_PARSE(app, argc, argv);
   if (!flags.dir.empty()) setenv("TMPDIR", flags.dir.c_str(), 1);
-  const v1::Graph graph = MakeGraph(*ParseShape(flags.shape), flags.count);
-  const Result result = Measure(flags, graph);
   const std::string where = flags.dir.empty() ? "/tmp" : flags.dir;
-  fmt::print("{}\n", Report(flags, result, FilesystemOf(where)).ToString());
+  std::string version;
+  Json report;
+  if (flags.restart) {
+    report = MeasureRestart(flags.ended, flags.live, flags.repeat, &version);
+  } else {
+    const v1::Graph graph = MakeGraph(*ParseShape(flags.shape), flags.count);
+    const Result result = Measure(flags, graph);
+    version = result.version;
+    report = Report(flags, result);
+  }
+  AddMachine(where, version, &report);
+  fmt::print("{}\n", report.ToString());
   return 0;
 }
 
