@@ -132,7 +132,11 @@ SqliteJournal::SqliteJournal(const JournalOptions& options,
   sqlite3_wal_hook(database_.handle(), &NoteLogPages, &wal_pages_);
 }
 
-SqliteJournal::~SqliteJournal() = default;
+SqliteJournal::~SqliteJournal() {
+  // With a bound SQLite would empty the log, which the next start makes large
+  // again.
+  database_.Execute("PRAGMA journal_size_limit=-1").IgnoreError();
+}
 
 absl::Status SqliteJournal::ReadLast() {
   const absl::StatusOr<SnapshotHead> head = SnapshotHead::Read(database_);

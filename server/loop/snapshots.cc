@@ -1,9 +1,12 @@
 #include "server/loop/snapshots.h"
 
 #include <algorithm>
+#include <atomic>
 #include <memory>
 #include <string>
+#include <thread>
 #include <utility>
+#include <vector>
 
 #include "fmt/format.h"
 #include "proto/wire/graph_codec.h"
@@ -24,22 +27,53 @@ absl::Status Mixed(PartName name) {
   return AtPart(absl::DataLossError("it is of another run"), name);
 }
 
-absl::StatusOr<wire::RunParts> ReadRun(PartReader& reader, RunNumber number) {
-  const PartName state{Kind::kRun, number.value};
-  const PartName graph{Kind::kGraph, number.value};
-  const absl::StatusOr<std::string> state_bytes = reader.Read(state);
-  if (!state_bytes.ok()) return state_bytes.status();
-  const absl::StatusOr<std::string> graph_bytes = reader.Read(graph);
-  if (!graph_bytes.ok()) return graph_bytes.status();
-  absl::StatusOr<wire::RunParts> parts = wire::DecodeRun(*state_bytes);
+// Runs that are decoded together at a start, by as many threads as there are
+// processors: graphs are what takes the time.
+constexpr size_t kDecodedTogether = 64;
+
+// The parts of a run.
+struct RunBytes {
+  RunNumber number;
+  std::string state;
+  std::string graph;
+};
+
+absl::StatusOr<RunBytes> ReadRun(PartReader& reader, RunNumber number) {
+  absl::StatusOr<std::string> state = reader.Read({Kind::kRun, number.value});
+  if (!state.ok()) return state.status();
+  absl::StatusOr<std::string> graph = reader.Read({Kind::kGraph, number.value});
+  if (!graph.ok()) return graph.status();
+  return RunBytes{number, *std::move(state), *std::move(graph)};
+}
+
+absl::StatusOr<wire::RunParts> DecodeRun(const RunBytes& bytes) {
+  const PartName state{Kind::kRun, bytes.number.value};
+  absl::StatusOr<wire::RunParts> parts = wire::DecodeRun(bytes.state);
   if (!parts.ok()) return AtPart(parts.status(), state);
-  if (parts->spec.number != number) return Mixed(state);
-  wire::DecodedGraph decoded = wire::RestoreGraph(*graph_bytes);
+  if (parts->spec.number != bytes.number) return Mixed(state);
+  wire::DecodedGraph decoded = wire::RestoreGraph(bytes.graph);
   if (decoded.blueprint == nullptr) {
-    return AtPart(absl::DataLossError(decoded.faults.Summary()), graph);
+    return AtPart(absl::DataLossError(decoded.faults.Summary()),
+                  {Kind::kGraph, bytes.number.value});
   }
   parts->spec.blueprint = std::move(decoded.blueprint);
   parts->spec.definition = std::move(decoded.definition);
+  return parts;
+}
+
+std::vector<absl::StatusOr<wire::RunParts>> DecodeRuns(
+    const std::vector<RunBytes>& bytes) {
+  std::vector<absl::StatusOr<wire::RunParts>> parts(bytes.size());
+  std::atomic<size_t> next = 0;
+  const auto work = [&] {
+    for (size_t i; (i = next++) < bytes.size();) parts[i] = DecodeRun(bytes[i]);
+  };
+  const size_t threads =
+      std::min<size_t>(std::thread::hardware_concurrency(), bytes.size());
+  std::vector<std::thread> helpers;
+  for (size_t i = 1; i < threads; ++i) helpers.emplace_back(work);
+  work();
+  for (std::thread& helper : helpers) helper.join();
   return parts;
 }
 
@@ -48,7 +82,9 @@ absl::StatusOr<wire::RunParts> ReadRun(PartReader& reader, RunNumber number) {
 absl::StatusOr<std::unique_ptr<Run>> RestoreRun(PartReader& reader,
                                                 RunNumber number,
                                                 const Limits& limits) {
-  absl::StatusOr<wire::RunParts> parts = ReadRun(reader, number);
+  const absl::StatusOr<RunBytes> bytes = ReadRun(reader, number);
+  if (!bytes.ok()) return bytes.status();
+  absl::StatusOr<wire::RunParts> parts = DecodeRun(*bytes);
   if (!parts.ok()) return parts.status();
   absl::StatusOr<std::unique_ptr<Run>> run =
       Run::Restore(std::move(parts->spec), std::move(parts->data), limits);
@@ -84,13 +120,21 @@ absl::Status Snapshots::Restore(Engine* engine, WorkerNames* workers) {
 
 absl::Status Snapshots::RestoreRuns(const EngineData& data, PartReader& reader,
                                     Engine* engine) {
-  for (const RunNumber number : data.runs) {
-    absl::StatusOr<wire::RunParts> parts = ReadRun(reader, number);
-    if (!parts.ok()) return parts.status();
-    saved_[number] = parts->data.last_seq;
-    const absl::Status status =
-        engine->Restore(std::move(parts->spec), std::move(parts->data));
-    if (!status.ok()) return AtPart(status, {Kind::kRun, number.value});
+  for (size_t i = 0; i < data.runs.size();) {
+    std::vector<RunBytes> bytes;
+    for (; i < data.runs.size() && bytes.size() < kDecodedTogether; ++i) {
+      absl::StatusOr<RunBytes> read = ReadRun(reader, data.runs[i]);
+      if (!read.ok()) return read.status();
+      bytes.push_back(*std::move(read));
+    }
+    for (absl::StatusOr<wire::RunParts>& parts : DecodeRuns(bytes)) {
+      if (!parts.ok()) return parts.status();
+      const RunNumber number = parts->spec.number;
+      saved_[number] = parts->data.last_seq;
+      const absl::Status status =
+          engine->Restore(std::move(parts->spec), std::move(parts->data));
+      if (!status.ok()) return AtPart(status, {Kind::kRun, number.value});
+    }
   }
   return absl::OkStatus();
 }
