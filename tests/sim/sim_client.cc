@@ -110,11 +110,8 @@ void SimClient::OnSubmitted(size_t index, const server::Answer& answer) {
     run.refused = true;
     return;
   }
-  if (run.watch != nullptr) return;
   clock_->After(random_.Between(absl::Milliseconds(50), absl::Seconds(2)),
-                [this, index] {
-                  if (runs_[index]->watch == nullptr) TrySubmit(index);
-                });
+                [this, index] { TrySubmit(index); });
 }
 
 void SimClient::RepeatOne(const v1::Graph& other) {

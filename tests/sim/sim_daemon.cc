@@ -75,8 +75,8 @@ class SimDaemon::Logs : public LogSink {
 // Lets the oracle see what the loop does.
 class SimDaemon::Witness : public server::LoopEffects {
  public:
-  Witness(server::LoopEffects* effects, Oracle* oracle)
-      : effects_(effects), oracle_(oracle) {}
+  Witness(server::LoopEffects* effects, SimDaemon* daemon)
+      : effects_(effects), daemon_(daemon), oracle_(daemon->oracle_) {}
 
   void Committed(const server::View& view, const FactBatch& facts) override {
     effects_->Committed(view, facts);
@@ -89,10 +89,15 @@ class SimDaemon::Witness : public server::LoopEffects {
     oracle_->Stepped(view, std::exchange(actions_, {}));
     effects_->Flush(view);
   }
-  void Processed(SessionId session) override { effects_->Processed(session); }
+  void Processed(SessionId session) override {
+    uint64_t& unprocessed = daemon_->unprocessed_[session];
+    if (unprocessed > 0) --unprocessed;  // that a session is over is one more
+    effects_->Processed(session);
+  }
 
  private:
   server::LoopEffects* const effects_;
+  SimDaemon* const daemon_;
   Oracle* const oracle_;
   std::vector<Action> actions_;
 };
@@ -107,7 +112,7 @@ struct SimDaemon::Parts {
               daemon->options_.limits.max_inbox_bytes),
         sessions(&daemon->options_.limits, &inbox, &logs),
         dispatcher(&daemon->options_.limits, &sessions, &hub, &logs),
-        witness(&dispatcher, daemon->oracle_),
+        witness(&dispatcher, daemon),
         loop(LoopOptions(daemon), &journal, &inbox, &witness) {
     logs.on_written = [daemon] {
       daemon->BuryIfDead();
@@ -153,6 +158,7 @@ SimDaemon::~SimDaemon() = default;
 void SimDaemon::Start() {
   ++process_;
   words_left_ = UINT64_MAX;
+  unprocessed_.clear();
   absl::StatusOr<std::unique_ptr<Journal>> journal =
       Journal::Open({.directory = "data",
                      .checkpoint_bytes = 64 * 1024,
@@ -222,6 +228,16 @@ void SimDaemon::TakeTurn() {
   if (next == absl::InfiniteFuture()) return;
   // A clock does not stand still.
   TurnAt(std::max(next - skew_, clock_->now() + absl::Microseconds(100)));
+}
+
+void SimDaemon::Posted(SessionId session) {
+  const uint64_t limit = options_.limits.max_session_window;
+  if (++unprocessed_[session] > limit) {
+    oracle_->Fault(
+        fmt::format("session {} has {} unprocessed messages, the "
+                    "limit is {}",
+                    session.value, unprocessed_[session], limit));
+  }
 }
 
 bool SimDaemon::Speaks() {

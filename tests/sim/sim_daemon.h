@@ -9,6 +9,7 @@
 
 #include <cstdint>
 #include <functional>
+#include <map>
 #include <memory>
 #include <string>
 
@@ -66,6 +67,8 @@ class SimDaemon {
 
   // Something was put into the inbox: a turn is due.
   void Poke();
+  // A session has posted a message, which the loop will process.
+  void Posted(SessionId session);
   // The process is about to say something to somebody. False when it has died.
   bool Speaks();
 
@@ -106,6 +109,7 @@ class SimDaemon {
   uint64_t turn_ = 0;  // the latest that was arranged
   int turns_at_once_ = 0;
 
+  std::map<SessionId, uint64_t> unprocessed_;  // messages
   uint64_t words_left_ = UINT64_MAX;
   Tail tail_ = Tail::kKept;
   absl::Duration down_;

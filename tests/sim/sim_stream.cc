@@ -141,6 +141,8 @@ void SimStream::Offer() {
     }
     v1::SessionRequest message = std::move(waiting_.front());
     waiting_.pop_front();
+    const bool posted = !message.has_logs() && !message.has_probes();
+    if (posted) daemon_->Posted(session.id());
     session.OnRead(message);
     if (worker_open_) listener_.on_writable();
   });

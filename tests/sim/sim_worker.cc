@@ -129,8 +129,12 @@ void SimWorker::Calm() {
 
 void SimWorker::RepeatItself() {
   if (said_.empty() || stream_ == nullptr || !state_->welcomed()) return;
+  const v1::SessionRequest& again = random_.OneOf(said_);
+  // No stream overtakes itself: an acknowledgement covers all that is before.
+  const uint64_t acked = sent_.empty() ? UINT64_MAX : sent_.begin()->first - 1;
+  if (again.reports().seq() > std::max(acked, last_seq_)) return;
   oracle_->Tell("worker {}: repeats itself", process_);
-  stream_->Send(random_.OneOf(said_));
+  stream_->Send(again);
 }
 
 // The stream.
@@ -138,6 +142,7 @@ void SimWorker::RepeatItself() {
 void SimWorker::Dial() {
   if (stream_ != nullptr || state_ == nullptr) return;
   last_heard_ = clock_->now();
+  last_seq_ = 0;
   state_->StreamOpened();
   const auto token = std::make_shared<SimStream*>();
   const auto is_mine = [this, life = lives_, token] {
@@ -221,7 +226,8 @@ void SimWorker::Flush() {
     oracle_->Tell("worker {}: says {}", process_, WordOf(*message));
     if (message->has_reports()) {
       oracle_->Says(message->reports());
-      sent_[message->reports().seq()] = message->reports();
+      last_seq_ = message->reports().seq();
+      sent_[last_seq_] = message->reports();
       if (said_.size() > kMostSaid) said_.erase(said_.begin());
       said_.push_back(*message);
     }

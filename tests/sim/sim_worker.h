@@ -91,6 +91,7 @@ class SimWorker {
   std::map<uint64_t, Attempt> attempts_;         // by fence
   std::map<uint64_t, v1::ReportBatch> sent_;     // not acknowledged, by seq
   std::vector<v1::SessionRequest> said_;         // the latest reports
+  uint64_t last_seq_ = 0;                        // of reports, on this stream
   std::shared_ptr<SimStream> stream_;
   absl::Time last_heard_;
   absl::Time hangs_until_ = absl::InfinitePast();
