@@ -220,7 +220,9 @@ void Oracle::Starts(uint64_t process, const worker::Lease& lease) {
   }
   Truth& truth = truth_[{lease.run, lease.task}];
   for (const auto& [other, fence] : truth.running) {
-    if (!granted_[fence].ending) {
+    // An offer that came late, after the worker was given up, is live no more;
+    // the worker learns of that when it dials.
+    if (!granted_[fence].ending && !granted->second.ending) {
       Fault("a start beside " + NameOf(granted_[fence].lease) +
             ", which is live: " + NameOf(ref));
     }
