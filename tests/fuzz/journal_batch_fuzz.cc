@@ -2,19 +2,17 @@
 // replays: it refuses facts that fit no history instead of falling over them.
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 #include <string_view>
 
 #include "core/engine/engine.h"
 #include "proto/wire/journal_codec.h"
 #include "server/journal/batch_frame.h"
+#include "tests/fuzz/program.h"
 
 namespace {
 
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
+using w2t::fuzz::Require;
 
 void TryFrame(std::string_view bytes) {
   static_cast<void>(w2t::DecodeFrame(1, 1, bytes));

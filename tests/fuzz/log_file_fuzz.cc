@@ -6,16 +6,14 @@
 #include <algorithm>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 #include <string>
 
 #include "server/logs/log_file_reader.h"
+#include "tests/fuzz/program.h"
 
 namespace {
 
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
+using w2t::fuzz::Require;
 
 // Reads all in pieces of `max_bytes`; the number of bytes.
 uint64_t ReadAll(const std::string& path, uint64_t offset, uint64_t max_bytes) {

@@ -3,19 +3,16 @@
 #include <climits>
 #include <cstddef>
 #include <cstdint>
-#include <cstdlib>
 
 #include "proto/wire/session_codec.h"
 #include "proto/wire/status_codec.h"
+#include "tests/fuzz/program.h"
 
 namespace {
 
+using w2t::fuzz::Require;
 using w2t::wire::FromProto;
 using w2t::wire::ToProto;
-
-void Require(bool condition) {
-  if (!condition) std::abort();
-}
 
 void RequireFaults(const absl::Status& status) {
   Require(status.code() == absl::StatusCode::kInvalidArgument);
