@@ -12,6 +12,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "fmt/format.h"
+#include "server/budget.h"
 #include "server/config/addresses.h"
 #include "server/journal/journal.h"
 #include "server/logs/log_store.h"
@@ -63,7 +64,9 @@ struct Daemon::Parts {
   explicit Parts(const Config& c)
       : config(c),
         inbox(config.limits.max_inbox, config.limits.max_inbox_bytes),
-        calls(&config.limits) {}
+        calls(&config.limits),
+        waiting(config.limits.max_waiting_bytes),
+        hub(&waiting) {}
   ~Parts();
 
   absl::Status Open(Handlers handlers);
@@ -79,6 +82,7 @@ struct Daemon::Parts {
   std::unique_ptr<LogStore> logs;
   Inbox inbox;
   OpenCalls calls;
+  Budget waiting;
   WatchHub hub;
   std::unique_ptr<SessionSet> sessions;
   std::unique_ptr<Dispatcher> dispatcher;
@@ -114,7 +118,8 @@ absl::Status Daemon::Parts::Open(Handlers handlers) {
   if (!log_store.ok()) return log_store.status();
   logs = *std::move(log_store);
 
-  sessions = std::make_unique<SessionSet>(&config.limits, &inbox, logs.get());
+  sessions = std::make_unique<SessionSet>(&config.limits, &inbox, logs.get(),
+                                          &waiting);
   dispatcher = std::make_unique<Dispatcher>(&config.limits, sessions.get(),
                                             &hub, logs.get());
   Loop::Options options;
@@ -153,6 +158,7 @@ absl::Status Daemon::Parts::Serve() {
                                .archive = archive.get(),
                                .calls = &calls,
                                .sessions = sessions.get(),
+                               .waiting = &waiting,
                                .version = W2T_VERSION};
   absl::StatusOr<std::unique_ptr<RpcServer>> started =
       RpcServer::Start(context, sessions.get(), config.listen);

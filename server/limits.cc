@@ -45,6 +45,7 @@ constexpr LimitEntry kLimits[] = {
     W2T_LIMIT(max_sessions, kMostCount),
     W2T_LIMIT(max_session_window, 1 << 20),
     W2T_LIMIT(max_outbox_bytes, kMostBytes),
+    W2T_LIMIT(max_waiting_bytes, kMostBytes),
     W2T_LIMIT(max_watchers, kMostCount),
     W2T_LIMIT(max_log_bytes, kMostBytes),
     W2T_LIMIT(max_log_queue_bytes, kMostBytes),

@@ -12,14 +12,15 @@
 namespace w2t::server {
 
 struct ServerLimits : Limits {
-  uint64_t max_request_bytes = 64 << 20;  // one message from a peer
-  uint64_t max_inbox = 8'192;             // calls that wait for the loop
-  uint64_t max_inbox_bytes = 256 << 20;   // what they carry, about
-  uint64_t max_sessions = 20'000;         // open streams of workers
-  uint64_t max_session_window = 16;       // unprocessed messages of one worker
-  uint64_t max_outbox_bytes = 64 << 20;   // that wait for one slow reader
-  uint64_t max_watchers = 10'000;         // WatchRun and ReadLogs calls
-  uint64_t max_log_bytes = 64 << 20;      // output kept of one attempt
+  uint64_t max_request_bytes = 64 << 20;   // one message from a peer
+  uint64_t max_inbox = 8'192;              // calls that wait for the loop
+  uint64_t max_inbox_bytes = 256 << 20;    // what they carry, about
+  uint64_t max_sessions = 20'000;          // open streams of workers
+  uint64_t max_session_window = 16;        // unprocessed messages of one worker
+  uint64_t max_outbox_bytes = 64 << 20;    // that wait for one slow reader
+  uint64_t max_waiting_bytes = 512 << 20;  // that wait for all of them
+  uint64_t max_watchers = 10'000;          // WatchRun and ReadLogs calls
+  uint64_t max_log_bytes = 64 << 20;       // output kept of one attempt
   uint64_t max_log_queue_bytes = 16 << 20;  // output that waits for the disk
   uint64_t max_log_batches = 64;            // unacknowledged ones of one worker
   // Facts in the journal, from which on a snapshot takes their place; as many

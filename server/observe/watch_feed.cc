@@ -8,14 +8,15 @@
 namespace w2t::server {
 namespace {
 
-absl::Status TooSlow(uint64_t limit, uint64_t bytes) {
+absl::Status TooSlow(std::string_view whom, std::string_view limit_name,
+                     uint64_t limit, uint64_t bytes) {
   Diagnostic fault;
   fault.code = DiagnosticCode::kLimitExceeded;
   fault.message = fmt::format(
-      "the watcher reads too slowly: {} bytes wait, and max_outbox_bytes is "
-      "{}; resume with after_seq",
-      bytes, limit);
-  fault.limit_name = "max_outbox_bytes";
+      "the watcher reads too slowly: {} bytes wait for {}, and {} is {}; "
+      "resume with after_seq",
+      bytes, whom, limit_name, limit);
+  fault.limit_name = limit_name;
   fault.limit = limit;
   fault.value = bytes;
   return wire::ToStatus(fault, absl::StatusCode::kResourceExhausted);
@@ -23,8 +24,20 @@ absl::Status TooSlow(uint64_t limit, uint64_t bytes) {
 
 }  // namespace
 
-WatchFeed::WatchFeed(uint64_t max_bytes, absl::AnyInvocable<void()> wake)
-    : max_bytes_(max_bytes), wake_(std::move(wake)) {}
+SharedBytes Share(std::string bytes, const Budget* budget) {
+  struct Charged {
+    std::string bytes;
+    Budget::Charge charge;
+  };
+  auto charged = std::make_shared<Charged>();
+  charged->charge = Budget::Charge(budget, bytes.size());
+  charged->bytes = std::move(bytes);
+  return SharedBytes(charged, &charged->bytes);
+}
+
+WatchFeed::WatchFeed(uint64_t max_bytes, absl::AnyInvocable<void()> wake,
+                     const Budget* budget)
+    : max_bytes_(max_bytes), budget_(budget), wake_(std::move(wake)) {}
 
 size_t WatchFeed::SizeOf(const Entry& entry) {
   if (const auto* bytes = std::get_if<SharedBytes>(&entry)) {
@@ -35,9 +48,10 @@ size_t WatchFeed::SizeOf(const Entry& entry) {
 
 void WatchFeed::PutSnapshot(v1::Run run, uint64_t seq,
                             wire::TaskColumns tasks) {
-  Snapshot snapshot{std::move(run), seq, std::move(tasks)};
+  Snapshot snapshot{std::move(run), seq, std::move(tasks), {}};
+  const size_t bytes = snapshot.tasks.bytes();
+  snapshot.charge = Budget::Charge(budget_, bytes);
   Entry entry(std::move(snapshot));
-  const size_t bytes = SizeOf(entry);
   Add(std::move(entry), bytes);
 }
 
@@ -51,8 +65,15 @@ void WatchFeed::Add(Entry entry, size_t bytes) {
     absl::MutexLock lock(&mutex_);
     if (end_.has_value() || abandoned_) return;
     bytes_ += bytes;
+    // A snapshot is the feed's own; other messages are shared, and held only
+    // by those that have not kept up.
+    const bool holds =
+        !entries_.empty() || std::holds_alternative<Snapshot>(entry);
     if (bytes_ > max_bytes_) {
-      EndLocked(TooSlow(max_bytes_, bytes_));
+      EndLocked(TooSlow("it", "max_outbox_bytes", max_bytes_, bytes_));
+    } else if (holds && budget_ != nullptr && budget_->spent()) {
+      EndLocked(TooSlow("all readers", "max_waiting_bytes",
+                        budget_->max_bytes(), budget_->used()));
     } else {
       entries_.push_back(std::move(entry));
     }
@@ -74,7 +95,7 @@ void WatchFeed::End(absl::Status status) {
   wake_();
 }
 
-SharedBytes WatchFeed::EncodePart(Snapshot* snapshot) {
+SharedBytes WatchFeed::EncodePart(Snapshot* snapshot) const {
   v1::WatchRunResponse response;
   v1::RunSnapshot* part = response.mutable_snapshot();
   if (snapshot->next == 0) *part->mutable_run() = std::move(snapshot->run);
@@ -82,7 +103,7 @@ SharedBytes WatchFeed::EncodePart(Snapshot* snapshot) {
   wire::FillSnapshot(snapshot->tasks, snapshot->next, kPartTasks, part);
   snapshot->next += kPartTasks;
   part->set_last(snapshot->next >= snapshot->tasks.size());
-  return std::make_shared<const std::string>(response.SerializeAsString());
+  return Share(response.SerializeAsString(), budget_);
 }
 
 std::optional<WatchFeed::Item> WatchFeed::Take() {

@@ -18,12 +18,15 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "proto/wire/view_codec.h"
+#include "server/budget.h"
 #include "w2t/v1/run_service.pb.h"
 
 namespace w2t::server {
 
 // A serialized v1.WatchRunResponse.
 using SharedBytes = std::shared_ptr<const std::string>;
+// Charges `budget`, which may be null, until the last share is gone.
+SharedBytes Share(std::string bytes, const Budget* budget);
 
 class WatchFeed {
  public:
@@ -37,9 +40,11 @@ class WatchFeed {
   };
 
   // `wake` is called when there is something to take where there was nothing.
-  // When more than `max_bytes` wait, all is dropped and the feed ends with
-  // RESOURCE_EXHAUSTED.
-  WatchFeed(uint64_t max_bytes, absl::AnyInvocable<void()> wake);
+  // When more than `max_bytes` wait, or more than `budget` (may be null) has
+  // for all feeds and this one has not kept up, all is dropped and the feed
+  // ends with RESOURCE_EXHAUSTED.
+  WatchFeed(uint64_t max_bytes, absl::AnyInvocable<void()> wake,
+            const Budget* budget = nullptr);
 
   void PutSnapshot(v1::Run run, uint64_t seq, wire::TaskColumns tasks);
   void Put(SharedBytes message);
@@ -59,16 +64,18 @@ class WatchFeed {
     v1::Run run;  // for the first part
     uint64_t seq = 0;
     wire::TaskColumns tasks;
+    Budget::Charge charge;
     uint32_t next = 0;
   };
   using Entry = std::variant<SharedBytes, Snapshot>;
 
   void Add(Entry entry, size_t bytes);
   void EndLocked(absl::Status status) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
-  static SharedBytes EncodePart(Snapshot* snapshot);
+  SharedBytes EncodePart(Snapshot* snapshot) const;
   static size_t SizeOf(const Entry& entry);
 
   const uint64_t max_bytes_;
+  const Budget* const budget_;
   absl::AnyInvocable<void()> wake_;
 
   mutable absl::Mutex mutex_;

@@ -18,8 +18,8 @@ auto NamerOf(const View& view) {
   return [&view](WorkerNumber worker) { return view.workers.Find(worker); };
 }
 
-SharedBytes Encode(const v1::WatchRunResponse& response) {
-  return std::make_shared<const std::string>(response.SerializeAsString());
+SharedBytes Encode(const v1::WatchRunResponse& response, const Budget* budget) {
+  return Share(response.SerializeAsString(), budget);
 }
 
 v1::Run RunOf(const View& view, const Run& run) {
@@ -28,22 +28,23 @@ v1::Run RunOf(const View& view, const Run& run) {
   return out;
 }
 
-SharedBytes EncodeEnd(const View& view, const Run& run) {
+SharedBytes EncodeEnd(const View& view, const Run& run, const Budget* budget) {
   v1::WatchRunResponse response;
   *response.mutable_ended() = RunOf(view, run);
-  return Encode(response);
+  return Encode(response, budget);
 }
 
-SharedBytes EncodeHead(const View& view, const Run& run) {
+SharedBytes EncodeHead(const View& view, const Run& run, const Budget* budget) {
   v1::WatchRunResponse response;
   *response.mutable_snapshot()->mutable_run() = RunOf(view, run);
   response.mutable_snapshot()->set_seq(run.last_seq());
   response.mutable_snapshot()->set_last(true);
-  return Encode(response);
+  return Encode(response, budget);
 }
 
 std::vector<SharedBytes> EncodeEvents(const View& view, const Run& run,
-                                      uint64_t after_seq) {
+                                      uint64_t after_seq,
+                                      const Budget* budget) {
   std::vector<SharedBytes> messages;
   uint64_t first = after_seq + 1;
   while (first <= run.last_seq()) {
@@ -51,7 +52,7 @@ std::vector<SharedBytes> EncodeEvents(const View& view, const Run& run,
     v1::WatchRunResponse response;
     wire::FillEvents(run, first, last, NamerOf(view),
                      response.mutable_events());
-    messages.push_back(Encode(response));
+    messages.push_back(Encode(response, budget));
     first = last + 1;
   }
   return messages;
@@ -93,16 +94,17 @@ absl::Status WatchHub::Watch(const View& view, const Run& run, const Wish& wish,
     return NotKept(run, wish.after_seq);
   }
   if (wish.end_only) {
-    feed->Put(EncodeHead(view, run));
+    feed->Put(EncodeHead(view, run, budget_));
   } else if (wish.after_seq == 0) {
     PutSnapshot(view, run, feed.get());
   } else {
-    for (SharedBytes& events : EncodeEvents(view, run, wish.after_seq)) {
+    for (SharedBytes& events :
+         EncodeEvents(view, run, wish.after_seq, budget_)) {
       feed->Put(std::move(events));
     }
   }
   if (IsEnded(run.state())) {
-    feed->Put(EncodeEnd(view, run));
+    feed->Put(EncodeEnd(view, run, budget_));
     feed->End(absl::OkStatus());
     return absl::OkStatus();
   }
@@ -156,7 +158,7 @@ void WatchHub::Update(const View& view, const Run& run, Watched* watched) {
     }
   } else {
     for (const SharedBytes& events :
-         EncodeEvents(view, run, watched->sent_seq)) {
+         EncodeEvents(view, run, watched->sent_seq, budget_)) {
       for (const auto& feed : watched->feeds) feed->Put(events);
     }
   }
@@ -164,7 +166,7 @@ void WatchHub::Update(const View& view, const Run& run, Watched* watched) {
 }
 
 void WatchHub::Finish(const View& view, const Run& run, Watched* watched) {
-  const SharedBytes end = EncodeEnd(view, run);
+  const SharedBytes end = EncodeEnd(view, run, budget_);
   for (auto* feeds : {&watched->feeds, &watched->end_only}) {
     for (const auto& feed : *feeds) {
       feed->Put(end);

@@ -17,6 +17,7 @@
 #include "absl/container/btree_map.h"
 #include "absl/status/status.h"
 #include "core/base/ids.h"
+#include "server/budget.h"
 #include "server/loop/inbox.h"
 #include "server/observe/watch_feed.h"
 
@@ -31,6 +32,9 @@ class RunEndListener {
 
 class WatchHub {
  public:
+  // What is put into feeds is charged to `budget`, which may be null.
+  explicit WatchHub(const Budget* budget = nullptr) : budget_(budget) {}
+
   struct Wish {
     uint64_t after_seq = 0;  // 0: a snapshot first
     bool end_only = false;
@@ -68,6 +72,7 @@ class WatchHub {
   static void DropGone(Watched* watched);
   static void End(const Watched& watched, const absl::Status& status);
 
+  const Budget* const budget_;
   absl::btree_map<RunNumber, Watched> runs_;
   std::vector<RunNumber> changed_;
 };

@@ -10,6 +10,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/synchronization/mutex.h"
+#include "server/budget.h"
 #include "server/limits.h"
 #include "server/logs/log_store.h"
 #include "server/loop/archive.h"
@@ -55,6 +56,7 @@ struct CallContext {
   Archive* archive = nullptr;
   OpenCalls* calls = nullptr;
   SessionSet* sessions = nullptr;
+  const Budget* waiting = nullptr;  // for what waits for readers
   std::string version;
 };
 

@@ -25,6 +25,7 @@ absl::StatusOr<std::shared_ptr<Session>> SessionSet::Open(
                       .limits = limits_,
                       .inbox = inbox_,
                       .logs = logs_,
+                      .waiting = waiting_,
                       .on_done = [this, id] {
                         absl::MutexLock done(&mutex_);
                         sessions_.erase(id);

@@ -19,9 +19,11 @@ namespace w2t::server {
 
 class SessionSet {
  public:
-  // All must outlive the sessions.
-  SessionSet(const ServerLimits* limits, Inbox* inbox, LogSink* logs)
-      : limits_(limits), inbox_(inbox), logs_(logs) {}
+  // All must outlive the sessions. What waits for workers is charged to
+  // `waiting`, which may be null.
+  SessionSet(const ServerLimits* limits, Inbox* inbox, LogSink* logs,
+             const Budget* waiting = nullptr)
+      : limits_(limits), inbox_(inbox), logs_(logs), waiting_(waiting) {}
 
   // Begins a session with `peer` over `stream`, which outlives its OnDone.
   // RESOURCE_EXHAUSTED when there are `max_sessions`, UNAVAILABLE after
@@ -38,6 +40,7 @@ class SessionSet {
   const ServerLimits* const limits_;
   Inbox* const inbox_;
   LogSink* const logs_;
+  const Budget* const waiting_;
 
   absl::Mutex mutex_;
   absl::flat_hash_map<SessionId, std::shared_ptr<Session>> sessions_

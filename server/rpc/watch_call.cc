@@ -42,11 +42,12 @@ absl::Status WatchCall::Begin(const grpc::ByteBuffer& request) {
   absl::Status named = CheckName("run_id", request_.run_id(), "max_name_bytes",
                                  2 * context_->limits->max_name_bytes);
   if (!named.ok()) return named;
-  feed_ = std::make_shared<WatchFeed>(context_->limits->max_outbox_bytes,
-                                      [weak = weak_from_this()] {
-                                        if (const auto call = weak.lock())
-                                          call->Pump();
-                                      });
+  feed_ = std::make_shared<WatchFeed>(
+      context_->limits->max_outbox_bytes,
+      [weak = weak_from_this()] {
+        if (const auto call = weak.lock()) call->Pump();
+      },
+      context_->waiting);
   if (absl::Status added = context_->calls->Add(shared_from_this());
       !added.ok()) {
     return added;

@@ -22,8 +22,9 @@ SharedBytes Bytes(std::string text) {
 
 // A feed and what came out of it.
 struct Watcher {
-  explicit Watcher(uint64_t max_bytes = kRoomy)
-      : feed(std::make_shared<WatchFeed>(max_bytes, [this] { ++wakes; })) {}
+  explicit Watcher(uint64_t max_bytes = kRoomy, const Budget* budget = nullptr)
+      : feed(std::make_shared<WatchFeed>(
+            max_bytes, [this] { ++wakes; }, budget)) {}
 
   // Takes all that waits.
   void Drain() {
@@ -72,6 +73,28 @@ TEST(WatchFeedTest, ASlowReaderLosesItsFeedByName) {
   EXPECT_THAT(std::string(watcher.end->message()),
               HasSubstr("max_outbox_bytes"));
   EXPECT_TRUE(watcher.feed->over());
+}
+
+TEST(WatchFeedTest, WhenTheBudgetIsSpentThoseWhoDoNotKeepUpGiveWay) {
+  const Budget budget(20);
+  Watcher slow(kRoomy, &budget);
+  Watcher fast(kRoomy, &budget);
+  for (int i = 0; i < 2; ++i) {
+    const SharedBytes shared = Share("12345678", &budget);
+    slow.feed->Put(shared);
+    fast.feed->Put(shared);
+    fast.feed->Take();
+  }
+  EXPECT_EQ(budget.used(), 16u) << "what is shared counts once";
+  const SharedBytes third = Share("12345678", &budget);
+  slow.feed->Put(third);
+  fast.feed->Put(third);
+  slow.Drain();
+  ASSERT_TRUE(slow.end.has_value());
+  EXPECT_EQ(slow.end->code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(slow.end->message()), HasSubstr("max_waiting_bytes"));
+  EXPECT_FALSE(fast.feed->over());
+  EXPECT_EQ(budget.used(), 8u) << "the slow one has let go";
 }
 
 TEST(WatchFeedTest, AbandonedItKeepsNothing) {
