@@ -42,16 +42,25 @@ std::shared_ptr<Session> Session::Start(Context context) {
 
 void Session::Change(absl::FunctionRef<void(SessionOutbox&)> change) {
   size_t bytes = 0;
+  bool holds = false;  // it has not taken what came before
   {
     absl::MutexLock lock(&mutex_);
     if (closed_) return;
+    holds = writing_ && outbox_.bytes() > 0;
     change(outbox_);
     bytes = outbox_.bytes();
+    charge_.Set(bytes);
   }
   const uint64_t limit = context_.limits->max_outbox_bytes;
   if (bytes > limit) {
     Close(OverLimit("what waits to be sent to this worker", "",
                     "max_outbox_bytes", limit, bytes,
+                    absl::StatusCode::kResourceExhausted));
+  } else if (holds && context_.waiting != nullptr &&
+             context_.waiting->spent()) {
+    Close(OverLimit("what waits to be sent to all readers", "",
+                    "max_waiting_bytes", context_.waiting->max_bytes(),
+                    context_.waiting->used(),
                     absl::StatusCode::kResourceExhausted));
   }
 }
@@ -65,6 +74,7 @@ void Session::WriteNext() {
   if (closed_ || writing_) return;
   bool more = false;
   const v1::SessionResponse* message = outbox_.Next(&more);
+  charge_.Set(outbox_.bytes());
   if (message == nullptr) return;
   writing_ = true;
   context_.stream->Write(*message, more);
@@ -88,11 +98,14 @@ void Session::ReadOn() {
 }
 
 void Session::OnReadFailed() {
-  // gRPC does not tell a message that it could not parse from the end.
   Close(greeted_ ? absl::OkStatus()
-                 : InvalidField("hello",
-                                "the stream ended without a hello that can "
-                                "be read: its strings must be UTF-8"));
+                 : MissingField("hello", "the stream ended without a hello"));
+}
+
+void Session::OnUnreadable() {
+  Close(InvalidField("",
+                     "a message of the session cannot be read: it is damaged, "
+                     "or has a string that is not UTF-8"));
 }
 
 void Session::OnRead(v1::SessionRequest& message) {
@@ -305,6 +318,7 @@ void Session::Close(const absl::Status& status) {
     closed_ = true;
     tell = posted_hello_;
     outbox_.Clear();
+    charge_.Set(0);
   }
   if (tell) {
     Log(log_event::kSessionClosed, {{"session", context_.id.value},

@@ -5,7 +5,8 @@
 // inbox; the loop says what to send. At most `max_session_window` messages are
 // left unprocessed, and a worker is read no further while its output waits for
 // the log store. One write is in flight at a time; what gathers behind it is
-// merged, and when that exceeds `max_outbox_bytes` the stream ends with
+// merged, and when that exceeds `max_outbox_bytes`, or all of this kind exceeds
+// `max_waiting_bytes` and this worker does not keep up, the stream ends with
 // RESOURCE_EXHAUSTED. Thread-safe.
 #ifndef W2T_SERVER_RPC_SESSION_H_
 #define W2T_SERVER_RPC_SESSION_H_
@@ -24,6 +25,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "core/base/ids.h"
+#include "server/budget.h"
 #include "server/limits.h"
 #include "server/logs/log_sink.h"
 #include "server/loop/inbox.h"
@@ -33,8 +35,8 @@
 namespace w2t::server {
 
 // What carries a session's messages. Each call is answered later, never from
-// inside: Read by OnRead or OnReadFailed, Write by OnWritten, and Finish, once
-// all others are answered, by OnDone.
+// inside: Read by OnRead, OnUnreadable or OnReadFailed, Write by OnWritten, and
+// Finish, once all others are answered, by OnDone.
 class SessionStream {
  public:
   virtual ~SessionStream() = default;
@@ -62,6 +64,7 @@ class Session final : public std::enable_shared_from_this<Session> {
     const ServerLimits* limits;
     Inbox* inbox;
     LogSink* logs;
+    const Budget* waiting;  // null: no bound
     // Called once, when the stream is over.
     std::function<void()> on_done;
   };
@@ -86,12 +89,15 @@ class Session final : public std::enable_shared_from_this<Session> {
   // From the stream. `message` may be emptied.
   void OnRead(v1::SessionRequest& message);
   void OnReadFailed();
+  // Instead of OnRead: what came is no message.
+  void OnUnreadable();
   void OnWritten(bool ok);
   void OnCancelled();
   void OnDone();
 
  private:
-  explicit Session(Context context) : context_(std::move(context)) {}
+  explicit Session(Context context)
+      : context_(std::move(context)), charge_(context_.waiting, 0) {}
 
   // Handle what has been read. An error ends the stream.
   absl::Status Take(v1::SessionRequest& message);
@@ -118,6 +124,7 @@ class Session final : public std::enable_shared_from_this<Session> {
   // By fence; at most max_leases.
   absl::flat_hash_map<uint64_t, ProbeNews> probes_ ABSL_GUARDED_BY(mutex_);
   SessionOutbox outbox_ ABSL_GUARDED_BY(mutex_);
+  Budget::Charge charge_ ABSL_GUARDED_BY(mutex_);  // for the outbox
   uint64_t unprocessed_ ABSL_GUARDED_BY(mutex_) = 0;
   uint64_t unstored_logs_ ABSL_GUARDED_BY(mutex_) = 0;
   bool logs_held_ ABSL_GUARDED_BY(mutex_) = false;

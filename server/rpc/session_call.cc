@@ -7,8 +7,9 @@
 
 namespace w2t::server {
 
-using Reactor =
-    grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>;
+using Reactor = grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>;
+using Requests = grpc::SerializationTraits<v1::SessionRequest>;
+using Responses = grpc::SerializationTraits<v1::SessionResponse>;
 
 SessionCall* SessionCall::Start(SessionSet* sessions, std::string peer) {
   auto* const call = new SessionCall;
@@ -29,7 +30,9 @@ void SessionCall::Write(const v1::SessionResponse& message, bool more) {
   // stream's metadata goes with it.
   if (more && has_written_) options.set_buffer_hint();
   has_written_ = true;
-  StartWrite(&message, options);
+  bool own = false;
+  static_cast<void>(Responses::Serialize(message, &response_bytes_, &own));
+  StartWrite(&response_bytes_, options);
 }
 
 void SessionCall::Finish(const absl::Status& status) {
@@ -37,10 +40,12 @@ void SessionCall::Finish(const absl::Status& status) {
 }
 
 void SessionCall::OnReadDone(bool ok) {
-  if (ok) {
+  if (!ok) {
+    session_->OnReadFailed();
+  } else if (Requests::Deserialize(&request_bytes_, &request_).ok()) {
     session_->OnRead(request_);
   } else {
-    session_->OnReadFailed();
+    session_->OnUnreadable();
   }
 }
 

@@ -12,13 +12,13 @@
 namespace w2t::server {
 
 class SessionCall final
-    : public grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>,
+    : public grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>,
       public SessionStream {
  public:
   // gRPC's, until OnDone.
   static SessionCall* Start(SessionSet* sessions, std::string peer);
 
-  void Read() override { StartRead(&request_); }
+  void Read() override { StartRead(&request_bytes_); }
   void Write(const v1::SessionResponse& message, bool more) override;
   void Finish(const absl::Status& status) override;
 
@@ -31,7 +31,10 @@ class SessionCall final
   SessionCall() = default;
 
   std::shared_ptr<Session> session_;  // null: refused
+  // Taken as bytes, or gRPC would not tell what it cannot parse from the end.
+  grpc::ByteBuffer request_bytes_;
   v1::SessionRequest request_;
+  grpc::ByteBuffer response_bytes_;
   bool has_written_ = false;
 };
 

@@ -4,7 +4,7 @@
 
 namespace w2t::server {
 
-grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>*
+grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>*
 WorkerService::Session(grpc::CallbackServerContext* call) {
   return SessionCall::Start(sessions_, call->peer());
 }

@@ -8,11 +8,13 @@
 
 namespace w2t::server {
 
-class WorkerService final : public v1::WorkerService::CallbackService {
+class WorkerService final
+    : public v1::WorkerService::WithRawCallbackMethod_Session<
+          v1::WorkerService::Service> {
  public:
   explicit WorkerService(SessionSet* sessions) : sessions_(sessions) {}
 
-  grpc::ServerBidiReactor<v1::SessionRequest, v1::SessionResponse>* Session(
+  grpc::ServerBidiReactor<grpc::ByteBuffer, grpc::ByteBuffer>* Session(
       grpc::CallbackServerContext* call) override;
 
  private:
