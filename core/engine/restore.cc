@@ -82,7 +82,8 @@ absl::Status State::Restore(Run::Spec spec, RunData data) {
 }
 
 absl::Status State::Restore(RunSummary summary) {
-  if (!IsEnded(summary.state)) {
+  if (!IsEnded(summary.state) ||
+      Name(summary.state) == Name(RunState::kUnspecified)) {
     return Unfit("run {} has not ended", summary.number.value);
   }
   if (absl::Status status =

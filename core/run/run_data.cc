@@ -70,6 +70,9 @@ absl::Status Run::CheckData() const {
   const uint32_t size = blueprint().size();
   const auto is_known = [size](TaskIndex task) { return task < size; };
   if (data_.tasks.size() != size) return misfit("the number of tasks");
+  if (Name(data_.state) == Name(RunState::kUnspecified)) {
+    return misfit("its state");
+  }
   if (!std::all_of(data_.failures.begin(), data_.failures.end(), is_known)) {
     return misfit("a failure of no task");
   }
@@ -81,7 +84,7 @@ absl::Status Run::CheckData() const {
   }
   for (TaskIndex task = 0; task < size; ++task) {
     const TaskRecord& record = data_.tasks[task];
-    if (Name(record.state).empty() ||
+    if (Name(record.state) == Name(TaskState::kUnspecified) ||
         uint64_t{record.satisfied} + record.impossible >
             blueprint().countable(task)) {
       return misfit(fmt::format("task {}", task));
