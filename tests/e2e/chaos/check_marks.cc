@@ -52,11 +52,15 @@ class MarkChecker {
 
   void CheckTask(const RecordedRun& run, uint32_t task) {
     int64_t last_end_ns = 0;
+    uint32_t starts = 0;
+    const bool once = run.graph.tasks(static_cast<int>(task)).side_effect() ==
+                      v1::SIDE_EFFECT_AT_MOST_ONCE;
     for (uint32_t n = 1; n <= run.tasks[task].size(); ++n) {
       const RecordedAttempt& attempt = run.tasks[task][n - 1];
       const Marks* marks = Find(run, task, n);
       CheckOutcome(run, task, n, attempt, marks);
       if (marks == nullptr) continue;
+      if (++starts > 1 && once) Fault(run, task, n, "ran once more");
       if (marks->worker != book_.WorkerName(attempt.worker)) {
         Fault(run, task, n, "ran on a worker that it was not leased to");
       }

@@ -8,6 +8,7 @@
 #include "core/engine/engine.h"
 #include "proto/wire/journal_codec.h"
 #include "server/journal/journal.h"
+#include "server/loop/snapshots.h"
 #include "tests/support/deadline.h"
 #include "tests/support/rpc.h"
 
@@ -128,7 +129,7 @@ void CheckSubmissions(const std::vector<std::unique_ptr<Client>>& clients,
 }
 
 void CheckJournal(const std::string& directory, const ReportedRuns& reported,
-                  JournalBook& book, Findings& findings) {
+                  JournalBook* book, Findings& findings) {
   const auto journal = Journal::Open({.directory = directory});
   if (!journal.ok()) {
     findings.Add("the journal: {}", std::string(journal.status().message()));
@@ -137,24 +138,53 @@ void CheckJournal(const std::string& directory, const ReportedRuns& reported,
   EngineOptions options;
   options.limits.max_lost_attempts = kMaxLostAttempts;
   Engine engine(options);
-  const absl::Status replayed = (*journal)->Replay(
+  server::WorkerNames workers;
+  absl::Status replayed =
+      server::Snapshots(journal->get()).Restore(&engine, &workers);
+  replayed.Update((*journal)->Replay(
       [&](uint64_t number, std::string_view bytes) -> absl::Status {
         const absl::StatusOr<FactBatch> batch = wire::DecodeBatch(bytes);
         if (!batch.ok()) return batch.status();
-        book.Fold(number, *batch);
+        if (book != nullptr) book->Fold(number, *batch);
         return engine.Replay(*batch);
-      });
+      }));
   if (!replayed.ok()) {
     findings.Add("the journal: {}", std::string(replayed.message()));
   }
-  book.CheckAllEnded();
-  for (const auto& [number, run] : engine.runs()) {
-    const auto it = reported.find(run->spec().run_id);
-    if (it != reported.end()) CompareRun(*run, it->second, findings);
+  if (book != nullptr) book->CheckAllEnded();
+  findings.Count("runs in the last snapshot", engine.archived().size());
+  for (const auto& [id, run] : reported) {
+    const RunNumber number = engine.FindId(id);
+    if (const Run* found = engine.FindRun(number)) {
+      CompareRun(*found, run, findings);
+    } else if (!engine.archived().contains(number) ||
+               engine.archived().at(number).last_seq != run.run.last_seq()) {
+      findings.Add("{} was reported, and is not in the journal", id);
+    }
   }
-  if (engine.runs().size() != reported.size()) {
-    findings.Add("the journal has {} runs, the daemon {}", engine.runs().size(),
+  const size_t known = engine.runs().size() + engine.archived().size();
+  if (known != reported.size()) {
+    findings.Add("the journal has {} runs, the daemon {}", known,
                  reported.size());
+  }
+}
+
+void CheckSame(const ReportedRuns& before, const ReportedRuns& after,
+               Findings& findings) {
+  for (const auto& [id, run] : before) {
+    const auto it = after.find(id);
+    if (it == after.end()) {
+      findings.Add("{} is gone after another start", id);
+      continue;
+    }
+    bool same =
+        run.run.SerializeAsString() == it->second.run.SerializeAsString() &&
+        run.tasks.size() == it->second.tasks.size();
+    for (size_t i = 0; same && i < run.tasks.size(); ++i) {
+      same = run.tasks[i].SerializeAsString() ==
+             it->second.tasks[i].SerializeAsString();
+    }
+    if (!same) findings.Add("{} is another one after another start", id);
   }
 }
 

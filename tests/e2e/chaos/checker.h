@@ -33,10 +33,15 @@ void CheckSubmissions(const std::vector<std::unique_ptr<Client>>& clients,
                       const ReportedRuns& reported, const JournalBook& book,
                       Findings& findings);
 
-// Folds the journal in `directory` twice, by the book's rules and by the
-// engine's, which must come to what was reported. No daemon may run on it.
+// Folds the journal in `directory` by the engine's rules, which must come to
+// what was reported, and by the book's, unless that is null. No daemon may run
+// on it.
 void CheckJournal(const std::string& directory, const ReportedRuns& reported,
-                  JournalBook& book, Findings& findings);
+                  JournalBook* book, Findings& findings);
+
+// Another daemon on the same journal says the same.
+void CheckSame(const ReportedRuns& before, const ReportedRuns& after,
+               Findings& findings);
 
 // What ran is what was recorded, in an order that the dependencies allow.
 void CheckMarks(const MarkBook& marks, const JournalBook& book,

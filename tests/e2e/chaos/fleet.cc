@@ -29,9 +29,10 @@ double MsSince(int64_t ns) {
 }  // namespace
 
 Fleet::Fleet(const test::TempDir& dir, int workers, uint64_t seed,
-             Findings* findings)
+             uint64_t tail_bytes, Findings* findings)
     : dir_(dir),
       dice_(seed),
+      tail_bytes_(tail_bytes),
       findings_(*findings),
       address_("unix:" + (dir / "w2td.sock")),
       stub_(v1::AdminService::NewStub(test::Dial(address_))) {
@@ -52,8 +53,9 @@ void Fleet::StartDaemon() {
   daemon_ = std::make_unique<test::Process>(test::ProcessOptions{
       .argv = {test::DaemonPath(), "--listen", address_, "--data", data(),
                "--address-file", dir_ / "address", "--reattach-window", "5s",
+               "--limit", fmt::format("max_lost_attempts={}", kMaxLostAttempts),
                "--limit",
-               fmt::format("max_lost_attempts={}", kMaxLostAttempts)}});
+               fmt::format("max_journal_tail_bytes={}", tail_bytes_)}});
 }
 
 void Fleet::StartWorker(Worker& worker) {
@@ -191,6 +193,13 @@ int Fleet::Strike() {
     WaitUntilNothingIsLeft();
   }
   return kills;
+}
+
+void Fleet::EndDaemon() { daemon_->Kill(); }
+
+void Fleet::RestartDaemon() {
+  StartDaemon();
+  WaitUntilServing();
 }
 
 void Fleet::StopDaemon() {

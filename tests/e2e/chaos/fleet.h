@@ -28,8 +28,9 @@ struct WorkerDeath {
 // Of one thread, which must outlive it: its processes end with that thread.
 class Fleet {
  public:
+  // The daemon makes a snapshot once its journal has `tail_bytes`.
   Fleet(const test::TempDir& dir, int workers, uint64_t seed,
-        Findings* findings);
+        uint64_t tail_bytes, Findings* findings);
 
   const std::string& address() const { return address_; }
   std::string data() const { return dir_ / "data"; }
@@ -41,6 +42,10 @@ class Fleet {
   int Strike();
   // Ends the faults: waits until all is there.
   void Settle();
+  // SIGKILL, not as a fault: what is on the disk may be looked at.
+  void EndDaemon();
+  // After EndDaemon; waits until it serves.
+  void RestartDaemon();
   // SIGTERM to the daemon, which must end well.
   void StopDaemon();
 
@@ -66,6 +71,7 @@ class Fleet {
 
   const test::TempDir& dir_;
   Dice dice_;
+  const uint64_t tail_bytes_;
   Findings& findings_;
   const std::string address_;
   std::unique_ptr<v1::AdminService::Stub> stub_;

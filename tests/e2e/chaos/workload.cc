@@ -166,6 +166,19 @@ void Services(Maker& maker, Dice& dice) {
   }
 }
 
+// None of them may run twice, whatever is killed.
+void AtMostOnce(Maker& maker, Dice& dice) {
+  maker.Name("once");
+  for (int i = dice.Between(3, 8); i > 0; --i) {
+    v1::Task& task = maker.Add({.ms = dice.Between(0, 60)});
+    task.set_side_effect(v1::SIDE_EFFECT_AT_MOST_ONCE);
+    if (maker.size() > 1 && dice.Chance(0.3)) {
+      Maker::After(task, maker.NameOf(maker.size() - 2),
+                   v1::CONDITION_FINISHED);
+    }
+  }
+}
+
 void Slow(Maker& maker, Dice& dice) {
   maker.Name("slow");
   for (int i = dice.Between(2, 4); i > 0; --i) {
@@ -188,7 +201,8 @@ void Output(Maker& maker, Dice& dice) {
 
 v1::Graph MakeGraph(const TaskProgram& program, Dice& dice) {
   constexpr void (*kKinds[])(Maker&, Dice&) = {
-      Independent, Chain, Layers, Conditions, Retries, Services, Slow, Output};
+      Independent, Chain, Layers,     Conditions, Retries,
+      Services,    Slow,  AtMostOnce, Output};
   Maker maker(program, dice);
   kKinds[dice.Below(std::size(kKinds))](maker, dice);
   return maker.Take();
