@@ -3,6 +3,7 @@
 #include <utility>
 
 #include "absl/status/statusor.h"
+#include "grpcpp/impl/codegen/proto_utils.h"
 #include "proto/wire/status_codec.h"
 
 namespace w2t::server {
@@ -30,6 +31,7 @@ void SessionCall::Write(const v1::SessionResponse& message, bool more) {
   // stream's metadata goes with it.
   if (more && has_written_) options.set_buffer_hint();
   has_written_ = true;
+  response_bytes_.Clear();
   bool own = false;
   static_cast<void>(Responses::Serialize(message, &response_bytes_, &own));
   StartWrite(&response_bytes_, options);
