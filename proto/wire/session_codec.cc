@@ -174,6 +174,11 @@ v1::Hello ToProto(const WorkerSpec& spec) {
   for (const auto& [key, value] : spec.labels) {
     (*hello.mutable_labels())[key] = value;
   }
+  // A worker must name its cpus, and the spec leaves out what there is none of.
+  const auto is_cpus = [](const Resource& r) { return r.name == kCpus; };
+  if (std::none_of(spec.resources.begin(), spec.resources.end(), is_cpus)) {
+    hello.add_resources()->set_name(kCpus);
+  }
   for (const Resource& resource : spec.resources) {
     v1::Resource* const out = hello.add_resources();
     out->set_name(resource.name);

@@ -24,8 +24,7 @@ void TryHello(const w2t::v1::Hello& hello) {
   if (!event.ok()) return RequireFaults(event.status());
   const absl::StatusOr<w2t::HelloEvent> again =
       FromProto(ToProto(event->spec), w2t::Limits());
-  // A worker that has none of its cpus left does not name them.
-  if (again.ok()) Require(again->spec == event->spec);
+  Require(again.ok() && again->spec == event->spec);
 }
 
 void TryReports(const w2t::v1::ReportBatch& batch) {

@@ -87,6 +87,13 @@ TEST(JournalCodecTest, KeepsRunsWithTheirGraphs) {
   EXPECT_EQ(accepted.definition->encoded(), graph.definition->encoded());
 }
 
+TEST(JournalCodecTest, AWorkerWithoutCpusIsReadAsItWasAccepted) {
+  // As from a hello that names its cpus and has none of them.
+  WorkerSpec spec = SomeWorker();
+  spec.resources.clear();
+  EXPECT_EQ(RoundTrip(WorkerJoined{{2}, spec}).spec, spec);
+}
+
 TEST(JournalCodecTest, KeepsWhatHappenedToWorkers) {
   const auto joined = RoundTrip(WorkerJoined{{2}, SomeWorker()});
   EXPECT_EQ(joined.worker, WorkerNumber{2});
