@@ -37,7 +37,8 @@ class Program {
   bool Flag() { return (Byte() & 1) != 0; }
   // Up to 255 bytes, as they are.
   std::string_view Bytes() {
-    const size_t size = std::min<size_t>(Byte(), rest_.size());
+    const size_t wanted = Byte();
+    const size_t size = std::min(wanted, rest_.size());
     const std::string_view bytes = rest_.substr(0, size);
     rest_.remove_prefix(size);
     return bytes;
