@@ -8,7 +8,7 @@
 namespace w2t::wire {
 namespace {
 
-constexpr std::string_view kHandlerPrefix = "handler:";
+constexpr std::string_view kHandlerKind = "handler:";
 constexpr size_t kMaxBlockers = 5;
 
 void FillCounts(const RunSummary& run, v1::TaskCounts* out) {
@@ -281,8 +281,8 @@ void FillWorker(const Worker& worker, absl::Span<const uint64_t> used_milli,
   }
   out->set_version(worker.spec.version);
   for (const std::string& capability : worker.spec.capabilities) {
-    if (capability.starts_with(kHandlerPrefix)) {
-      out->add_handlers(capability.substr(kHandlerPrefix.size()));
+    if (capability.starts_with(kHandlerKind)) {
+      out->add_handlers(capability.substr(kHandlerKind.size()));
     }
   }
 }

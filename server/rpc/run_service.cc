@@ -10,6 +10,7 @@
 #include "absl/time/clock.h"
 #include "fmt/format.h"
 #include "proto/wire/graph_codec.h"
+#include "proto/wire/graph_difference.h"
 #include "proto/wire/view_codec.h"
 #include "server/rpc/checks.h"
 #include "server/rpc/explain.h"
@@ -111,6 +112,24 @@ void FillRuns(const Engine& engine, RunNumber before, uint32_t size,
   response->set_next_page_token(std::to_string(last.value));
 }
 
+// What differs from the run for which the request id was used, added to
+// `status`, which says that something does.
+absl::Status NameDifference(const absl::Status& status, const Run& run,
+                            const v1::SubmitRunRequest& request) {
+  Diagnostic fault{.code = DiagnosticCode::kConflict};
+  if (run.spec().hold != request.hold()) {
+    fault.field = "hold";
+    fault.message =
+        fmt::format("hold was {}, and is {}", run.spec().hold, request.hold());
+  } else {
+    fault = wire::FirstDifference(run.spec().definition->encoded(),
+                                  request.graph());
+  }
+  fault.message =
+      fmt::format("{}: {}", std::string(status.message()), fault.message);
+  return wire::ToStatus(fault, absl::StatusCode::kAlreadyExists);
+}
+
 }  // namespace
 
 absl::Status RunService::CheckRunId(const std::string& run_id) const {
@@ -166,12 +185,25 @@ grpc::ServerUnaryReactor* RunService::SubmitRun(
   event.hold = request->hold();
   event.blueprint = std::move(decoded.blueprint);
   event.definition = std::move(decoded.definition);
-  return Call(context_->inbox, reactor, std::move(event),
-              [response](const Answer& answer, const View&) {
-                response->set_run_id(answer.run_id);
-                response->set_existing(answer.existing);
-                return absl::OkStatus();
-              });
+  const absl::Status called = context_->inbox->TryCall(
+      std::move(event),
+      [=, context = context_](const Answer& answer, const View* view) {
+        response->set_run_id(answer.run_id);
+        response->set_existing(answer.existing);
+        if (view == nullptr || !absl::IsAlreadyExists(answer.status)) {
+          Answered(reactor, answer.status);
+          return;
+        }
+        LookAtRun(context, view, answer.run_id,
+                  [=, status = answer.status](
+                      const absl::StatusOr<RunInView>& found) {
+                    Answered(reactor,
+                             found.ok()
+                                 ? NameDifference(status, *found->run, *request)
+                                 : status);
+                  });
+      });
+  return called.ok() ? reactor : Answered(reactor, called);
 }
 
 grpc::ServerUnaryReactor* RunService::GetRun(grpc::CallbackServerContext* call,

@@ -444,7 +444,7 @@ std::vector<BadRequest> BadSubmits() {
          request.set_request_id("the-long-one");
          return Submit(client, request);
        },
-       StatusCode::ALREADY_EXISTS, v1::DIAGNOSTIC_CODE_CONFLICT, "request_id",
+       StatusCode::ALREADY_EXISTS, v1::DIAGNOSTIC_CODE_CONFLICT, "graph.name",
        ""},
       {"message too large",
        [](RpcClient& client) {

@@ -197,7 +197,8 @@ TEST_F(RestartTest, ARequestIdIsRememberedAcrossARestart) {
   const CliResult other =
       Cli({"submit", "--request-id", "r1", "--hold", graph});
   EXPECT_EQ(other.status.code, 2);
-  EXPECT_THAT(other.err, AllOf(HasSubstr("r1"), HasSubstr("long-1")));
+  EXPECT_THAT(other.err, AllOf(HasSubstr("r1"), HasSubstr("long-1"),
+                               HasSubstr("hold was false, and is true")));
 }
 
 }  // namespace

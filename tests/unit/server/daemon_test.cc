@@ -131,6 +131,16 @@ TEST_F(DaemonTest, ARepeatedSubmitIsTheSameRun) {
   const grpc::Status other = runs_->SubmitRun(&c, request, &second);
   EXPECT_EQ(other.error_code(), grpc::StatusCode::ALREADY_EXISTS);
   EXPECT_EQ(FaultOf(other).code(), v1::DIAGNOSTIC_CODE_CONFLICT);
+  EXPECT_EQ(FaultOf(other).task_index(), 1u);
+  EXPECT_EQ(FaultOf(other).field(), "graph.tasks[1]");
+  EXPECT_EQ(other.error_message(),
+            "request id \"r1\" was used for run g-1 with other content: task "
+            "\"" +
+                request.graph().tasks(1).name() + "\" is new");
+  *request.mutable_graph() = MakeGraph("g", 1);
+  request.set_hold(true);
+  Context d;
+  EXPECT_EQ(FaultOf(runs_->SubmitRun(&d, request, &second)).field(), "hold");
 }
 
 TEST_F(DaemonTest, TellsEveryLimit) {
