@@ -33,8 +33,6 @@ constexpr absl::Duration kDaemonPatience = absl::Seconds(5);
 constexpr absl::Duration kKillPatience = absl::Seconds(1);
 constexpr absl::Duration kSocketPoll = absl::Milliseconds(2);
 constexpr size_t kShownLines = 20;
-// "/w2t-XXXXXX/w2td.sock" and the end of the string must fit as well.
-constexpr size_t kLongestParent = sizeof(sockaddr_un::sun_path) - 24;
 
 // A program of ours: named by the environment, or beside this one.
 absl::StatusOr<std::string> FindProgram(const std::string& name,
@@ -91,9 +89,11 @@ std::string LastLines(const std::string& path, size_t lines) {
 
 absl::StatusOr<std::unique_ptr<PrivateFleet>> PrivateFleet::Start(
     const FleetOptions& options, std::stop_token stop) {
-  std::unique_ptr<PrivateFleet> fleet(new PrivateFleet(options));
-  absl::Status status = fleet->MakeDir();
-  if (status.ok()) status = fleet->StartDaemon(stop);
+  absl::StatusOr<std::unique_ptr<RunDir>> dir = RunDir::Make(options.keep_dir);
+  if (!dir.ok()) return dir.status();
+  std::unique_ptr<PrivateFleet> fleet(
+      new PrivateFleet(options, *std::move(dir)));
+  absl::Status status = fleet->StartDaemon(stop);
   if (status.ok()) status = fleet->StartWorker();
   if (status.ok()) return fleet;
   return status;
@@ -101,26 +101,13 @@ absl::StatusOr<std::unique_ptr<PrivateFleet>> PrivateFleet::Start(
 
 PrivateFleet::~PrivateFleet() { Stop(); }
 
-absl::Status PrivateFleet::MakeDir() {
-  const char* named = std::getenv("TMPDIR");
-  std::string parent = named != nullptr && *named != '\0' ? named : "/tmp";
-  if (parent.size() > kLongestParent) parent = "/tmp";
-  std::string path = parent + "/w2t-XXXXXX";
-  if (mkdtemp(path.data()) == nullptr) {
-    return absl::UnavailableError(fmt::format(
-        "cannot make a directory {}: {}; TMPDIR names another place", path,
-        std::strerror(errno)));
-  }
-  dir_ = path;
-  return absl::OkStatus();
-}
-
 absl::Status PrivateFleet::StartDaemon(std::stop_token stop) {
   const auto program = FindProgram("w2td", "W2T_W2TD");
   if (!program.ok()) return program.status();
-  auto child = ChildProcess::Start({*program, "--listen", address(), "--data",
-                                    dir_ + "/data", "--stop-with-parent"},
-                                   dir_ + "/w2td.log", [this] { NoteDeath(); });
+  auto child =
+      ChildProcess::Start({*program, "--listen", address(), "--data",
+                           dir() + "/data", "--stop-with-parent"},
+                          dir() + "/w2td.log", [this] { NoteDeath(); });
   if (!child.ok()) return child.status();
   daemon_ = *std::move(child);
   const absl::Time deadline = absl::Now() + options_.start_timeout;
@@ -135,7 +122,7 @@ absl::Status PrivateFleet::StartDaemon(std::stop_token stop) {
 
 absl::Status PrivateFleet::AwaitSocket(absl::Time deadline,
                                        const std::stop_token& stop) {
-  const std::string path = dir_ + "/w2td.sock";
+  const std::string path = dir() + "/w2td.sock";
   while (!Accepts(path)) {
     if (daemon_->WaitFor(kSocketPoll)) return DeathOf(*daemon_);
     if (stop.stop_requested()) return absl::CancelledError("interrupted");
@@ -155,7 +142,7 @@ absl::Status PrivateFleet::StartWorker() {
   auto child = ChildProcess::Start(
       {*program, "--server", address(), "--name", "local", "--slots",
        fmt::to_string(options_.slots), "--stop-with-parent"},
-      dir_ + "/w2t-worker.log", [this] { NoteDeath(); });
+      dir() + "/w2t-worker.log", [this] { NoteDeath(); });
   if (!child.ok()) return child.status();
   worker_ = *std::move(child);
   return absl::OkStatus();
@@ -200,7 +187,7 @@ void PrivateFleet::Stop() {
     daemon_->Signal(SIGKILL);
     daemon_->WaitFor(kDaemonPatience);
   }
-  RemoveDir();
+  dir_->Remove();
 }
 
 void PrivateFleet::Abandon() {
@@ -215,13 +202,7 @@ void PrivateFleet::Abandon() {
     // It would put files into the directory while that is emptied.
     daemon_->WaitFor(kKillPatience);
   }
-  RemoveDir();
-}
-
-void PrivateFleet::RemoveDir() {
-  if (options_.keep_dir || dir_.empty()) return;
-  std::error_code ignored;
-  fs::remove_all(dir_, ignored);
+  dir_->Remove();
 }
 
 }  // namespace w2t::cli

@@ -10,6 +10,7 @@
 #include <memory>
 #include <stop_token>
 #include <string>
+#include <utility>
 
 #include "absl/base/thread_annotations.h"
 #include "absl/status/status.h"
@@ -17,6 +18,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
 #include "client/cli/child_process.h"
+#include "client/cli/run_dir.h"
 
 namespace w2t::cli {
 
@@ -42,8 +44,8 @@ class PrivateFleet {
   PrivateFleet(const PrivateFleet&) = delete;
   PrivateFleet& operator=(const PrivateFleet&) = delete;
 
-  std::string address() const { return "unix:" + dir_ + "/w2td.sock"; }
-  const std::string& dir() const { return dir_; }
+  std::string address() const { return "unix:" + dir() + "/w2td.sock"; }
+  const std::string& dir() const { return dir_->path(); }
 
   // Called on another thread when a program ends by itself, at once if one has
   // already. Empty: nobody.
@@ -59,17 +61,16 @@ class PrivateFleet {
   void Abandon();
 
  private:
-  explicit PrivateFleet(const FleetOptions& options) : options_(options) {}
+  PrivateFleet(const FleetOptions& options, std::unique_ptr<RunDir> dir)
+      : options_(options), dir_(std::move(dir)) {}
 
-  absl::Status MakeDir();
   absl::Status StartDaemon(std::stop_token stop);
   absl::Status StartWorker();
   absl::Status AwaitSocket(absl::Time deadline, const std::stop_token& stop);
   void NoteDeath();
-  void RemoveDir();
 
   const FleetOptions options_;
-  std::string dir_;
+  std::unique_ptr<RunDir> dir_;
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
   bool death_ ABSL_GUARDED_BY(mutex_) = false;

@@ -93,6 +93,32 @@ TEST_F(ZeroConfigTest, SecondInterruptLeavesAtOnceWithoutBlamingTheDaemon) {
   ExpectNothingLeft();
 }
 
+TEST_F(ZeroConfigTest, WhatAKilledRunLeftIsRemovedByTheNextOne) {
+  const std::string path =
+      dir_.Write("long.yaml", fmt::format("tasks:\n"
+                                          "  long: touch {}; sleep 1000\n",
+                                          dir_ / "started"));
+  const auto process = StartCli({"run", path}, Environment());
+  ASSERT_TRUE(
+      Eventually([this] { return std::filesystem::exists(dir_ / "started"); }));
+  const std::string hello =
+      dir_.Write("w2t.yaml", "tasks: {hello: echo hello}\n");
+  // Beside one that lives nothing is removed.
+  EXPECT_EQ(Run({"run", hello}).status.code, 0);
+  EXPECT_TRUE(process->running());
+  process->Kill();
+  EXPECT_TRUE(Eventually([] { return Orphans().empty(); }));
+  EXPECT_FALSE(std::filesystem::is_empty(dir_ / "tmp"));
+  EXPECT_EQ(Run({"run", "--keep-dir", hello}).status.code, 0);
+  EXPECT_EQ(Run({"run", hello}).status.code, 0);
+  int left = 0;
+  for (const auto& entry : std::filesystem::directory_iterator(dir_ / "tmp")) {
+    ++left;
+    EXPECT_TRUE(std::filesystem::exists(entry.path() / "data"));
+  }
+  EXPECT_EQ(left, 1) << "only the one to keep";
+}
+
 TEST_F(ZeroConfigTest, LostOutputStopsEverythingInItsOwnTime) {
   // The service says goodbye, which it can only when it is given its time.
   const std::string path = dir_.Write(
