@@ -47,11 +47,8 @@ std::string RandomRequestId() {
 
 bool RedialGap::Wait(grpc::Channel& channel, absl::Time until,
                      const std::stop_token& stop) {
-  const absl::Time end =
-      absl::Now() +
-      gap_ * std::uniform_real_distribution<double>(0.5, 1.0)(random_);
+  const absl::Time end = absl::Now() + redial_.Next();
   if (end >= until) return false;
-  gap_ = std::min(gap_ * 2, kLongest);
   // A connection makes headway only while somebody waits inside gRPC.
   bool up = channel.GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY;
   const bool was_up = up;

@@ -7,7 +7,6 @@
 #include <chrono>
 #include <functional>
 #include <memory>
-#include <random>
 #include <stop_token>
 #include <string>
 
@@ -15,6 +14,7 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
+#include "client/lib/redial.h"
 #include "client/lib/errors.h"
 #include "client/lib/outage.h"
 #include "proto/wire/utf8_fields.h"
@@ -24,22 +24,17 @@
 
 namespace w2t {
 
-// Gaps between attempts to reach a daemon: doubling, from kFirst to kLongest,
-// of which a random half is left out, so that clients do not come back
-// together.
+// Waits between attempts to reach a daemon.
 class RedialGap {
  public:
   // Waits for the next gap, or until a connection that was down is up again.
   // False when it was stopped, or would end after `until`.
   bool Wait(grpc::Channel& channel, absl::Time until,
             const std::stop_token& stop);
-  void Reset() { gap_ = kFirst; }
+  void Reset() { redial_.Reset(); }
 
  private:
-  static constexpr absl::Duration kFirst = absl::Milliseconds(50);
-  static constexpr absl::Duration kLongest = absl::Seconds(2);
-  absl::Duration gap_ = kFirst;
-  std::minstd_rand random_{std::random_device()()};
+  Redial redial_;
 };
 
 // How a stream that is opened again and again has fared.

@@ -117,13 +117,16 @@ absl::Status LogFileReader::Read(uint64_t max_bytes, LogCursor* cursor,
   return absl::OkStatus();
 }
 
-uint64_t LogFileReader::WholeBytes(int fd) {
+LogFileReader::Whole LogFileReader::MeasureWhole(int fd) {
   LogFileReader reader("");
   reader.fd_ = dup(fd);
-  uint64_t at = kLogHeaderBytes;
+  Whole whole{.size = kLogHeaderBytes};
   LogFrame frame;
-  while (reader.NextFrame(at, &frame)) at += kLogFrameBytes + frame.length;
-  return at;
+  while (reader.NextFrame(whole.size, &frame)) {
+    whole.size += kLogFrameBytes + frame.length;
+    whole.printed += frame.dropped + frame.length;
+  }
+  return whole;
 }
 
 }  // namespace w2t

@@ -24,8 +24,12 @@ class LogFileReader {
   absl::Status Read(uint64_t max_bytes, LogCursor* cursor, LogRead* out,
                     bool* end);
 
-  // Size of the part of an open file that is whole.
-  static uint64_t WholeBytes(int fd);
+  // The part of an open file that is whole.
+  struct Whole {
+    uint64_t size = 0;     // of the file
+    uint64_t printed = 0;  // of what its frames hold, or tell as left out
+  };
+  static Whole MeasureWhole(int fd);
 
  private:
   // Bytes at `at`, up to `size`, fewer at the end of the file.

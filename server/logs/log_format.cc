@@ -59,16 +59,16 @@ std::optional<uint64_t> DecodeLogHeader(std::string_view bytes) {
   return Get<uint64_t>(bytes, kLogDroppedAt);
 }
 
-void AppendLogFrame(const v1::LogChunk& chunk, uint64_t dropped,
-                    std::string* out) {
+void AppendLogFrame(const v1::LogChunk& chunk, std::string_view data,
+                    uint64_t dropped, std::string* out) {
   const bool known = chunk.stream() != v1::LOG_STREAM_UNSPECIFIED &&
                      v1::LogStream_IsValid(chunk.stream());
-  Put(static_cast<uint32_t>(chunk.data().size()), out);
+  Put(static_cast<uint32_t>(data.size()), out);
   Put(static_cast<uint32_t>(known ? chunk.stream() : v1::LOG_STREAM_STDOUT),
       out);
   Put(chunk.time_us(), out);
   Put(dropped, out);
-  out->append(chunk.data());
+  out->append(data);
 }
 
 std::optional<LogFrame> DecodeLogFrame(std::string_view bytes) {

@@ -36,8 +36,9 @@ std::string EncodeLogHeader(uint64_t dropped);
 // What was left out at the end; nothing when the bytes are no header.
 std::optional<uint64_t> DecodeLogHeader(std::string_view bytes);
 
-void AppendLogFrame(const v1::LogChunk& chunk, uint64_t dropped,
-                    std::string* out);
+// A frame of `data`, which is a part of `chunk`'s.
+void AppendLogFrame(const v1::LogChunk& chunk, std::string_view data,
+                    uint64_t dropped, std::string* out);
 // Nothing when the bytes are no frame.
 std::optional<LogFrame> DecodeLogFrame(std::string_view bytes);
 

@@ -3,6 +3,7 @@
 #define W2T_SERVER_LOGS_LOG_SINK_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -29,6 +30,9 @@ struct LogName {
 struct LogPiece {
   LogName name;
   v1::LogChunk chunk;
+  // What the attempt had printed before, in bytes; a part that the store has
+  // already is not taken again. Not set: all of it is new.
+  std::optional<uint64_t> offset;
 };
 
 class LogSink {

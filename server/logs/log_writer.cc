@@ -87,9 +87,16 @@ absl::Status LogWriter::WriteRun(File* file, const LogPiece* begin,
   uint64_t left_out = 0;
   frames_.clear();
   for (const LogPiece* piece = begin; piece != end; ++piece) {
-    const uint64_t size = piece->chunk.data().size();
-    const uint64_t lost = piece->chunk.dropped_bytes();
+    const uint64_t offset =
+        piece->offset.value_or(file->printed + piece->chunk.dropped_bytes());
+    // A worker that has dialled again repeats what it was not told is here.
+    const uint64_t skip = file->printed > offset ? file->printed - offset : 0;
+    const std::string_view data = piece->chunk.data();
+    if (skip > 0 && skip >= data.size()) continue;
+    const uint64_t size = data.size() - skip;
+    const uint64_t lost = skip > 0 ? 0 : offset - file->printed;
     if (size == 0 && lost == 0) continue;
+    file->printed += lost + size;
     if (!fd.ok()) {
       file->gap += lost + size;
       left_out += size;
@@ -100,7 +107,7 @@ absl::Status LogWriter::WriteRun(File* file, const LogPiece* begin,
       left_out += size;
     } else {
       const uint64_t before = lost + std::exchange(file->gap, 0);
-      AppendLogFrame(piece->chunk, before, &frames_);
+      AppendLogFrame(piece->chunk, data.substr(skip), before, &frames_);
       bytes += size;
       counts += before + size;
     }
@@ -152,8 +159,10 @@ absl::Status LogWriter::Measure(File* file, int fd) {
   const std::optional<uint64_t> dropped =
       DecodeLogHeader({header, static_cast<size_t>(got)});
   if (dropped) {
+    const LogFileReader::Whole whole = LogFileReader::MeasureWhole(fd);
     file->dropped = *dropped;
-    file->size = LogFileReader::WholeBytes(fd);
+    file->size = whole.size;
+    file->printed += whole.printed + *dropped;  // beside the gap, so far
   } else {
     if (!WriteAll(fd, EncodeLogHeader(0), 0)) {
       return SystemError("write", file->path);

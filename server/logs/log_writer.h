@@ -52,6 +52,8 @@ class LogWriter {
     uint64_t size = 0;     // of the part that is whole
     uint64_t dropped = 0;  // as its header says; not 0: it is full
     uint64_t gap = 0;      // left out since its last frame, for other reasons
+    // All that it stands for: its frames, `dropped` and `gap`.
+    uint64_t printed = 0;
     std::list<OpenFile>::iterator open;  // or open_.end()
   };
   using TaskAttempt = std::pair<uint32_t, uint32_t>;

@@ -1,5 +1,6 @@
 #include "server/rpc/session.h"
 
+#include <optional>
 #include <utility>
 
 #include "absl/time/clock.h"
@@ -26,8 +27,11 @@ std::vector<LogPiece> LivePieces(const Engine& engine, v1::LogBatch& batch) {
         record.fence.value != chunk.fence() || !IsHeld(record.state)) {
       continue;
     }
+    std::optional<uint64_t> offset;
+    if (chunk.has_offset()) offset = chunk.offset();
     pieces.push_back({{run->spec().run_id, chunk.task(), chunk.attempt()},
-                      std::move(*chunk.mutable_chunk())});
+                      std::move(*chunk.mutable_chunk()),
+                      offset});
   }
   return pieces;
 }

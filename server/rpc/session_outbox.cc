@@ -115,7 +115,16 @@ void SessionOutbox::Drain(std::string reason) {
   drain_waits_ = true;
 }
 
-void SessionOutbox::ForgetRun(RunNumber run) { known_runs_.erase(run); }
+void SessionOutbox::ForgetRun(RunNumber run) {
+  const auto it = known_runs_.find(run);
+  if (it == known_runs_.end()) return;
+  ended_.add_ended_runs(run.value);
+  std::vector<uint32_t> ids;
+  for (const auto& action : it->second.action_ids) ids.push_back(action.second);
+  std::sort(ids.begin(), ids.end());
+  ended_.mutable_ended_actions()->Add(ids.begin(), ids.end());
+  known_runs_.erase(it);
+}
 
 void SessionOutbox::Clear() {
   welcome_waits_ = drain_waits_ = ping_waits_ = ack_waits_ = false;
@@ -130,6 +139,10 @@ void SessionOutbox::TakeOffers(v1::OfferBatch* batch) {
   offers_.pop_front();
   bytes_ -= pending.bytes;
   batch->Swap(&pending.batch);
+  if (ended_.ended_runs_size() > 0) {
+    batch->MergeFrom(ended_);
+    ended_.Clear();
+  }
   if (spare_.empty()) {
     pending.batch.Clear();
     pending.bytes = 0;

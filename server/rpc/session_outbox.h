@@ -36,7 +36,8 @@ class SessionOutbox {
   void AckLogs(uint64_t through_seq);
   void Ping();
   void Drain(std::string reason);
-  // No offer will name this run any more.
+  // No offer will name this run any more. The worker is told with the next
+  // offers.
   void ForgetRun(RunNumber run);
   // Drops everything that waits.
   void Clear();
@@ -62,6 +63,7 @@ class SessionOutbox {
 
   absl::flat_hash_map<RunNumber, KnownRun> known_runs_;
   uint32_t last_action_id_ = 0;
+  v1::OfferBatch ended_;  // what the worker may forget
   uint64_t last_nonce_ = 0;
 
   bool welcome_waits_ = false;

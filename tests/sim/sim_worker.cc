@@ -43,7 +43,7 @@ void SimWorker::Start() {
   identity_.set_instance(fmt::format("{}", process_));
   oracle_->Tell("worker {}: is {}", process_, name());
   state_ = std::make_unique<worker::SessionState>(identity_);
-  redial_ = worker::kFirstRedial;
+  redial_ = kFirstRedial;
   leaving_ = false;
   Dial();
   CheckAlive();
@@ -172,7 +172,7 @@ void SimWorker::OnClosed(const absl::Status& status) {
   if (leaving_ && idle()) return Die(absl::Seconds(1));
   After(Between(1, static_cast<int>(absl::ToInt64Milliseconds(redial_))),
         [this] { Dial(); });
-  redial_ = std::min(2 * redial_, worker::kLongestRedial);
+  redial_ = std::min(2 * redial_, kLongestRedial);
 }
 
 void SimWorker::CheckAlive() {
@@ -204,7 +204,7 @@ void SimWorker::OnMessage(v1::SessionResponse& message) {
     return oracle_->Fault("a worker was confused: " + s.ToString());
   }
   if (todo.welcomed) {
-    redial_ = worker::kFirstRedial;
+    redial_ = kFirstRedial;
     oracle_->Tell("worker {}: is welcome", process_);
   }
   for (const worker::Offer& offer : todo.start) Take(offer);

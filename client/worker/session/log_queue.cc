@@ -22,7 +22,7 @@ v1::LogChunk* Continued(v1::LogBatch& batch, const Lease& lease,
 
 LogQueue::Serial LogQueue::Append(const Lease& lease, v1::LogStream stream,
                                   int64_t time_us, std::string_view data,
-                                  uint64_t dropped_bytes) {
+                                  uint64_t dropped_bytes, uint64_t offset) {
   while (!data.empty()) {
     if (sent_ == batches_.size() || batches_.back().bytes >= kBatchBytes) {
       batches_.push_back({std::make_shared<v1::SessionRequest>(), 0});
@@ -42,6 +42,7 @@ LogQueue::Serial LogQueue::Append(const Lease& lease, v1::LogStream stream,
       added.set_task(lease.task);
       added.set_attempt(lease.attempt);
       added.set_fence(lease.fence);
+      added.set_offset(offset);
       chunk = added.mutable_chunk();
       chunk->set_stream(stream);
       chunk->set_time_us(time_us);
@@ -49,6 +50,7 @@ LogQueue::Serial LogQueue::Append(const Lease& lease, v1::LogStream stream,
     }
     chunk->mutable_data()->append(piece);
     back.bytes += piece.size();
+    offset += piece.size();
     waiting_bytes_ += piece.size();
   }
   return last_serial_;

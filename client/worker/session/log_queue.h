@@ -6,6 +6,7 @@
 #ifndef W2T_CLIENT_WORKER_SESSION_LOG_QUEUE_H_
 #define W2T_CLIENT_WORKER_SESSION_LOG_QUEUE_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -20,6 +21,7 @@ namespace w2t::worker {
 class LogQueue {
  public:
   static constexpr size_t kDefaultWindow = 64;
+  static constexpr size_t kMostWindow = 256;  // whatever the daemon allows
   static constexpr size_t kMaxChunkBytes = 64 * 1024;
   // Of one batch: reached by its last chunk.
   static constexpr size_t kBatchBytes = 128 * 1024;
@@ -30,12 +32,13 @@ class LogQueue {
   using Serial = uint64_t;
 
   // Most unacknowledged batches.
-  void SetWindow(size_t window) { window_ = window; }
+  void SetWindow(size_t window) { window_ = std::min(window, kMostWindow); }
 
   // Returns the batch that the last of `data` went into. `data` is not empty;
-  // `dropped_bytes` were left out just before it.
+  // `dropped_bytes` were left out just before it, and `offset` bytes, with
+  // these, printed before it.
   Serial Append(const Lease& lease, v1::LogStream stream, int64_t time_us,
-                std::string_view data, uint64_t dropped_bytes = 0);
+                std::string_view data, uint64_t dropped_bytes, uint64_t offset);
   bool full() const { return waiting_bytes_ >= kRoomBytes; }
   // Enough has left since full() to go on.
   bool has_room() const { return waiting_bytes_ < kRoomBytes / 2; }

@@ -114,7 +114,7 @@ void Session::OnMessage(v1::SessionResponse& message) {
 
 void Session::HandleWelcome() {
   Log(LogLevel::kInfo, "session.opened server={}", server_);
-  redial_ = kFirstRedial;
+  redial_.Reset();
   if (!std::exchange(ever_welcomed_, true)) delegate_->OnWelcomed();
   unreachable_logged_ = false;
   CheckAlive();
@@ -172,10 +172,7 @@ void Session::HandleClosed(const absl::Status& status) {
         server_, absl::StatusCodeToString(status.code()), Quoted(words));
     unreachable_logged_ = true;
   }
-  const double jitter =
-      std::uniform_real_distribution<double>(0.5, 1.0)(random_);
-  loop_->After(redial_ * jitter, [this] { Dial(); });
-  redial_ = std::min(2 * redial_, kLongestRedial);
+  loop_->After(redial_.Next(), [this] { Dial(); });
 }
 
 void Session::Leave(std::string reason) {

@@ -13,7 +13,6 @@
 #include <functional>
 #include <memory>
 #include <optional>
-#include <random>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -22,6 +21,7 @@
 #include "absl/status/status.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/time.h"
+#include "client/lib/redial.h"
 #include "client/worker/loop/loop.h"
 #include "client/worker/session/lease.h"
 #include "client/worker/session/session_state.h"
@@ -30,9 +30,6 @@
 
 namespace w2t::worker {
 
-// Gap before the next dial: doubles with each one that came to nothing.
-inline constexpr absl::Duration kFirstRedial = absl::Milliseconds(50);
-inline constexpr absl::Duration kLongestRedial = absl::Seconds(2);
 // Words of probes are held back for this long, so that many go at once.
 inline constexpr absl::Duration kProbesDelay = absl::Milliseconds(100);
 // A stream without a welcome for this long is given up.
@@ -108,8 +105,7 @@ class Session final : public AttemptSink, private Stream::Listener {
   const StreamFactory factory_;
 
   // Of the loop's thread.
-  absl::Duration redial_ = kFirstRedial;
-  std::minstd_rand random_{std::random_device()()};
+  Redial redial_;
   bool ever_welcomed_ = false;
   bool unreachable_logged_ = false;
   bool closing_ = false;

@@ -145,6 +145,15 @@ absl::Status SessionState::OnOffers(v1::OfferBatch& batch, Todo& todo) {
       batch.name_size() != size) {
     return absl::InvalidArgumentError("an offer has columns of two lengths");
   }
+  const uint64_t most = identity_.max_leases();
+  if (most > 0 && running_ + static_cast<size_t>(size) > most) {
+    return absl::InvalidArgumentError(
+        fmt::format("{} attempts were offered beside {} that run; max_leases "
+                    "is {}",
+                    size, running_, most));
+  }
+  for (const uint32_t id : batch.ended_actions()) actions_.erase(id);
+  for (const uint64_t run : batch.ended_runs()) runs_.erase(run);
   for (v1::OfferedAction& offered : *batch.mutable_new_actions()) {
     actions_[offered.id()] = std::make_shared<const v1::Action>(
         std::move(*offered.mutable_action()));
@@ -208,7 +217,7 @@ void SessionState::Started(const Lease& lease) {
 
 void SessionState::Up(const Lease& lease) {
   Held* held = Find(lease);
-  if (held == nullptr || held->ended) return;
+  if (held == nullptr || held->ended || std::exchange(held->up, true)) return;
   missed_probes_.erase(lease.fence);
   // That it came up is news for its dependents, so its start is told too.
   held->running_report = {};
@@ -261,8 +270,10 @@ bool SessionState::Printed(const Lease& lease, v1::LogStream stream,
                            uint64_t dropped_bytes) {
   Held* held = Find(lease);
   if (held != nullptr && !held->ended && !data.empty()) {
+    const uint64_t offset = held->printed + dropped_bytes;
     held->last_output =
-        logs_.Append(lease, stream, time_us, data, dropped_bytes);
+        logs_.Append(lease, stream, time_us, data, dropped_bytes, offset);
+    held->printed = offset + data.size();
   }
   return !logs_.full();
 }

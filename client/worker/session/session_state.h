@@ -98,9 +98,11 @@ class SessionState {
   struct Held {
     Lease lease;
     bool started = false;
+    bool up = false;
     bool ended = false;
     ReportQueue::Place running_report;  // may still be withdrawn
     LogQueue::Serial last_output = 0;   // batch that holds it; 0: no output
+    uint64_t printed = 0;               // bytes, with what was left out
   };
   struct AfterOutput {
     LogQueue::Serial output;

@@ -177,6 +177,8 @@ TEST_F(SessionOutboxTest, AForgottenRunLeavesNothing) {
   const v1::OfferBatch batch = Next().offers();
   EXPECT_EQ(batch.new_actions_size(), 1);
   EXPECT_NE(batch.action(0), id);
+  EXPECT_THAT(batch.ended_actions(), testing::ElementsAre(id));
+  EXPECT_THAT(batch.ended_runs(), testing::ElementsAre(run.value));
 }
 
 }  // namespace

@@ -22,7 +22,7 @@ TEST(LogFormatTest, FramesGoThereAndBack) {
   chunk.set_time_us(-5);
   chunk.set_data("data");
   std::string bytes;
-  AppendLogFrame(chunk, 9, &bytes);
+  AppendLogFrame(chunk, chunk.data(), 9, &bytes);
   ASSERT_EQ(bytes.size(), kLogFrameBytes + 4);
   const std::optional<LogFrame> frame = DecodeLogFrame(bytes);
   ASSERT_TRUE(frame.has_value());

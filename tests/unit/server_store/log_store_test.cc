@@ -44,6 +44,63 @@ TEST_F(LogStoreTest, KeepsAttemptsTasksAndRunsApart) {
   EXPECT_EQ(Text({"b-2", 0, 1}), "w");
 }
 
+// What a worker sends again because nobody told it that it had arrived.
+LogPiece At(uint64_t offset, LogPiece piece) {
+  piece.offset = offset;
+  return piece;
+}
+
+TEST_F(LogStoreTest, WhatIsRepeatedIsTakenOnce) {
+  Open();
+  Append({At(0, Piece(name_, "abc")), At(3, Piece(name_, "def"))});
+  Append({At(0, Piece(name_, "abc")), At(3, Piece(name_, "def")),
+          At(6, Piece(name_, "ghi"))});
+  Append({At(5, Piece(name_, "fghijk"))});
+  EXPECT_EQ(Text(name_), "abcdefghijk");
+  LogCursor cursor;
+  for (const v1::LogChunk& chunk : Read(name_, &cursor).chunks) {
+    EXPECT_EQ(chunk.dropped_bytes(), 0u);
+  }
+}
+
+TEST_F(LogStoreTest, WhatIsRepeatedAfterARestartIsTakenOnce) {
+  Open();
+  // 4 bytes left out by the worker count as printed.
+  Append({At(0, Piece(name_, "abc")), At(7, Piece(name_, "def", 4))});
+  Open();
+  Append({At(0, Piece(name_, "abc")), At(7, Piece(name_, "def", 4)),
+          At(10, Piece(name_, "ghi"))});
+  EXPECT_EQ(Text(name_), "abcdefghi");
+  LogCursor cursor;
+  const LogRead read = Read(name_, &cursor);
+  ASSERT_EQ(read.chunks.size(), 3u);
+  EXPECT_EQ(read.chunks[1].dropped_bytes(), 4u);
+}
+
+TEST_F(LogStoreTest, WhatIsMissingIsTold) {
+  Open();
+  Append({At(0, Piece(name_, "abc")), At(10, Piece(name_, "xyz"))});
+  LogCursor cursor;
+  const LogRead read = Read(name_, &cursor);
+  ASSERT_EQ(read.chunks.size(), 2u);
+  EXPECT_EQ(read.chunks[1].dropped_bytes(), 7u);
+  EXPECT_EQ(Text(name_), "abcxyz");
+}
+
+TEST_F(LogStoreTest, WhatDidNotFitIsNotCountedTwice) {
+  Open({.max_log_bytes = 100});
+  const std::string large(200, 'x');
+  Append({At(0, Piece(name_, "abc")), At(3, Piece(name_, large))});
+  Append({At(0, Piece(name_, "abc")), At(3, Piece(name_, large))});
+  Open({.max_log_bytes = 100});
+  Append({At(3, Piece(name_, large))});
+  LogCursor cursor;
+  const LogRead read = Read(name_, &cursor, /*ended=*/true);
+  ASSERT_EQ(read.chunks.size(), 2u);
+  EXPECT_EQ(read.chunks[0].data(), "abc");
+  EXPECT_EQ(read.chunks[1].dropped_bytes(), 200u);
+}
+
 TEST_F(LogStoreTest, AnAttemptWithoutOutputIsNoError) {
   Open();
   LogCursor cursor;
