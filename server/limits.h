@@ -25,7 +25,7 @@ struct ServerLimits : Limits {
   uint64_t max_log_batches = 64;            // unacknowledged ones of one worker
   // Facts in the journal, from which on a snapshot takes their place; as many
   // as the latest one wrote, if that is more.
-  uint64_t max_journal_tail_bytes = 16 << 20;
+  uint64_t max_journal_tail_bytes = 4 << 20;
   uint64_t max_loads = 1'024;         // calls that wait for a run from the disk
   uint64_t max_kept_tasks = 200'000;  // of ended runs, kept for the next call
 };

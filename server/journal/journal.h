@@ -43,7 +43,7 @@ struct JournalOptions {
   // Bytes of batches from which on a snapshot is due; or as many as the latest
   // snapshot wrote, if that is more, so that snapshots at most double what is
   // written.
-  uint64_t snapshot_bytes = 16 * 1024 * 1024;
+  uint64_t snapshot_bytes = 4 * 1024 * 1024;
   // Name of a registered SQLite VFS that holds the files. Empty: the system
   // does. With another one nothing else is used, neither the directory, nor a
   // lock, nor a thread: what happens follows from the calls alone.
