@@ -41,7 +41,7 @@ extern "C" int LLVMFuzzerTestOneInput(const uint8_t* data, size_t size) {
   Require(all <= size);
   Require(ReadAll(path, 0, 1) == all);
   Require(ReadAll(path, all / 2, 100) == all - all / 2);
-  Require(w2t::LogFileReader::WholeBytes(fd) <=
+  Require(w2t::LogFileReader::MeasureWhole(fd).size <=
           std::max<uint64_t>(size, w2t::kLogHeaderBytes));
   close(fd);
   return 0;
