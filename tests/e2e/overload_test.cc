@@ -304,7 +304,8 @@ TEST_F(OverloadTest, ASmallRunGoesOnBesideAGraphOfAMillionTasks) {
   }
   fmt::print("the longest gap of the small run was {} ms\n",
              longest_us / 1'000);
-  EXPECT_LT(longest_us, 10'000'000);
+  // With a sanitizer the loop is several times slower, too.
+  EXPECT_LT(longest_us, !MemoryMeans() ? 60'000'000 : 10'000'000);
   client_->Cancel(large);
   client_->Cancel(small);
 }

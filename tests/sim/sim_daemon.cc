@@ -58,7 +58,9 @@ class SimDaemon::Logs : public LogSink {
     if (queued_ <= room_ / 2) {
       for (auto& room : std::exchange(waiting_, {})) room();
     }
-    on_written();
+    // It may bury the daemon, and this with it.
+    const std::function<void()> written = on_written;
+    written();
   }
 
   SimClock* const clock_;
