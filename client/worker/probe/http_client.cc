@@ -30,7 +30,7 @@ using List = std::unique_ptr<curl_slist, ListDeleter>;
 void Append(List& list, const std::string& line) {
   curl_slist* const longer = curl_slist_append(list.get(), line.c_str());
   if (longer == nullptr) return;
-  list.release();
+  static_cast<void>(list.release());  // `longer` is or holds it
   list.reset(longer);
 }
 

@@ -65,7 +65,7 @@ TEST(ExpandTest, FaultsSayWhatToDo) {
             "\"${A!x}\" is no variable such as ${NAME} or ${NAME:-default}; a "
             "dollar is written $$");
   std::string deep = "x";
-  for (int i = 0; i < 20; ++i) deep = "${B:-" + deep + "}";
+  for (int i = 0; i < 20; ++i) deep.insert(0, "${B:-").append("}");
   EXPECT_EQ(FaultIn(deep),
             "variables stand more than 16 deep in each other; the limit "
             "max_expand_depth is 16");

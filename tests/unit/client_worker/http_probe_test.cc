@@ -209,7 +209,7 @@ TEST_F(HttpProbeTest, AConnectionThatIsResetIsTold) {
     setsockopt(fd, SOL_SOCKET, SO_LINGER, &at_once, sizeof(at_once));
     // Disconnecting resets, and leaves the descriptor to its owner.
     sockaddr nobody{.sa_family = AF_UNSPEC};
-    connect(fd, &nobody, sizeof(nobody));
+    static_cast<void>(connect(fd, &nobody, sizeof(nobody)));
   });
   EXPECT_THAT(MessageOf(Once(Url(server.port()))), HasSubstr("reset"));
 }
