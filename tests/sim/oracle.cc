@@ -14,15 +14,6 @@ void Mix(std::string_view bytes, uint64_t* hash) {
   }
 }
 
-LeaseRef RefOf(const worker::Lease& lease) {
-  return {{lease.run}, lease.task, lease.attempt, {lease.fence}};
-}
-
-std::string NameOf(const LeaseRef& lease) {
-  return fmt::format("run {} task {} attempt {} fence {}", lease.run.value,
-                     lease.task, lease.attempt, lease.fence.value);
-}
-
 }  // namespace
 
 Oracle::Oracle(const SimClock* clock, const EngineOptions& options,
@@ -46,6 +37,11 @@ void Oracle::Fault(std::string what) {
 void Oracle::Say(const std::string& what) {
   std::printf("%10.4f %s\n", absl::ToDoubleSeconds(clock_->elapsed()),
               what.c_str());
+}
+
+std::string Oracle::NameOf(const LeaseRef& lease) {
+  return fmt::format("run {} task {} attempt {} fence {}", lease.run.value,
+                     lease.task, lease.attempt, lease.fence.value);
 }
 
 // The journal.
@@ -191,202 +187,6 @@ void Oracle::CheckVerdicts(const WelcomeWorker& welcome) {
     Fault(fmt::format("a worker may go on with {}, which is not live",
                       NameOf(lease)));
   }
-}
-
-// Workers.
-
-void Oracle::Says(const v1::ReportBatch& reports) {
-  ReportColumns columns;
-  for (int i = 0; i < reports.state_size(); ++i) {
-    columns.leases.Add({{reports.leases().run(i)},
-                        reports.leases().task(i),
-                        reports.leases().attempt(i),
-                        {reports.leases().fence(i)}});
-    columns.state.push_back(static_cast<TaskState>(reports.state(i)));
-    columns.exit_code.push_back(reports.exit_code(i));
-  }
-  referee_.Reporting(columns);
-}
-
-void Oracle::Starts(uint64_t process, const worker::Lease& lease) {
-  const LeaseRef ref = RefOf(lease);
-  Tell("worker {}: starts {}", process, NameOf(ref));
-  if (!started_.insert(lease.fence).second) {
-    return Fault("a lease was started twice: " + NameOf(ref));
-  }
-  const auto granted = granted_.find(lease.fence);
-  if (granted == granted_.end() || granted->second.lease != ref) {
-    return Fault("a start without a durable lease: " + NameOf(ref));
-  }
-  Truth& truth = truth_[{lease.run, lease.task}];
-  for (const auto& [other, fence] : truth.running) {
-    // An offer that came late, after the worker was given up, is live no more;
-    // the worker learns of that when it dials.
-    if (!granted_[fence].ending && !granted->second.ending) {
-      Fault("a start beside " + NameOf(granted_[fence].lease) +
-            ", which is live: " + NameOf(ref));
-    }
-  }
-  if (truth.started && blueprints_[lease.run]->at_most_once(lease.task)) {
-    Fault("a second start of what runs at most once: " + NameOf(ref));
-  }
-  CheckDependencies(ref);
-  truth.started = true;
-  truth.running.emplace(process, lease.fence);
-}
-
-void Oracle::CheckDependencies(const LeaseRef& lease) {
-  const Blueprint& blueprint = *blueprints_[lease.run.value];
-  uint32_t held = 0;
-  std::string missing;
-  for (const Blueprint::Edge& edge : blueprint.predecessors(lease.task)) {
-    if (Held(edge, lease.run.value, blueprint.kind(edge.task))) {
-      ++held;
-    } else {
-      missing += fmt::format(", not {} of task {}",
-                             static_cast<int>(edge.condition), edge.task);
-    }
-  }
-  if (held < blueprint.need(lease.task)) {
-    Fault(fmt::format("a start with {} of {} dependencies held: {}{}", held,
-                      blueprint.need(lease.task), NameOf(lease), missing));
-  }
-}
-
-bool Oracle::Held(const Blueprint::Edge& edge, uint64_t run, TaskKind kind) {
-  const TaskKey key(run, edge.task);
-  const auto it = truth_.find(key);
-  const Truth truth = it == truth_.end() ? Truth() : it->second;
-  if (truth.murky) return true;
-  switch (edge.condition) {
-    case Condition::kStarted:
-      return truth.started;
-    case Condition::kReady:
-      return truth.up;
-    case Condition::kFailed:
-      // A service that ends by itself has failed.
-      return truth.failed || lost_.contains(key) ||
-             (truth.succeeded && kind == TaskKind::kService);
-    case Condition::kFinished:
-      // It may have been skipped or cancelled, of which no worker knows.
-      return truth.succeeded || truth.failed || lost_.contains(key) ||
-             !truth.started;
-    case Condition::kDefault:
-    case Condition::kSucceeded:
-      return truth.succeeded || kind == TaskKind::kService;
-  }
-  return false;
-}
-
-void Oracle::ComesUp(const worker::Lease& lease) {
-  truth_[{lease.run, lease.task}].up = true;
-}
-
-void Oracle::Ends(const worker::Lease& lease, v1::TaskState state) {
-  Tell("worker: {} ends as {}", NameOf(RefOf(lease)),
-       Name(static_cast<TaskState>(state)));
-  Truth& truth = truth_[{lease.run, lease.task}];
-  truth.succeeded |= state == v1::TASK_STATE_SUCCEEDED;
-  truth.failed |= state != v1::TASK_STATE_SUCCEEDED;
-  std::erase_if(truth.running,
-                [&](const auto& one) { return one.second == lease.fence; });
-}
-
-void Oracle::Dies(uint64_t process) {
-  for (auto& [key, truth] : truth_) {
-    std::erase_if(truth.running,
-                  [&](const auto& one) { return one.first == process; });
-  }
-}
-
-std::optional<LeaseRef> Oracle::AnyLease(Random& random) const {
-  if (granted_.empty()) return std::nullopt;
-  auto it = granted_.begin();
-  std::advance(it, random.Below(granted_.size()));
-  return it->second.lease;
-}
-
-void Oracle::HearsAck(const v1::ReportBatch& reports) {
-  for (int i = 0; i < reports.leases().fence_size(); ++i) {
-    const auto state = static_cast<TaskState>(reports.state(i));
-    if (!IsOutcome(state)) continue;
-    const auto it = granted_.find(reports.leases().fence(i));
-    if (it == granted_.end()) {
-      Fault("a report on a lease that is not durable was acknowledged");
-      continue;
-    }
-    const std::optional<Ending>& ending = it->second.ending;
-    const std::string name = NameOf(it->second.lease);
-    if (!ending) {
-      Fault("an acknowledged report is not durable: " + name);
-    } else if (ending->state != TaskState::kLost &&
-               (ending->state != state ||
-                ending->exit_code != reports.exit_code(i))) {
-      Fault("an acknowledged report was changed: " + name);
-    }
-  }
-}
-
-// Clients.
-
-void Oracle::HearsSubmitted(const std::string& request_id,
-                            const std::string& run_id) {
-  const auto [it, fresh] = submitted_.emplace(request_id, run_id);
-  if (fresh || it->second == run_id) return;
-  if (!forgotten_.contains(it->second)) {
-    Fault(fmt::format("request {} is run {} and run {}", request_id, it->second,
-                      run_id));
-  }
-  it->second = run_id;
-}
-
-void Oracle::HearsEvent(const std::string& run_id, uint64_t seq,
-                        std::string event) {
-  const auto [it, fresh] = events_[run_id].emplace(seq, event);
-  if (fresh || it->second == event) return;
-  Fault(fmt::format("event {} of run {} was told as {} and as {}", seq, run_id,
-                    it->second, event));
-}
-
-void Oracle::HearsNoSuchRun(const std::string& run_id) {
-  if (!forgotten_.contains(run_id)) {
-    Fault(fmt::format("run {} is not known", run_id));
-  }
-}
-
-void Oracle::CheckPromises(const server::View& view) {
-  for (const auto& [request_id, run_id] : submitted_) {
-    if (forgotten_.contains(run_id)) continue;
-    if (!view.engine.FindId(run_id)) {
-      Fault(fmt::format("run {} was acknowledged and is lost", run_id));
-    }
-    const Run* run = view.engine.FindRun(run_id);
-    if (run != nullptr && cancelled_.contains(run_id) && !run->stopping() &&
-        !IsEnded(run->state())) {
-      Fault(fmt::format("run {} was cancelled and goes on", run_id));
-    }
-  }
-}
-
-// The journal's witness.
-
-absl::Status JudgedJournal::Replay(Visitor visit) {
-  uint64_t last = journal_->snapshot_batch();
-  const absl::Status status =
-      journal_->Replay([&](uint64_t number, std::string_view bytes) {
-        if (number != ++last) oracle_->Fault("batches are out of order");
-        oracle_->Read(number, bytes);
-        return visit(number, bytes);
-      });
-  if (status.ok()) oracle_->ReadAll(last);
-  return status;
-}
-
-absl::Status JudgedJournal::Append(uint64_t epoch, std::string_view bytes) {
-  oracle_->Appending(bytes);
-  absl::Status status = journal_->Append(epoch, bytes);
-  if (status.ok()) oracle_->Appended();
-  return status;
 }
 
 }  // namespace w2t::sim

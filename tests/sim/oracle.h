@@ -22,7 +22,6 @@
 #include "client/worker/session/lease.h"
 #include "core/engine/engine.h"
 #include "fmt/format.h"
-#include "server/journal/journal.h"
 #include "server/loop/inbox.h"
 #include "tests/sim/clock.h"
 #include "tests/sim/random.h"
@@ -107,6 +106,7 @@ class Oracle {
   using TaskKey = std::pair<uint64_t, uint32_t>;
 
   void Say(const std::string& what);
+  static std::string NameOf(const LeaseRef& lease);
   void Fold(const FactBatch& batch);
   void FoldWorkerLeft(const FactBatch& batch, WorkerNumber worker);
   void EndLease(uint64_t fence, Ending ending);
@@ -145,34 +145,6 @@ class Oracle {
   std::map<std::string, std::string> submitted_;  // run id, by request id
   std::set<std::string> cancelled_;
   std::map<std::string, std::map<uint64_t, std::string>> events_;  // by run id
-};
-
-// Shows the oracle what goes through a journal.
-class JudgedJournal : public Journal {
- public:
-  JudgedJournal(std::unique_ptr<Journal> journal, Oracle* oracle)
-      : journal_(std::move(journal)), oracle_(oracle) {}
-
-  absl::Status Replay(Visitor visit) override;
-  absl::Status Append(uint64_t epoch, std::string_view bytes) override;
-  absl::Status WriteSnapshot(
-      uint64_t epoch,
-      absl::FunctionRef<absl::Status(PartWriter&)> fill) override {
-    return journal_->WriteSnapshot(epoch, fill);
-  }
-  bool snapshot_due() const override { return journal_->snapshot_due(); }
-  absl::StatusOr<std::unique_ptr<PartReader>> OpenReader() override {
-    return journal_->OpenReader();
-  }
-  uint64_t snapshot_batch() const override {
-    return journal_->snapshot_batch();
-  }
-  uint64_t last_batch() const override { return journal_->last_batch(); }
-  uint64_t last_epoch() const override { return journal_->last_epoch(); }
-
- private:
-  const std::unique_ptr<Journal> journal_;
-  Oracle* const oracle_;
 };
 
 }  // namespace w2t::sim

@@ -9,6 +9,7 @@
 #include "fmt/format.h"
 #include "server/loop/snapshots.h"
 #include "server/rpc/dispatcher.h"
+#include "tests/sim/judged_journal.h"
 
 namespace w2t::sim {
 

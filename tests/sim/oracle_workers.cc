@@ -1,0 +1,146 @@
+// What workers do and hear, and whether it was theirs to do.
+#include "fmt/format.h"
+#include "tests/sim/oracle.h"
+
+namespace w2t::sim {
+namespace {
+
+LeaseRef RefOf(const worker::Lease& lease) {
+  return {{lease.run}, lease.task, lease.attempt, {lease.fence}};
+}
+
+}  // namespace
+
+void Oracle::Says(const v1::ReportBatch& reports) {
+  ReportColumns columns;
+  for (int i = 0; i < reports.state_size(); ++i) {
+    columns.leases.Add({{reports.leases().run(i)},
+                        reports.leases().task(i),
+                        reports.leases().attempt(i),
+                        {reports.leases().fence(i)}});
+    columns.state.push_back(static_cast<TaskState>(reports.state(i)));
+    columns.exit_code.push_back(reports.exit_code(i));
+  }
+  referee_.Reporting(columns);
+}
+
+void Oracle::Starts(uint64_t process, const worker::Lease& lease) {
+  const LeaseRef ref = RefOf(lease);
+  Tell("worker {}: starts {}", process, NameOf(ref));
+  if (!started_.insert(lease.fence).second) {
+    return Fault("a lease was started twice: " + NameOf(ref));
+  }
+  const auto granted = granted_.find(lease.fence);
+  if (granted == granted_.end() || granted->second.lease != ref) {
+    return Fault("a start without a durable lease: " + NameOf(ref));
+  }
+  Truth& truth = truth_[{lease.run, lease.task}];
+  for (const auto& [other, fence] : truth.running) {
+    // An offer that came late, after the worker was given up, is live no more;
+    // the worker learns of that when it dials.
+    if (!granted_[fence].ending && !granted->second.ending) {
+      Fault("a start beside " + NameOf(granted_[fence].lease) +
+            ", which is live: " + NameOf(ref));
+    }
+  }
+  if (truth.started && blueprints_[lease.run]->at_most_once(lease.task)) {
+    Fault("a second start of what runs at most once: " + NameOf(ref));
+  }
+  CheckDependencies(ref);
+  truth.started = true;
+  truth.running.emplace(process, lease.fence);
+}
+
+void Oracle::CheckDependencies(const LeaseRef& lease) {
+  const Blueprint& blueprint = *blueprints_[lease.run.value];
+  uint32_t held = 0;
+  std::string missing;
+  for (const Blueprint::Edge& edge : blueprint.predecessors(lease.task)) {
+    if (Held(edge, lease.run.value, blueprint.kind(edge.task))) {
+      ++held;
+    } else {
+      missing += fmt::format(", not {} of task {}",
+                             static_cast<int>(edge.condition), edge.task);
+    }
+  }
+  if (held < blueprint.need(lease.task)) {
+    Fault(fmt::format("a start with {} of {} dependencies held: {}{}", held,
+                      blueprint.need(lease.task), NameOf(lease), missing));
+  }
+}
+
+bool Oracle::Held(const Blueprint::Edge& edge, uint64_t run, TaskKind kind) {
+  const TaskKey key(run, edge.task);
+  const auto it = truth_.find(key);
+  const Truth truth = it == truth_.end() ? Truth() : it->second;
+  if (truth.murky) return true;
+  switch (edge.condition) {
+    case Condition::kStarted:
+      return truth.started;
+    case Condition::kReady:
+      return truth.up;
+    case Condition::kFailed:
+      // A service that ends by itself has failed.
+      return truth.failed || lost_.contains(key) ||
+             (truth.succeeded && kind == TaskKind::kService);
+    case Condition::kFinished:
+      // It may have been skipped or cancelled, of which no worker knows.
+      return truth.succeeded || truth.failed || lost_.contains(key) ||
+             !truth.started;
+    case Condition::kDefault:
+    case Condition::kSucceeded:
+      return truth.succeeded || kind == TaskKind::kService;
+  }
+  return false;
+}
+
+void Oracle::ComesUp(const worker::Lease& lease) {
+  truth_[{lease.run, lease.task}].up = true;
+}
+
+void Oracle::Ends(const worker::Lease& lease, v1::TaskState state) {
+  Tell("worker: {} ends as {}", NameOf(RefOf(lease)),
+       Name(static_cast<TaskState>(state)));
+  Truth& truth = truth_[{lease.run, lease.task}];
+  truth.succeeded |= state == v1::TASK_STATE_SUCCEEDED;
+  truth.failed |= state != v1::TASK_STATE_SUCCEEDED;
+  std::erase_if(truth.running,
+                [&](const auto& one) { return one.second == lease.fence; });
+}
+
+void Oracle::Dies(uint64_t process) {
+  for (auto& [key, truth] : truth_) {
+    std::erase_if(truth.running,
+                  [&](const auto& one) { return one.first == process; });
+  }
+}
+
+std::optional<LeaseRef> Oracle::AnyLease(Random& random) const {
+  if (granted_.empty()) return std::nullopt;
+  auto it = granted_.begin();
+  std::advance(it, random.Below(granted_.size()));
+  return it->second.lease;
+}
+
+void Oracle::HearsAck(const v1::ReportBatch& reports) {
+  for (int i = 0; i < reports.leases().fence_size(); ++i) {
+    const auto state = static_cast<TaskState>(reports.state(i));
+    if (!IsOutcome(state)) continue;
+    const auto it = granted_.find(reports.leases().fence(i));
+    if (it == granted_.end()) {
+      Fault("a report on a lease that is not durable was acknowledged");
+      continue;
+    }
+    const std::optional<Ending>& ending = it->second.ending;
+    const std::string name = NameOf(it->second.lease);
+    if (!ending) {
+      Fault("an acknowledged report is not durable: " + name);
+    } else if (ending->state != TaskState::kLost &&
+               (ending->state != state ||
+                ending->exit_code != reports.exit_code(i))) {
+      Fault("an acknowledged report was changed: " + name);
+    }
+  }
+}
+
+}  // namespace w2t::sim
