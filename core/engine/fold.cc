@@ -130,7 +130,8 @@ absl::Status State::Fold(const Leased& fact) {
     Run* run = FindRun(lease.run);
     if (worker == nullptr || run == nullptr ||
         lease.task >= run->blueprint().size() || !run->IsReady(lease.task) ||
-        lease.fence < next_fence_) {
+        lease.fence < next_fence_ ||
+        !Shapes::Fits(ShapeOf(*run, lease.task), *worker)) {
       return Misfit("lease {} of task {} of run {} for worker {}",
                     lease.fence.value, lease.task, lease.run.value,
                     fact.worker[i]);

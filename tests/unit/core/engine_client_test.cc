@@ -291,5 +291,23 @@ TEST(EngineReplayTest, AJournalThatDoesNotFitIsRefused) {
   }
 }
 
+TEST(EngineReplayTest, ALeaseBeyondWhatAWorkerHasLeftIsRefused) {
+  EngineEnv env;
+  env.Hello("w1", {.slots = 1});
+  env.Submit(GraphBuilder().Task("a").Task("b"));
+  ASSERT_EQ(env.State("b"), TaskState::kReady);
+  Engine reader((EngineOptions()));
+  for (const FactBatch& batch : env.journal()) {
+    ASSERT_TRUE(reader.Replay(batch).ok());
+  }
+  const EngineData data = reader.Data();
+  LeaseColumns leases;
+  leases.Add({data.runs[0], 1, 1, data.next_fence});
+  const uint32_t worker = reader.fleet().workers().begin()->first.value;
+  const absl::Status status =
+      reader.Replay({absl::FromUnixSeconds(2'000), {Leased{{worker}, leases}}});
+  EXPECT_TRUE(absl::IsInternal(status)) << status;
+}
+
 }  // namespace
 }  // namespace w2t::testing
