@@ -120,17 +120,21 @@ void ReportQueue::Forget(const absl::flat_hash_set<uint64_t>& fences) {
     Compact(found, *message->mutable_reports());
   }
   for (Open& open : open_) {
-    for (const uint32_t position : positions(open.message->reports())) {
-      const bool outcome =
-          open.message->reports().state(static_cast<int>(position)) >=
-          v1::TASK_STATE_SUCCEEDED;
-      if (outcome) --open.outcomes;
-      open.withdrawn.push_back(position);
+    const v1::ReportBatch& batch = open.message->reports();
+    std::vector<uint32_t>& withdrawn = open.withdrawn;
+    std::sort(withdrawn.begin(), withdrawn.end());
+    const auto known = static_cast<std::ptrdiff_t>(withdrawn.size());
+    for (const uint32_t position : positions(batch)) {
+      // One fence may be forgotten twice.
+      if (std::binary_search(withdrawn.begin(), withdrawn.begin() + known,
+                             position)) {
+        continue;
+      }
+      withdrawn.push_back(position);
+      if (batch.state(static_cast<int>(position)) >= v1::TASK_STATE_SUCCEEDED) {
+        --open.outcomes;
+      }
     }
-    std::sort(open.withdrawn.begin(), open.withdrawn.end());
-    open.withdrawn.erase(
-        std::unique(open.withdrawn.begin(), open.withdrawn.end()),
-        open.withdrawn.end());
   }
 }
 

@@ -104,6 +104,16 @@ TEST(ReportQueueTest, WhatIsForgottenIsTakenOutOfItsBatch) {
   EXPECT_EQ(queue.Next(), nullptr);
 }
 
+TEST(ReportQueueTest, AFenceThatIsForgottenTwicePromisesNothing) {
+  ReportQueue queue;
+  queue.AddOutcome(LeaseOf(1), {.state = v1::TASK_STATE_SUCCEEDED});
+  EXPECT_TRUE(queue.HasCertainNext());
+  queue.Forget({1});
+  queue.Forget({1});
+  EXPECT_FALSE(queue.HasCertainNext());
+  EXPECT_EQ(queue.Next(), nullptr);
+}
+
 TEST(ReportQueueTest, TextIsCutAndMadeValid) {
   ReportQueue queue;
   queue.AddOutcome(LeaseOf(1), {.state = v1::TASK_STATE_FAILED,
