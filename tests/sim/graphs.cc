@@ -5,29 +5,78 @@
 namespace w2t::sim {
 namespace {
 
-// Actions: a task or a service, without a probe and with one.
-enum Kind : uint32_t { kTask, kProbedTask, kService, kProbedService };
+// What each bit of an action's index says. The last action is a handler's.
+constexpr uint32_t kReady = 1;  // has a probe of readiness
+constexpr uint32_t kService = 2;
+constexpr uint32_t kLive = 4;
+constexpr uint32_t kTimeout = 8;
+constexpr uint32_t kHandler = 16;
 
 void AddActions(v1::Graph* graph) {
-  for (const char* program : {"task", "service"}) {
-    for (const bool probe : {false, true}) {
-      v1::Action* action = graph->add_actions();
-      action->mutable_exec()->add_argv(program);
-      if (probe) action->mutable_ready()->set_log_text("ready");
-    }
+  for (uint32_t bits = 0; bits < kHandler; ++bits) {
+    v1::Action* action = graph->add_actions();
+    action->mutable_exec()->add_argv((bits & kService) != 0 ? "service"
+                                                            : "task");
+    if ((bits & kReady) != 0) action->mutable_ready()->set_log_text("ready");
+    if ((bits & kLive) != 0) action->mutable_live()->set_tcp("80");
+    if ((bits & kTimeout) != 0) action->mutable_timeout()->set_seconds(2);
   }
+  graph->add_actions()->mutable_handler()->set_name(kHandlerName);
+}
+
+uint32_t AnyAction(Random& random) {
+  if (random.Chance(5)) return kHandler;
+  uint32_t action = random.Chance(20) ? kService : 0;
+  if (random.Chance(40)) action |= kReady;
+  if (random.Chance(20)) action |= kLive;
+  if (action < kService && random.Chance(10)) action |= kTimeout;
+  return action;
 }
 
 v1::Condition AnyCondition(Random& random, uint32_t to) {
   std::vector<v1::Condition> choices = {v1::CONDITION_UNSPECIFIED,
                                         v1::CONDITION_STARTED};
-  if (to % 2 == 1) choices.push_back(v1::CONDITION_READY);
-  if (to < kService || random.Chance(20)) {
+  if ((to & kReady) != 0) choices.push_back(v1::CONDITION_READY);
+  if ((to & kService) == 0 || random.Chance(20)) {
     choices.insert(choices.end(),
                    {v1::CONDITION_SUCCEEDED, v1::CONDITION_SUCCEEDED,
                     v1::CONDITION_FINISHED, v1::CONDITION_FAILED});
   }
   return random.OneOf(choices);
+}
+
+// On the tasks before it: some by themselves, some in quorums, and perhaps not
+// all of them needed.
+void AddDependencies(Random& random, v1::Graph* graph, v1::Task* task) {
+  const auto before = static_cast<uint64_t>(graph->tasks_size() - 1);
+  const bool in_quorums = random.Chance(25);
+  const int most = in_quorums ? 6 : 3;
+  std::vector<uint32_t> sizes(in_quorums ? random.Between(1, 2) : 0);
+  uint64_t count = 0;
+  for (uint64_t i = 0; i < before && task->depends_on_size() < most; ++i) {
+    if (random.Below(before) >= static_cast<uint64_t>(most)) continue;
+    const v1::Task& from = graph->tasks(static_cast<int>(i));
+    v1::Dependency* dependency = task->add_depends_on();
+    dependency->set_task(from.name());
+    dependency->set_condition(AnyCondition(random, from.action()));
+    const uint64_t quorum = random.Below(sizes.size() + 1);
+    dependency->set_quorum(static_cast<uint32_t>(quorum));
+    if (quorum == 0 || sizes[quorum - 1]++ == 0) ++count;
+  }
+  // None may be empty.
+  std::vector<uint32_t> numbers;
+  for (const uint32_t size : sizes) {
+    numbers.push_back(static_cast<uint32_t>(task->quorums_size()) + 1);
+    if (size == 0) continue;
+    task->add_quorums(static_cast<uint32_t>(random.Between(1, size)));
+  }
+  for (v1::Dependency& dependency : *task->mutable_depends_on()) {
+    if (dependency.quorum() == 0) continue;
+    dependency.set_quorum(numbers[dependency.quorum() - 1]);
+  }
+  if (count > 0 && random.Chance(30)) {
+    task->set_trigger(static_cast<uint32_t>(random.Between(1, count)));
+  }
 }
 
 void AddDemand(Random& random, v1::Task* task) {
@@ -75,30 +124,28 @@ v1::Graph MakeGraph(Random& random, uint64_t most_tasks) {
   for (uint64_t i = 0; i < size; ++i) {
     v1::Task* task = graph.add_tasks();
     task->set_name(fmt::format("t{}", i));
-    uint32_t action = random.Chance(20) ? kService : kTask;
-    if (action == kService) task->set_kind(v1::TASK_KIND_SERVICE);
-    if (random.Chance(40)) ++action;
+    const uint32_t action = AnyAction(random);
+    const bool service = (action & kService) != 0;
+    if (service) task->set_kind(v1::TASK_KIND_SERVICE);
     task->set_action(action);
-    for (uint64_t j = 0; j < i && task->depends_on_size() < 3; ++j) {
-      if (random.Below(i) >= 2) continue;
-      v1::Dependency* dependency = task->add_depends_on();
-      dependency->set_task(fmt::format("t{}", j));
-      dependency->set_condition(
-          AnyCondition(random, graph.tasks(static_cast<int>(j)).action()));
+    AddDependencies(random, &graph, task);
+    if (random.Chance(10) && action < kHandler) {
+      task->mutable_host()->set_worker(kAlwaysThere);
+    } else if (!service) {
+      AddDemand(random, task);
     }
-    const auto count = static_cast<uint64_t>(task->depends_on_size());
-    if (count > 0 && random.Chance(30)) {
-      task->set_trigger(static_cast<uint32_t>(random.Between(1, count)));
-    }
-    if (action < kService) AddDemand(random, task);
-    if (random.Chance(15) && action < kService) {
+    if (random.Chance(15) && !service) {
       task->set_side_effect(v1::SIDE_EFFECT_AT_MOST_ONCE);
     } else if (random.Chance(40)) {
       AddRetry(random, task);
     }
     task->set_allow_failure(random.Chance(20));
     task->set_fail_run(random.Chance(4));
-    task->set_priority(static_cast<int32_t>(random.Below(3)));
+    task->set_priority(static_cast<int32_t>(random.Below(5)) - 2);
+    if (random.Chance(30)) {
+      task->mutable_estimate()->set_seconds(
+          static_cast<int64_t>(random.Below(20)));
+    }
   }
   return graph;
 }

@@ -7,6 +7,12 @@
 
 namespace w2t::sim {
 
+// The name of the worker that tasks may ask for: one that has the cpu and the
+// leases for what asks for nothing else, and comes back when it dies or leaves.
+inline constexpr char kAlwaysThere[] = "w0";
+// That each worker may serve, beside programs.
+inline constexpr char kHandlerName[] = "handler";
+
 v1::Graph MakeGraph(Random& random, uint64_t most_tasks);
 
 }  // namespace w2t::sim

@@ -54,13 +54,17 @@ void Oracle::Starts(uint64_t process, const worker::Lease& lease) {
 void Oracle::CheckDependencies(const LeaseRef& lease) {
   const Blueprint& blueprint = *blueprints_[lease.run.value];
   uint32_t held = 0;
+  std::map<uint32_t, uint32_t> in_quorums;
   std::string missing;
   for (const Blueprint::Edge& edge : blueprint.predecessors(lease.task)) {
-    if (Held(edge, lease.run.value, blueprint.kind(edge.task))) {
-      ++held;
-    } else {
+    if (!Held(edge, lease.run.value, blueprint.kind(edge.task))) {
       missing += fmt::format(", not {} of task {}",
                              static_cast<int>(edge.condition), edge.task);
+    } else if (edge.quorum == 0) {
+      ++held;
+    } else if (++in_quorums[edge.quorum] ==
+               blueprint.quorums()[edge.quorum - 1].need) {
+      ++held;
     }
   }
   if (held < blueprint.need(lease.task)) {

@@ -13,7 +13,8 @@ constexpr char kService[] = "service";
 constexpr size_t kMostSaid = 30;
 
 bool IsService(const worker::Offer& offer) {
-  return offer.action->exec().argv(0) == kService;
+  const v1::ExecAction& exec = offer.action->exec();
+  return exec.argv_size() > 0 && exec.argv(0) == kService;
 }
 
 std::string WordOf(const v1::SessionRequest& message) {
@@ -125,6 +126,8 @@ void SimWorker::Calm() {
   for (const uint64_t fence : open) {
     End(fence, {.state = v1::TASK_STATE_SUCCEEDED});
   }
+  // It would wait for what may wait for it.
+  if (leaving_) Die(absl::Seconds(1));
 }
 
 void SimWorker::RepeatItself() {
@@ -245,7 +248,8 @@ void SimWorker::Take(const worker::Offer& offer) {
 
 worker::Outcome SimWorker::AnyOutcome() {
   const uint64_t dice = random_.Below(100);
-  if (calm_ || dice < 80) return {.state = v1::TASK_STATE_SUCCEEDED};
+  if (calm_ || dice < 78) return {.state = v1::TASK_STATE_SUCCEEDED};
+  if (dice < 80) return {.state = v1::TASK_STATE_SUCCEEDED, .exit_code = 3};
   if (dice < 84) return {.state = v1::TASK_STATE_TIMED_OUT, .exit_code = 124};
   return {.state = v1::TASK_STATE_FAILED,
           .exit_code = static_cast<int32_t>(random_.Between(1, 3)),
@@ -262,27 +266,66 @@ void SimWorker::Run(uint64_t fence) {
   state_->Started(lease);
   const bool service = IsService(attempt.offer);
   const bool quick = !service && random_.Chance(30);
-  if (attempt.offer.action->has_ready()) {
-    const bool passes = calm_ || random_.Chance(95);
-    After(Between(1, passes ? 300 : 2'000), [this, lease, passes] {
-      if (!attempts_.contains(lease.fence)) return;
-      if (!passes) {
-        return End(lease.fence, {.state = v1::TASK_STATE_FAILED,
-                                 .exit_code = 1,
-                                 .message = "not ready in time"});
-      }
-      oracle_->ComesUp(lease);
-      state_->Up(lease);
-      Flush();
+  const v1::Action& action = *attempt.offer.action;
+  if (action.has_ready()) {
+    WaitUntilReady(lease);
+  } else if (action.has_live()) {
+    WatchOver(lease);
+  }
+  if (action.has_timeout()) {
+    After(absl::Seconds(action.timeout().seconds()), [this, fence] {
+      End(fence, {.state = v1::TASK_STATE_TIMED_OUT,
+                  .exit_code = 124,
+                  .message = "too long"});
     });
   }
   if (random_.Chance(30)) Print(lease);
   if (!service || (!calm_ && random_.Chance(15))) {
     const int most = random_.Chance(10) ? 8'000 : 800;
     After(quick ? absl::ZeroDuration() : Between(1, calm_ ? 50 : most),
-          [this, fence] { End(fence, AnyOutcome()); });
+          [this, fence, handler = action.has_handler()] {
+            worker::Outcome outcome = AnyOutcome();
+            if (handler) outcome.output.assign(random_.Below(2'000), 'o');
+            End(fence, std::move(outcome));
+          });
   }
   After(worker::kStartedDelay, [this] { Flush(); });
+}
+
+void SimWorker::WaitUntilReady(const worker::Lease& lease) {
+  const bool passes = calm_ || random_.Chance(95);
+  if (random_.Chance(30)) MissProbe(lease, 1);
+  After(Between(1, passes ? 300 : 2'000), [this, lease, passes] {
+    const auto it = attempts_.find(lease.fence);
+    if (it == attempts_.end()) return;
+    if (!passes) {
+      return End(lease.fence, {.state = v1::TASK_STATE_FAILED,
+                               .exit_code = 1,
+                               .message = "not ready in time"});
+    }
+    oracle_->ComesUp(lease);
+    state_->Up(lease);
+    if (it->second.offer.action->has_live()) WatchOver(lease);
+    Flush();
+  });
+}
+
+void SimWorker::WatchOver(const worker::Lease& lease) {
+  if (calm_ || random_.Chance(60)) return;
+  const absl::Duration well = Between(50, 4'000);
+  After(well, [this, lease] { MissProbe(lease, 1); });
+  After(well + Between(1, 500), [this, fence = lease.fence] {
+    End(fence, {.state = v1::TASK_STATE_FAILED,
+                .exit_code = 1,
+                .message = "not well any more"});
+  });
+}
+
+void SimWorker::MissProbe(const worker::Lease& lease, uint32_t count) {
+  state_->ProbeMissed(
+      lease, {.count = count, .message = "connection refused", .took = {}});
+  state_->ReleaseProbes();
+  FlushSoon();
 }
 
 void SimWorker::Print(const worker::Lease& lease) {

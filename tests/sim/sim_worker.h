@@ -74,6 +74,10 @@ class SimWorker {
   void End(uint64_t fence, worker::Outcome outcome);
   void Stop(const worker::Lease& lease);
   worker::Outcome AnyOutcome();
+  void WaitUntilReady(const worker::Lease& lease);
+  // Its probe may find that it is not well any more, and then it is stopped.
+  void WatchOver(const worker::Lease& lease);
+  void MissProbe(const worker::Lease& lease, uint32_t count);
   void Print(const worker::Lease& lease);
 
   SimClock* const clock_;

@@ -30,6 +30,7 @@ namespace {
 constexpr absl::Duration kBound = absl::Minutes(10);
 
 v1::Hello MakeIdentity(Random& random, std::string name, bool able) {
+  const bool many_leases = able || name == kAlwaysThere;
   v1::Hello hello;
   hello.set_name(std::move(name));
   hello.set_version("sim");
@@ -38,7 +39,8 @@ v1::Hello MakeIdentity(Random& random, std::string name, bool able) {
   v1::Resource* cpus = hello.add_resources();
   cpus->set_name("cpus");
   cpus->set_milli(able ? 4'000 : random.Between(1, 4) * 1'000);
-  hello.set_max_leases(!able && random.Chance(20) ? 2 : 100);
+  hello.set_max_leases(!many_leases && random.Chance(20) ? 2 : 100);
+  if (able || random.Chance(50)) hello.add_handlers(kHandlerName);
   if (able || random.Chance(50)) (*hello.mutable_labels())["role"] = "db";
   if (able || random.Chance(50)) {
     v1::Resource* gpus = hello.add_resources();
@@ -231,14 +233,24 @@ void World::DisturbWorker() {
       worker.RepeatItself();
       break;
     default:
-      if (!daemon_.up()) return;
-      DrainWorkerEvent drain;
-      drain.worker = worker.name();
-      drain.undo = random_.Chance(60);
-      static_cast<void>(daemon_.inbox().TryCall(
-          std::move(drain), [](const server::Answer&, const server::View*) {}));
-      daemon_.Poke();
+      Drain(worker.name(), random_.Chance(60));
   }
+}
+
+void World::Drain(const std::string& worker, bool undo) {
+  if (!daemon_.up()) return;
+  DrainWorkerEvent drain;
+  drain.worker = worker;
+  drain.undo = undo;
+  static_cast<void>(daemon_.inbox().TryCall(
+      std::move(drain), [](const server::Answer&, const server::View*) {}));
+  daemon_.Poke();
+}
+
+// Until it has been heard, for tasks that no other worker may run.
+void World::KeepUndrained() {
+  Drain(kAlwaysThere, /*undo=*/true);
+  clock_.After(absl::Seconds(5), [this] { KeepUndrained(); });
 }
 
 void World::DisturbNetwork() {
@@ -281,6 +293,7 @@ void World::Calm() {
   AddWorker(true);
   for (const auto& worker : workers_) worker->Calm();
   for (const auto& client : clients_) client->Calm();
+  KeepUndrained();
 }
 
 bool World::Finished() const {

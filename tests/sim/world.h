@@ -48,6 +48,8 @@ class World {
   void DisturbDisk();
   void DisturbWorker();
   void DisturbNetwork();
+  void Drain(const std::string& worker, bool undo);
+  void KeepUndrained();
   void Calm();
   bool Finished() const;
   void CheckEnd();

@@ -86,6 +86,20 @@ MUTATIONS = [
         'a worker does not repeat its reports',
         'client/worker/session/report_queue.h',
         'void Rewind() { sent_ = 0; }', 'void Rewind() {}'),
+    Mutation(
+        'one of a quorum is enough', 'core/run/run_edges.cc',
+        'if (count.satisfied >= of.need) return EdgeState::kSatisfied;',
+        'if (count.satisfied >= 1) return EdgeState::kSatisfied;'),
+    Mutation(
+        'readiness outlives the attempt', 'core/run/run.cc',
+        '  to.state = TaskState::kBackoff;\n'
+        '  if (blueprint().kind(task) == TaskKind::kService) {',
+        '  to.state = TaskState::kBackoff;\n'
+        '  if (blueprint().kind(task) == TaskKind::kTask) {'),
+    Mutation(
+        'any host will do', 'core/schedule/shapes.cc',
+        'if (!demand.worker.empty() && demand.worker != spec.name) {',
+        'if (!demand.worker.empty() && spec.name.empty()) {'),
     # Bugs that the simulator has found, put back.
     Mutation(
         'bug: an outcome stays behind its repeated output',
