@@ -5,6 +5,7 @@
 #include <memory>
 #include <string>
 #include <variant>
+#include <vector>
 
 #include "core/base/definition.h"
 #include "core/base/ids.h"
@@ -19,6 +20,9 @@ struct SubmitEvent {
   ReplyToken token;
   std::string request_id;  // empty: none
   bool hold = false;
+  // Refused while another such run of the same name has not ended. Implies
+  // `hold`, and that failures leave the rest up (Run::Spec::keep).
+  bool unique_name = false;
   std::shared_ptr<const Blueprint> blueprint;
   std::shared_ptr<const Definition> definition;
 };
@@ -28,6 +32,32 @@ struct CancelEvent {
   ReplyToken token;
   std::string run_id;
   std::string reason;
+};
+
+// A client wants tasks of a run to be stopped and started again, and with them
+// those that follow (Run::RestartSet). Answered with StatusReply: NOT_FOUND for
+// a name that is no task's, FAILED_PRECONDITION when the run stops or has
+// ended, or a task runs at most once and has started.
+struct RestartEvent {
+  ReplyToken token;
+  std::string run_id;
+  std::vector<std::string> tasks;
+};
+
+// A client wants a run to go on under another graph. Each old task keeps its
+// position and name; those that are not named as changed keep their kind and
+// demand. Answered with StatusReply: ABORTED when `base_revision` is not the
+// run's, or another revision is being carried out; FAILED_PRECONDITION when the
+// run stops or has ended, or a worker has a changed task that runs at most
+// once; RESOURCE_EXHAUSTED; INVALID_ARGUMENT when the graphs do not fit each
+// other.
+struct ReviseEvent {
+  ReplyToken token;
+  std::string run_id;
+  uint64_t base_revision = 0;
+  std::shared_ptr<const Blueprint> blueprint;
+  std::shared_ptr<const Definition> definition;
+  std::vector<TaskIndex> changed;  // beside those that come or go
 };
 
 // An operator wants a worker to drain, or takes that back. Answered with
@@ -70,9 +100,10 @@ struct SessionClosedEvent {
   SessionId session;
 };
 
-using Event = std::variant<SubmitEvent, CancelEvent, DrainWorkerEvent,
-                           DrainServerEvent, HelloEvent, AliveEvent,
-                           ReportsEvent, LeaveEvent, SessionClosedEvent>;
+using Event =
+    std::variant<SubmitEvent, CancelEvent, RestartEvent, ReviseEvent,
+                 DrainWorkerEvent, DrainServerEvent, HelloEvent, AliveEvent,
+                 ReportsEvent, LeaveEvent, SessionClosedEvent>;
 
 }  // namespace w2t
 

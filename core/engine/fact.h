@@ -34,8 +34,24 @@ struct RunAccepted {
   std::string run_id;
   std::string request_id;
   bool hold = false;
+  bool keep = false;  // Run::Spec::keep
   std::shared_ptr<const Blueprint> blueprint;
   std::shared_ptr<const Definition> definition;
+};
+
+// Tasks are to be stopped and started again.
+struct TasksRestarted {
+  RunNumber run;
+  std::vector<TaskIndex> tasks;  // as asked for
+};
+
+// A run is to go on under another graph.
+struct RunRevised {
+  RunNumber run;
+  uint64_t revision = 0;
+  std::shared_ptr<const Blueprint> blueprint;
+  std::shared_ptr<const Definition> definition;
+  std::vector<TaskIndex> changed;  // beside those that come or go
 };
 
 struct RunCancelled {
@@ -96,7 +112,7 @@ struct RetriesDue {
 using Fact =
     std::variant<EpochStarted, RunAccepted, RunCancelled, RunEvicted,
                  WorkerJoined, WorkerDialled, WorkerLeft, WorkerDrained, Leased,
-                 Reported, LeasesLost, RetriesDue>;
+                 Reported, LeasesLost, RetriesDue, TasksRestarted, RunRevised>;
 
 // The facts of one step. One row of the journal.
 struct FactBatch {

@@ -38,7 +38,7 @@ absl::Status State::Fold(const RunAccepted& fact) {
   next_run_ = {fact.run.value + 1};
   auto& run = runs_[fact.run];
   run = std::make_unique<Run>(
-      Run::Spec{fact.run, fact.run_id, fact.request_id, fact.hold,
+      Run::Spec{fact.run, fact.run_id, fact.request_id, fact.hold, fact.keep,
                 fact.blueprint, fact.definition},
       now_us_, limits_);
   AddShapes(*run);
@@ -58,6 +58,14 @@ absl::Status State::Fold(const RunCancelled& fact) {
   run->Cancel(fact.reason, now_us_, &outbox_);
   Deliver(*run);
   return absl::OkStatus();
+}
+
+absl::Status State::Fold(const TasksRestarted& fact) {
+  return Misfit("tasks of run {} cannot be restarted", fact.run.value);
+}
+
+absl::Status State::Fold(const RunRevised& fact) {
+  return Misfit("run {} cannot be revised", fact.run.value);
 }
 
 absl::Status State::Fold(const RunEvicted& fact) {

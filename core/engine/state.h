@@ -105,6 +105,8 @@ class State {
   absl::Status Fold(const EpochStarted& fact);
   absl::Status Fold(const RunAccepted& fact);
   absl::Status Fold(const RunCancelled& fact);
+  absl::Status Fold(const TasksRestarted& fact);
+  absl::Status Fold(const RunRevised& fact);
   absl::Status Fold(const RunEvicted& fact);
   absl::Status Fold(const WorkerJoined& fact);
   absl::Status Fold(const WorkerDialled& fact);

@@ -109,11 +109,21 @@ StepResult Steps::Finish() {
 
 void Steps::Handle(SubmitEvent& event) {
   SubmitReply reply{.token = event.token};
+  event.hold = event.hold || event.unique_name;
   const RunNumber known = event.request_id.empty()
                               ? RunNumber()
                               : state_.FindRequest(event.request_id);
   if (known) {
     Repeat(event, known, &reply);
+  } else if (const Run* namesake = Namesake(event)) {
+    reply.run = namesake->spec().number;
+    reply.run_id = namesake->spec().run_id;
+    reply.status = absl::AlreadyExistsError(
+        fmt::format("run {} has the name \"{}\" and has not ended",
+                    reply.run_id, event.blueprint->name()));
+    reply.faults.Add({.code = DiagnosticCode::kConflict,
+                      .message = std::string(reply.status.message()),
+                      .field = "unique_name"});
   } else {
     reply.status = Admit(event, &reply.faults);
     if (reply.status.ok()) {
@@ -121,7 +131,8 @@ void Steps::Handle(SubmitEvent& event) {
       reply.run_id =
           fmt::format("{}-{}", event.blueprint->name(), reply.run.value);
       Record(RunAccepted{reply.run, reply.run_id, std::move(event.request_id),
-                         event.hold, std::move(event.blueprint),
+                         event.hold, event.unique_name,
+                         std::move(event.blueprint),
                          std::move(event.definition)});
     }
   }
@@ -138,8 +149,10 @@ void Steps::Repeat(const SubmitEvent& event, RunNumber known,
   reply->run_id = run ? run->spec().run_id : archived->second.run_id;
   reply->existing = true;
   const bool same = run ? run->spec().hold == event.hold &&
+                              run->spec().keep == event.unique_name &&
                               run->spec().definition->encoded() == content
                         : archived->second.hold == event.hold &&
+                              archived->second.keep == event.unique_name &&
                               archived->second.content == ContentHash(content);
   if (same) return;
   reply->status = absl::AlreadyExistsError(
@@ -148,6 +161,17 @@ void Steps::Repeat(const SubmitEvent& event, RunNumber known,
   reply->faults.Add({.code = DiagnosticCode::kConflict,
                      .message = std::string(reply->status.message()),
                      .field = "request_id"});
+}
+
+const Run* Steps::Namesake(const SubmitEvent& event) const {
+  if (!event.unique_name) return nullptr;
+  for (const auto& [number, run] : state_.runs()) {
+    if (run->spec().keep && !IsEnded(run->state()) &&
+        run->blueprint().name() == event.blueprint->name()) {
+      return run.get();
+    }
+  }
+  return nullptr;
 }
 
 absl::Status Steps::Admit(const SubmitEvent& event, Diagnostics* faults) {
@@ -187,6 +211,16 @@ void Steps::Handle(CancelEvent& event) {
     Record(RunCancelled{number, std::move(event.reason)});
   }
   result_.actions.push_back(std::move(reply));
+}
+
+void Steps::Handle(RestartEvent& event) {
+  result_.actions.push_back(StatusReply{
+      .token = event.token, .status = absl::UnimplementedError("restart")});
+}
+
+void Steps::Handle(ReviseEvent& event) {
+  result_.actions.push_back(StatusReply{
+      .token = event.token, .status = absl::UnimplementedError("revise")});
 }
 
 void Steps::Handle(DrainServerEvent&) { draining_ = true; }

@@ -37,8 +37,12 @@ class Steps {
   // steps.cc: runs, and what a step is made of.
   void Handle(SubmitEvent& event);
   void Handle(CancelEvent& event);
+  void Handle(RestartEvent& event);
+  void Handle(ReviseEvent& event);
   void Handle(DrainServerEvent& event);
   void Repeat(const SubmitEvent& event, RunNumber known, SubmitReply* reply);
+  // The run that has the name of `event`, if its name is to be unique.
+  const Run* Namesake(const SubmitEvent& event) const;
   absl::Status Admit(const SubmitEvent& event, Diagnostics* faults);
   void Record(Fact fact);
   // When a run that ended at `end_us` is to be forgotten.

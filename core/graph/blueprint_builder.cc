@@ -113,7 +113,10 @@ class BlueprintBuilder {
     faults_.Add(TaskFault(i, DiagnosticCode::kInvalidValue, "side_effect",
                           fmt::format("task \"{}\" is to run at most once, but "
                                       "its retry asks for {} attempts",
-                                      spec(i).name, attempts)));
+                                      spec(i).name,
+                                      attempts == RetryPolicy::kUnlimited
+                                          ? "unlimited"
+                                          : std::to_string(attempts))));
   }
 
   void ResolveDependencies() {
@@ -152,7 +155,8 @@ class BlueprintBuilder {
                                "that has no probe",
                                spec(i).name, dependency.task));
     }
-    draft_.Depend(i, from, condition, QuorumOf(i, d, dependency.quorum));
+    draft_.Depend(i, from, condition, QuorumOf(i, d, dependency.quorum),
+                  dependency.restart);
   }
 
   void AddQuorums(TaskIndex i) {

@@ -43,6 +43,7 @@ TaskIndex BlueprintDraft::Add(std::string_view name, const TaskSpec& spec) {
   task.allow_failure = spec.allow_failure;
   task.fail_run = spec.fail_run;
   task.at_most_once = spec.at_most_once;
+  task.removed = spec.removed;
   b.placings_.push_back({.action = spec.action,
                          .demand = spec.demand,
                          .retry = spec.retry,
@@ -61,12 +62,13 @@ uint32_t BlueprintDraft::AddQuorum(TaskIndex task, uint32_t need) {
 }
 
 void BlueprintDraft::Depend(TaskIndex task, TaskIndex on, Condition condition,
-                            uint32_t quorum) {
+                            uint32_t quorum, bool restart) {
   Blueprint& b = *blueprint_;
   Blueprint::Adjacency& in = b.predecessors_;
   const auto begin = static_cast<uint32_t>(in.edges.size());
   while (in.begin.size() <= task) in.begin.push_back(begin);
-  in.edges.push_back({on, condition, quorum});
+  in.edges.push_back({on, condition, restart, quorum});
+  if (restart) b.tasks_[on].has_followers = true;
   const bool counts = quorum == 0 || b.quorums_[quorum - 1].size++ == 0;
   if (!counts) ++b.merged_[task];
   if (counts && !b.tasks_[task].waits_for_some) ++b.tasks_[task].need;
@@ -124,7 +126,7 @@ void BlueprintDraft::DependLate(std::vector<LateEdge> edges) {
   auto late = edges.begin();
   for (TaskIndex task = 0; task < size(); ++task) {
     for (const Blueprint::Edge& edge : before.of(task)) {
-      Depend(task, edge.task, edge.condition, edge.quorum);
+      Depend(task, edge.task, edge.condition, edge.quorum, edge.restart);
     }
     for (; late != edges.end() && late->task == task; ++late) {
       Depend(task, late->on, late->condition);
@@ -158,7 +160,7 @@ void BlueprintDraft::FillSuccessors() {
   for (TaskIndex task = 0; task < size(); ++task) {
     for (const Blueprint::Edge& edge : in.of(task)) {
       out.edges[out.begin[edge.task + 1]++] = {task, edge.condition,
-                                               edge.quorum};
+                                               edge.restart, edge.quorum};
     }
   }
   out.begin.pop_back();

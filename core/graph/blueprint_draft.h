@@ -43,7 +43,7 @@ class BlueprintDraft {
   // here, each with all its dependencies; not all need any.
   // `quorum` is what AddQuorum returned for this task, or 0.
   void Depend(TaskIndex task, TaskIndex on, Condition condition,
-              uint32_t quorum = 0);
+              uint32_t quorum = 0, bool restart = false);
   // A quorum of `task`, before its dependencies. At most
   // Blueprint::kMostQuorums in all.
   uint32_t AddQuorum(TaskIndex task, uint32_t need);

@@ -236,7 +236,8 @@ void Run::UpdateRunState() {
   if (IsEnded(data_.state)) return;
   // What still waits then can only wait for the end of services that are up.
   const bool through = moving_ == 0;
-  const bool held = spec_.hold && !data_.failed && services_open_ > 0;
+  const bool held =
+      spec_.hold && (!data_.failed || spec_.keep) && services_open_ > 0;
   if (!data_.stopping && (data_.fail_fast || (through && !held)))
     StartStopping();
   if (tasks_open_ + services_open_ == 0) {

@@ -79,6 +79,8 @@ class Run {
     std::string run_id;
     std::string request_id;
     bool hold = false;
+    // Failures leave the rest up, as long as anything is. Only with `hold`.
+    bool keep = false;
     std::shared_ptr<const Blueprint> blueprint;
     std::shared_ptr<const Definition> definition;
   };
@@ -115,6 +117,8 @@ class Run {
   const Spec& spec() const { return spec_; }
   const Blueprint& blueprint() const { return *spec_.blueprint; }
   RunState state() const { return data_.state; }
+  // Number of its graph, from 1.
+  uint64_t revision() const { return data_.revision; }
   const TaskRecord& task(TaskIndex task) const { return data_.tasks[task]; }
   // Null when there is none.
   const TaskDetail* detail(TaskIndex task) const;

@@ -135,6 +135,7 @@ RunSummary Run::Summary() const {
           .request_id = spec_.request_id,
           .name = blueprint().name(),
           .hold = spec_.hold,
+          .keep = spec_.keep,
           .state = data_.state,
           .exit_code = data_.exit_code,
           .cancel_reason = data_.cancel_reason,
@@ -154,7 +155,8 @@ uint64_t Run::Hash() const {
   hash.Add(spec_.request_id);
   hash.Add(static_cast<uint64_t>(data_.state) | data_.stopping << 8 |
            data_.failed << 9 | data_.cancelled << 10 | data_.fail_fast << 11 |
-           spec_.hold << 12);
+           spec_.hold << 12 | spec_.keep << 13);
+  hash.Add(data_.revision);
   hash.Add(data_.last_seq);
   hash.Add(static_cast<uint64_t>(data_.exit_code));
   hash.Add(static_cast<uint64_t>(data_.create_us));

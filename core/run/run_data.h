@@ -62,6 +62,7 @@ struct RunData {
   bool failed = false;
   bool cancelled = false;  // before it was through
   bool fail_fast = false;  // a fail_run task failed
+  uint64_t revision = 1;   // of its graph
   int32_t exit_code = 0;
   std::string cancel_reason;
   std::vector<TaskIndex> failures;
@@ -81,6 +82,7 @@ struct RunSummary {
   std::string request_id;
   std::string name;  // of its graph
   bool hold = false;
+  bool keep = false;
   RunState state = RunState::kUnspecified;
   int32_t exit_code = 0;
   std::string cancel_reason;

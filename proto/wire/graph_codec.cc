@@ -41,8 +41,9 @@ std::vector<v1::Action> CopyActions(const v1::Graph& graph) {
 
 class GraphDecoder {
  public:
-  GraphDecoder(const v1::Graph& message, const Limits& limits)
+  GraphDecoder(const v1::Graph& message, const Limits& limits, GraphUse use)
       : message_(message),
+        use_(use),
         limits_(limits),
         check_(limits, &faults_),
         graph_(message.name().empty() ? "run" : message.name()) {}
@@ -95,6 +96,9 @@ class GraphDecoder {
       const FieldPath path = root_.Entry("tasks", i);
       check_.SetTask(static_cast<uint32_t>(i), task.name());
       TaskSpec spec = DecodeTask(task, path, &check_);
+      if (task.removed() && use_ != GraphUse::kRevision) {
+        check_.Invalid(path.Field("removed"), "is only for the daemon to set");
+      }
       if (task.has_retry()) {
         spec.retry = graph_.AddRetry(
             DecodeRetry(task.retry(), path.Field("retry"), &check_));
@@ -165,6 +169,7 @@ class GraphDecoder {
   static constexpr uint32_t kNoDemand = UINT32_MAX;
 
   const v1::Graph& message_;
+  const GraphUse use_;
   const Limits& limits_;
   Diagnostics faults_;
   FieldChecker check_;
@@ -193,7 +198,10 @@ DecodedGraph Decode(std::string_view encoded, const Limits& limits,
       !graph.ParseFromArray(encoded.data(), static_cast<int>(encoded.size()))) {
     return ParseFault(encoded);
   }
-  DecodedGraph decoded = GraphDecoder(graph, limits).Decode(restoring);
+  DecodedGraph decoded =
+      GraphDecoder(graph, limits,
+                   restoring ? GraphUse::kRevision : GraphUse::kSubmit)
+          .Decode(restoring);
   if (decoded.blueprint == nullptr) return decoded;
   decoded.definition = std::make_shared<GraphDefinition>(std::string(encoded),
                                                          CopyActions(graph));
@@ -202,8 +210,9 @@ DecodedGraph Decode(std::string_view encoded, const Limits& limits,
 
 }  // namespace
 
-DecodedGraph DecodeGraph(const v1::Graph& graph, const Limits& limits) {
-  DecodedGraph decoded = GraphDecoder(graph, limits).Decode(false);
+DecodedGraph DecodeGraph(const v1::Graph& graph, const Limits& limits,
+                         GraphUse use) {
+  DecodedGraph decoded = GraphDecoder(graph, limits, use).Decode(false);
   if (decoded.blueprint == nullptr) return decoded;
   decoded.definition = std::make_shared<GraphDefinition>(
       Encode(graph),

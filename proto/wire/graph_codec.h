@@ -40,8 +40,11 @@ struct DecodedGraph {
 };
 
 // Checks everything that can be wrong with `graph`: its fields (actions,
-// probes, durations, enums, counts) and its structure.
-DecodedGraph DecodeGraph(const v1::Graph& graph, const Limits& limits);
+// probes, durations, enums, counts) and its structure. Only that of a revised
+// run may have tasks that were removed.
+enum class GraphUse { kSubmit, kRevision };
+DecodedGraph DecodeGraph(const v1::Graph& graph, const Limits& limits,
+                         GraphUse use = GraphUse::kSubmit);
 // The same for its serialized form; bytes that are no v1.Graph are a fault.
 DecodedGraph DecodeGraph(std::string_view encoded, const Limits& limits);
 

@@ -11,6 +11,9 @@ namespace {
 constexpr int32_t kMaxPriority = 1'000'000;
 constexpr uint64_t kMaxMilli = 1'000'000'000;
 constexpr absl::Duration kMaxBackoff = absl::Hours(24);
+// Without any wait, what fails at once and for ever would never rest.
+constexpr absl::Duration kUnlimitedBackoff = absl::Milliseconds(100);
+constexpr absl::Duration kUnlimitedMaxBackoff = absl::Seconds(30);
 constexpr absl::Duration kMaxEstimate = absl::Hours(24 * 365);
 
 bool IsGraphNameCharacter(char c) {
@@ -68,6 +71,27 @@ void CheckCharacters(const FieldPath& path, const std::string& name,
   if (!measured_elsewhere) check->Label(path, name);
 }
 
+void DecodeAttempts(const v1::RetryPolicy& retry, const FieldPath& path,
+                    FieldChecker* check, RetryPolicy* policy) {
+  if (retry.has_window()) {
+    policy->window = check->Span(path.Field("window"), retry.window(),
+                                 absl::ZeroDuration(), kMaxBackoff);
+  }
+  if (retry.unlimited()) {
+    policy->attempts = RetryPolicy::kUnlimited;
+    policy->initial_backoff = kUnlimitedBackoff;
+    if (retry.attempts() != 0 || retry.has_window()) {
+      check->Invalid(path.Field("unlimited"),
+                     "must not be together with attempts or window");
+    }
+    return;
+  }
+  if (check->AtMost(path.Field("attempts"), "max_retry_attempts",
+                    check->limits().max_retry_attempts, retry.attempts())) {
+    policy->attempts = std::max<uint32_t>(retry.attempts(), 1);
+  }
+}
+
 }  // namespace
 
 void CheckGraphName(const v1::Graph& graph, const FieldPath& path,
@@ -91,6 +115,7 @@ TaskSpec DecodeTask(const v1::Task& task, const FieldPath& path,
   spec.allow_failure = task.allow_failure();
   spec.fail_run = task.fail_run();
   spec.at_most_once = DecodeAtMostOnce(task.side_effect(), path, check);
+  spec.removed = task.removed();
   spec.depends_on.reserve(task.depends_on_size());
   for (int i = 0; i < task.depends_on_size(); ++i) {
     const v1::Dependency& dependency = task.depends_on(i);
@@ -101,7 +126,7 @@ TaskSpec DecodeTask(const v1::Task& task, const FieldPath& path,
         {hopeless ? Shown(dependency.task()) : dependency.task(),
          DecodeCondition(dependency.condition(), path.Entry("depends_on", i),
                          check),
-         dependency.quorum()});
+         dependency.quorum(), dependency.restart()});
   }
   spec.quorums.assign(task.quorums().begin(), task.quorums().end());
   spec.priority = task.priority();
@@ -122,16 +147,15 @@ RetryPolicy DecodeRetry(const v1::RetryPolicy& retry, const FieldPath& path,
                         FieldChecker* check) {
   const Limits& limits = check->limits();
   RetryPolicy policy;
-  if (check->AtMost(path.Field("attempts"), "max_retry_attempts",
-                    limits.max_retry_attempts, retry.attempts())) {
-    policy.attempts = std::max<uint32_t>(retry.attempts(), 1);
-  }
+  DecodeAttempts(retry, path, check, &policy);
   if (retry.has_initial_backoff()) {
     policy.initial_backoff =
         check->Span(path.Field("initial_backoff"), retry.initial_backoff(),
                     absl::ZeroDuration(), kMaxBackoff);
   }
-  policy.max_backoff = policy.initial_backoff;
+  policy.max_backoff =
+      retry.unlimited() ? std::max(policy.initial_backoff, kUnlimitedMaxBackoff)
+                        : policy.initial_backoff;
   if (retry.has_max_backoff()) {
     policy.max_backoff =
         check->Span(path.Field("max_backoff"), retry.max_backoff(),
@@ -149,6 +173,11 @@ RetryPolicy DecodeRetry(const v1::RetryPolicy& retry, const FieldPath& path,
                              retry.exit_codes().end());
   }
   policy.on_success = retry.on_success();
+  if (retry.has_stable_after()) {
+    policy.stable_after =
+        check->Span(path.Field("stable_after"), retry.stable_after(),
+                    absl::ZeroDuration(), kMaxBackoff);
+  }
   return policy;
 }
 

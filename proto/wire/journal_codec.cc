@@ -30,6 +30,7 @@ void Encode(const RunAccepted& fact, journal::v1::Fact* out) {
   accepted->set_run_id(fact.run_id);
   accepted->set_request_id(fact.request_id);
   accepted->set_hold(fact.hold);
+  accepted->set_keep(fact.keep);
   const std::string_view encoded = fact.definition->encoded();
   accepted->set_graph(encoded.data(), encoded.size());
 }
@@ -88,6 +89,21 @@ void Encode(const RetriesDue& fact, journal::v1::Fact* out) {
   due->mutable_task()->Add(fact.task.begin(), fact.task.end());
 }
 
+void Encode(const TasksRestarted& fact, journal::v1::Fact* out) {
+  journal::v1::TasksRestarted* const restarted = out->mutable_tasks_restarted();
+  restarted->set_run(fact.run.value);
+  restarted->mutable_task()->Add(fact.tasks.begin(), fact.tasks.end());
+}
+
+void Encode(const RunRevised& fact, journal::v1::Fact* out) {
+  journal::v1::RunRevised* const revised = out->mutable_run_revised();
+  revised->set_run(fact.run.value);
+  revised->set_revision(fact.revision);
+  const std::string_view encoded = fact.definition->encoded();
+  revised->set_graph(encoded.data(), encoded.size());
+  revised->mutable_changed()->Add(fact.changed.begin(), fact.changed.end());
+}
+
 // Decoding: one Decode for each kind of fact, with the error's words only.
 
 absl::Status Loss(std::string_view words) {
@@ -104,6 +120,7 @@ absl::StatusOr<Fact> Decode(const journal::v1::RunAccepted& fact) {
                      .run_id = fact.run_id(),
                      .request_id = fact.request_id(),
                      .hold = fact.hold(),
+                     .keep = fact.keep(),
                      .blueprint = std::move(graph.blueprint),
                      .definition = std::move(graph.definition)};
 }
@@ -176,6 +193,24 @@ absl::StatusOr<Fact> Decode(const journal::v1::WorkerDrained& fact) {
   return WorkerDrained{{fact.worker()}, fact.draining()};
 }
 
+absl::StatusOr<Fact> Decode(const journal::v1::TasksRestarted& fact) {
+  return TasksRestarted{{fact.run()}, {fact.task().begin(), fact.task().end()}};
+}
+
+absl::StatusOr<Fact> Decode(const journal::v1::RunRevised& fact) {
+  DecodedGraph graph = RestoreGraph(fact.graph());
+  if (graph.blueprint == nullptr) {
+    return Loss(fmt::format("the graph of revision {} of run {} is damaged: {}",
+                            fact.revision(), fact.run(),
+                            graph.faults.Summary()));
+  }
+  return RunRevised{.run = {fact.run()},
+                    .revision = fact.revision(),
+                    .blueprint = std::move(graph.blueprint),
+                    .definition = std::move(graph.definition),
+                    .changed = {fact.changed().begin(), fact.changed().end()}};
+}
+
 template <typename Message>
 absl::StatusOr<Fact> DecodeKnown(const Message& fact) {
   if (IsNewer(fact)) return Loss("it is of a newer version");
@@ -209,6 +244,10 @@ absl::StatusOr<Fact> DecodeFact(const journal::v1::Fact& fact) {
       return DecodeKnown(fact.leases_lost());
     case F::kRetriesDue:
       return DecodeKnown(fact.retries_due());
+    case F::kTasksRestarted:
+      return DecodeKnown(fact.tasks_restarted());
+    case F::kRunRevised:
+      return DecodeKnown(fact.run_revised());
     case F::FACT_NOT_SET:
       break;
   }

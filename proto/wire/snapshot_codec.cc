@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <climits>
 
 #include "proto/wire/newer.h"
@@ -63,6 +64,7 @@ absl::StatusOr<RunData> DecodeData(const journal::v1::RunState& in) {
   data.fail_fast = in.fail_fast();
   data.exit_code = in.exit_code();
   data.cancel_reason = in.cancel_reason();
+  data.revision = std::max<uint64_t>(in.revision(), 1);
   data.failures.assign(in.failures().begin(), in.failures().end());
   data.create_us = in.create_us();
   data.end_us = in.end_us();
@@ -157,6 +159,7 @@ std::string EncodeEnded(const RunSummary& summary) {
   out.set_request_id(summary.request_id);
   out.set_name(summary.name);
   out.set_hold(summary.hold);
+  out.set_keep(summary.keep);
   out.set_state(static_cast<v1::RunState>(summary.state));
   out.set_exit_code(summary.exit_code);
   out.set_cancel_reason(summary.cancel_reason);
@@ -180,6 +183,7 @@ absl::StatusOr<RunSummary> DecodeEnded(std::string_view bytes) {
   summary.request_id = in->request_id();
   summary.name = in->name();
   summary.hold = in->hold();
+  summary.keep = in->keep();
   summary.state = static_cast<RunState>(in->state());
   summary.exit_code = in->exit_code();
   summary.cancel_reason = in->cancel_reason();
@@ -204,11 +208,13 @@ std::string EncodeRun(const Run& run) {
   out.set_run_id(run.spec().run_id);
   out.set_request_id(run.spec().request_id);
   out.set_hold(run.spec().hold);
+  out.set_keep(run.spec().keep);
   out.set_state(static_cast<v1::RunState>(data.state));
   out.set_stopping(data.stopping);
   out.set_failed(data.failed);
   out.set_cancelled(data.cancelled);
   out.set_fail_fast(data.fail_fast);
+  out.set_revision(data.revision);
   out.set_exit_code(data.exit_code);
   out.set_cancel_reason(data.cancel_reason);
   out.mutable_failures()->Add(data.failures.begin(), data.failures.end());
@@ -230,7 +236,8 @@ absl::StatusOr<RunParts> DecodeRun(std::string_view bytes) {
   return RunParts{.spec = {.number = {in->run()},
                            .run_id = in->run_id(),
                            .request_id = in->request_id(),
-                           .hold = in->hold()},
+                           .hold = in->hold(),
+                           .keep = in->keep()},
                   .data = *std::move(data)};
 }
 

@@ -1,5 +1,6 @@
 #include "server/loop/weight.h"
 
+#include <string>
 #include <variant>
 
 namespace w2t::server {
@@ -12,6 +13,19 @@ constexpr size_t kLeaseBytes = 32;
 size_t BytesOf(const SubmitEvent& event) {
   // The blueprint is about as large as what it was made from.
   return 2 * event.definition->encoded().size();
+}
+
+size_t BytesOf(const ReviseEvent& event) {
+  return 2 * event.definition->encoded().size() +
+         event.changed.size() * sizeof(TaskIndex);
+}
+
+size_t BytesOf(const RestartEvent& event) {
+  size_t bytes = 0;
+  for (const std::string& task : event.tasks) {
+    bytes += sizeof(task) + task.size();
+  }
+  return bytes;
 }
 
 size_t BytesOf(const CancelEvent& event) { return event.reason.size(); }

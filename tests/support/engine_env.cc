@@ -86,6 +86,7 @@ SubmitReply EngineEnv::TrySubmit(const Graph& graph,
   Step({SubmitEvent{{token},
                     options.request_id,
                     options.hold,
+                    options.unique_name,
                     std::move(built.blueprint),
                     std::make_shared<TextDefinition>(Encode(graph))}});
   const auto it = submit_replies_.find(token);

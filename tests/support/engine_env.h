@@ -56,6 +56,7 @@ struct WorkerOptions {
 struct SubmitOptions {
   std::string request_id = {};
   bool hold = false;
+  bool unique_name = false;
 };
 
 // What a worker knows of itself.

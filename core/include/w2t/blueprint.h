@@ -40,7 +40,8 @@ class Blueprint {
   struct Edge {
     TaskIndex task;
     Condition condition;       // never kDefault
-    uint32_t quorum : 24 = 0;  // of quorums(), from 1; 0: none
+    bool restart : 1 = false;  // Dependency::restart
+    uint32_t quorum : 23 = 0;  // of quorums(), from 1; 0: none
   };
   static_assert(sizeof(Edge) == 8);  // there are tens of millions
 
@@ -49,7 +50,7 @@ class Blueprint {
     uint32_t need;
     uint32_t size;
   };
-  static constexpr uint64_t kMostQuorums = (1u << 24) - 1;
+  static constexpr uint64_t kMostQuorums = (1u << 23) - 1;
 
   // Checks `graph` and freezes it. Reports all faults: names, unknown,
   // duplicate and self dependencies, a shortest cycle for each knot, triggers,
@@ -87,6 +88,11 @@ class Blueprint {
   }
   bool fail_run(TaskIndex task) const { return tasks_[task].fail_run; }
   bool at_most_once(TaskIndex task) const { return tasks_[task].at_most_once; }
+  bool removed(TaskIndex task) const { return tasks_[task].removed; }
+  // True when a dependent is restarted with the task.
+  bool has_followers(TaskIndex task) const {
+    return tasks_[task].has_followers;
+  }
   // True when a dependent waits for the task's start or readiness, so that
   // these matter before its end.
   bool watched_alive(TaskIndex task) const {
@@ -144,6 +150,8 @@ class Blueprint {
     bool at_most_once : 1 = false;
     bool watched_alive : 1 = false;
     bool has_quorums : 1 = false;
+    bool removed : 1 = false;
+    bool has_followers : 1 = false;
   };
   struct Placing {
     uint32_t action = 0;

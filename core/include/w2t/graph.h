@@ -44,7 +44,8 @@ enum class Condition : uint8_t {
 struct Dependency {
   std::string task;
   Condition condition = Condition::kDefault;
-  uint32_t quorum = 0;  // of TaskSpec::quorums, from 1; 0: counts by itself
+  uint32_t quorum = 0;   // of TaskSpec::quorums, from 1; 0: counts by itself
+  bool restart = false;  // the dependent is restarted with it
 
   bool operator==(const Dependency&) const = default;
 };
@@ -53,17 +54,25 @@ struct Dependency {
 // are repeated apart from this, up to Limits::max_lost_attempts, unless the
 // task is at_most_once.
 struct RetryPolicy {
+  static constexpr uint32_t kUnlimited = UINT32_MAX;
+
   uint32_t attempts = 1;  // in all, with the first
   absl::Duration initial_backoff = absl::ZeroDuration();  // doubles each time
   absl::Duration max_backoff = absl::ZeroDuration();
   std::vector<int32_t> exit_codes;  // only after these; empty: after any
   bool on_success = false;          // also repeat what ended well
+  // Only attempts that ended within this time count; 0: all of them.
+  absl::Duration window = absl::ZeroDuration();
+  // After an attempt that was up for this long, attempts count from the first
+  // again; 0: never.
+  absl::Duration stable_after = absl::ZeroDuration();
 
   bool operator==(const RetryPolicy&) const = default;
   template <typename H>
   friend H AbslHashValue(H h, const RetryPolicy& r) {
     return H::combine(std::move(h), r.attempts, r.initial_backoff,
-                      r.max_backoff, r.exit_codes, r.on_success);
+                      r.max_backoff, r.exit_codes, r.on_success, r.window,
+                      r.stable_after);
   }
 };
 
@@ -122,6 +131,8 @@ struct TaskSpec {
   // Once a worker may have started it, it is never started again: what is lost
   // then stays lost. Has no retries.
   bool at_most_once = false;
+  // Its run goes on without it; only its position is left.
+  bool removed = false;
 };
 
 class Graph {

@@ -43,6 +43,23 @@ TEST(EngineClientTest, TheSameRequestIsTheSameRun) {
   EXPECT_EQ(env.engine().runs().size(), 1u);
 }
 
+TEST(EngineClientTest, OfRunsWithAUniqueNameOnlyOneLives) {
+  EngineEnv env;
+  env.Submit(One("shop"));  // one that does not ask for it is in nobody's way
+  const SubmitReply first = env.TrySubmit(One("shop"), {.unique_name = true});
+  EXPECT_TRUE(first.status.ok()) << first.status;
+  EXPECT_TRUE(env.FindRun(first.run_id)->spec().hold);
+  env.Restart();
+  const SubmitReply second = env.TrySubmit(One("shop"), {.unique_name = true});
+  EXPECT_TRUE(absl::IsAlreadyExists(second.status)) << second.status;
+  EXPECT_THAT(Message(second.status), HasSubstr(first.run_id));
+  EXPECT_EQ(second.run_id, first.run_id);
+  EXPECT_TRUE(env.TrySubmit(One("web"), {.unique_name = true}).status.ok());
+  EXPECT_TRUE(env.TrySubmit(One("shop")).status.ok());
+  EXPECT_TRUE(env.Cancel(first.run_id).ok());
+  EXPECT_TRUE(env.TrySubmit(One("shop"), {.unique_name = true}).status.ok());
+}
+
 TEST(EngineClientTest, TheSameRequestIsTheSameRunAfterARestart) {
   EngineEnv env;
   const SubmitReply first = env.TrySubmit(One(), {.request_id = "r1"});

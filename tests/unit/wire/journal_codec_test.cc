@@ -75,12 +75,14 @@ TEST(JournalCodecTest, KeepsRunsWithTheirGraphs) {
                                               .run_id = "shop-1",
                                               .request_id = "r",
                                               .hold = true,
+                                              .keep = true,
                                               .blueprint = graph.blueprint,
                                               .definition = graph.definition});
   EXPECT_EQ(accepted.run, RunNumber{1});
   EXPECT_EQ(accepted.run_id, "shop-1");
   EXPECT_EQ(accepted.request_id, "r");
   EXPECT_TRUE(accepted.hold);
+  EXPECT_TRUE(accepted.keep);
   ASSERT_NE(accepted.blueprint, nullptr);
   EXPECT_EQ(accepted.blueprint->task_name(0), "a");
   ASSERT_NE(accepted.definition, nullptr);
