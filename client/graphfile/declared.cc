@@ -10,16 +10,13 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "core/base/absl_view.h"
 
 namespace w2t::graphfile {
 namespace {
 
 constexpr int64_t kMaxReplicas = std::numeric_limits<uint32_t>::max();
 constexpr char kAllProfiles[] = "*";
-
-absl::string_view View(std::string_view text) {
-  return {text.data(), text.size()};
-}
 
 void ReadProfiles(Context& context, const Field& field, Shape& shape) {
   std::optional<std::vector<std::string>> profiles;
@@ -178,7 +175,7 @@ void Shapes::Read(Context& context, const Declared& declared,
     }
   }
   if (total_ > most) shape->count = 1;  // enough to go on reading
-  shapes_.insert_or_assign(View(declared.name), *std::move(shape));
+  shapes_.insert_or_assign(AbslView(declared.name), *std::move(shape));
 }
 
 void Shapes::NoteUnknownProfiles(Context& context) const {
@@ -195,7 +192,7 @@ void Shapes::NoteUnknownProfiles(Context& context) const {
 }
 
 const Shape* Shapes::Find(std::string_view name) const {
-  const auto it = shapes_.find(View(name));
+  const auto it = shapes_.find(AbslView(name));
   return it == shapes_.end() ? nullptr : &it->second;
 }
 

@@ -2,13 +2,10 @@
 
 #include "absl/container/flat_hash_set.h"
 #include "absl/strings/string_view.h"
+#include "core/base/absl_view.h"
 
 namespace w2t::graphfile {
 namespace {
-
-absl::string_view ToAbsl(std::string_view text) {
-  return {text.data(), text.size()};
-}
 
 bool IsMergeKey(const Value& key) {
   return key.is_scalar() && !key.quoted() && key.text() == "<<";
@@ -25,7 +22,7 @@ void AddMerged(const std::vector<Entry>& entries,
     if (entry.value.is_map()) sources.push_back(entry.value);
     for (const Value& source : sources) {
       for (const Entry& brought : source.Entries()) {
-        if (seen.insert(ToAbsl(brought.key.text())).second) {
+        if (seen.insert(AbslView(brought.key.text())).second) {
           out.push_back(brought);
         }
       }
@@ -88,7 +85,7 @@ std::vector<Entry> Value::Entries() const {
   std::vector<Entry> merged;
   for (const Entry& entry : entries) {
     if (IsMergeKey(entry.key)) continue;
-    seen.insert(ToAbsl(entry.key.text()));
+    seen.insert(AbslView(entry.key.text()));
     merged.push_back(entry);
   }
   AddMerged(entries, seen, merged);

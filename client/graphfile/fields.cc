@@ -7,6 +7,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
 #include "client/graphfile/scalars.h"
+#include "core/base/absl_view.h"
 #include "w2t/internal/suggest.h"
 
 namespace w2t::graphfile {
@@ -201,8 +202,7 @@ bool VisitEntries(Context& context, const Field& map,
       continue;
     }
     const std::string_view name = entry.key.text();
-    const auto [first, fresh] =
-        seen.try_emplace(absl::string_view(name.data(), name.size()), at);
+    const auto [first, fresh] = seen.try_emplace(AbslView(name), at);
     if (!fresh) {
       context.faults.Add(
           at, fmt::format("duplicate key \"{}\"; the first one is at {}:{}",

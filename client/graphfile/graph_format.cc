@@ -9,6 +9,7 @@
 #include "client/graphfile/declared.h"
 #include "client/graphfile/formats.h"
 #include "client/graphfile/task_keys.h"
+#include "core/base/absl_view.h"
 
 namespace w2t::graphfile {
 namespace {
@@ -54,8 +55,7 @@ void Declare(const Field& body, v1::TaskKind kind, GraphReader& reader) {
   const Layer layer{body, reader.source};
   if (reader.merges) {
     const auto [it, fresh] = reader.known.try_emplace(
-        {kind, absl::string_view(body.name.data(), body.name.size())},
-        reader.declared.size());
+        {kind, AbslView(body.name)}, reader.declared.size());
     if (!fresh) return reader.declared[it->second].layers.push_back(layer);
   }
   reader.declared.push_back({body.name, kind, {layer}});

@@ -11,6 +11,7 @@
 #include "client/graphfile/formats.h"
 #include "client/graphfile/process_keys.h"
 #include "client/graphfile/task_keys.h"
+#include "core/base/absl_view.h"
 
 namespace w2t::graphfile {
 namespace {
@@ -38,13 +39,13 @@ class ReplicaNames {
                                          total, most));
           return;
         }
-        counts_[View(process.key.text())] = static_cast<uint32_t>(*count);
+        counts_[AbslView(process.key.text())] = static_cast<uint32_t>(*count);
       }
     }
   }
 
   uint32_t CountOf(std::string_view process) const {
-    const auto it = counts_.find(View(process));
+    const auto it = counts_.find(AbslView(process));
     return it == counts_.end() ? 1 : it->second;
   }
 
@@ -58,10 +59,6 @@ class ReplicaNames {
 
  private:
   static constexpr int64_t kMaxCount = std::numeric_limits<uint32_t>::max();
-
-  static absl::string_view View(std::string_view text) {
-    return {text.data(), text.size()};
-  }
 
   absl::flat_hash_map<absl::string_view, uint32_t> counts_;
 };

@@ -13,16 +13,13 @@
 #include "absl/strings/string_view.h"
 #include "client/graphfile/formats.h"
 #include "client/graphfile/scalars.h"
+#include "core/base/absl_view.h"
 
 namespace w2t::graphfile {
 namespace {
 
 constexpr double kLongestSeconds = 36'000'000;
 constexpr size_t kMaxContradictions = 10;
-
-absl::string_view View(std::string_view text) {
-  return {text.data(), text.size()};
-}
 
 // One task of workflow.specification.
 struct Traced {
@@ -117,8 +114,8 @@ class TraceReader {
       const std::optional<double> seconds = ReadRuntime(runtime);
       if (!seconds) {
         // Noted; it must not be missed as well.
-        runtimes_.try_emplace(View(*id), 0);
-      } else if (!runtimes_.try_emplace(View(*id), *seconds).second) {
+        runtimes_.try_emplace(AbslView(*id), 0);
+      } else if (!runtimes_.try_emplace(AbslView(*id), *seconds).second) {
         context_.faults.Add(task.at(),
                             fmt::format("task \"{}\" was executed twice", *id));
       }
@@ -189,25 +186,27 @@ class TraceReader {
   std::vector<std::vector<EdgeDraft>> JoinEdges() {
     absl::flat_hash_map<absl::string_view, size_t> index;
     for (size_t i = 0; i < traced_.size(); ++i) {
-      index.try_emplace(View(traced_[i].body.name), i);
+      index.try_emplace(AbslView(traced_[i].body.name), i);
     }
     std::vector<std::vector<EdgeDraft>> edges(traced_.size());
     std::vector<absl::flat_hash_set<absl::string_view>> parents(traced_.size());
     for (size_t i = 0; i < traced_.size(); ++i) {
       for (const Value& parent : traced_[i].parents) {
-        parents[i].insert(View(parent.text()));
+        parents[i].insert(AbslView(parent.text()));
         AddEdge(parent.text(), parent.at(), edges[i]);
       }
     }
     for (const Traced& task : traced_) {
       for (const Value& child : task.children) {
-        const auto it = index.find(View(child.text()));
+        const auto it = index.find(AbslView(child.text()));
         if (it == index.end()) {
           context_.faults.Add(
               child.at(), fmt::format("task \"{}\" has the child \"{}\"; there "
                                       "is no such task",
                                       task.body.name, child.text()));
-        } else if (parents[it->second].insert(View(task.body.name)).second) {
+        } else if (parents[it->second]
+                       .insert(AbslView(task.body.name))
+                       .second) {
           AddEdge(task.body.name, child.at(), edges[it->second]);
           Contradiction(
               fmt::format("\"{}\" has the child \"{}\", which does "
@@ -226,16 +225,16 @@ class TraceReader {
         traced_.size());
     for (size_t i = 0; i < traced_.size(); ++i) {
       for (const Value& child : traced_[i].children) {
-        children[i].insert(View(child.text()));
+        children[i].insert(AbslView(child.text()));
       }
     }
     for (const Traced& task : traced_) {
       // A trace without this list says nothing that could differ.
       for (const Value& parent : task.parents) {
-        const auto it = index.find(View(parent.text()));
+        const auto it = index.find(AbslView(parent.text()));
         if (it == index.end() ||
             traced_[it->second].body.value.Get("children").is_null() ||
-            children[it->second].contains(View(task.body.name))) {
+            children[it->second].contains(AbslView(task.body.name))) {
           continue;
         }
         Contradiction(
@@ -264,7 +263,7 @@ class TraceReader {
     std::vector<std::vector<EdgeDraft>> edges = JoinEdges();
     for (size_t i = 0; i < traced_.size(); ++i) {
       const Field& body = traced_[i].body;
-      const auto it = runtimes_.find(View(body.name));
+      const auto it = runtimes_.find(AbslView(body.name));
       if (it == runtimes_.end()) {
         context_.faults.Add(
             body.key_at,

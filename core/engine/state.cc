@@ -2,15 +2,9 @@
 
 #include <utility>
 
-#include "absl/strings/string_view.h"
+#include "core/base/absl_view.h"
 
 namespace w2t {
-namespace {
-
-absl::string_view View(std::string_view s) { return {s.data(), s.size()}; }
-
-}  // namespace
-
 State::State(const Limits& limits) : limits_(limits), scheduler_(&fleet_) {}
 
 Effects State::TakeEffects() { return std::exchange(effects_, Effects()); }
@@ -94,12 +88,12 @@ const Run* State::FindRun(std::string_view run_id) const {
 }
 
 RunNumber State::FindId(std::string_view run_id) const {
-  const auto it = by_id_.find(View(run_id));
+  const auto it = by_id_.find(AbslView(run_id));
   return it == by_id_.end() ? RunNumber() : it->second;
 }
 
 RunNumber State::FindRequest(std::string_view request_id) const {
-  const auto it = by_request_.find(View(request_id));
+  const auto it = by_request_.find(AbslView(request_id));
   return it == by_request_.end() ? RunNumber() : it->second;
 }
 

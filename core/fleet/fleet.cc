@@ -4,15 +4,9 @@
 #include <cassert>
 #include <utility>
 
-#include "absl/strings/string_view.h"
+#include "core/base/absl_view.h"
 
 namespace w2t {
-namespace {
-
-absl::string_view View(std::string_view s) { return {s.data(), s.size()}; }
-
-}  // namespace
-
 Worker& Fleet::Add(WorkerNumber number, WorkerSpec spec) {
   Worker& worker = workers_[number];
   worker.number = number;
@@ -52,7 +46,7 @@ const Worker* Fleet::Find(WorkerNumber number) const {
 }
 
 const Worker* Fleet::FindByName(std::string_view name) const {
-  const auto it = by_name_.find(View(name));
+  const auto it = by_name_.find(AbslView(name));
   return it == by_name_.end() ? nullptr : Find(it->second);
 }
 
@@ -75,7 +69,7 @@ void Fleet::Attach(Worker& worker, SessionId session, int64_t now_us) {
 }
 
 uint64_t Fleet::FreeOf(const Worker& worker, std::string_view resource) const {
-  const auto it = kinds_.find(View(resource));
+  const auto it = kinds_.find(AbslView(resource));
   if (it == kinds_.end() || it->second.number >= worker.free.size()) return 0;
   return worker.free[it->second.number];
 }
@@ -114,7 +108,7 @@ ResourceKind Fleet::Intern(std::string_view resource) {
 }
 
 void Fleet::Forget(std::string_view resource) {
-  const auto it = kinds_.find(View(resource));
+  const auto it = kinds_.find(AbslView(resource));
   assert(it != kinds_.end());
   if (--it->second.users > 0) return;
   unused_kinds_.push_back(it->second.number);

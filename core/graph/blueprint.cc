@@ -1,5 +1,7 @@
 #include "w2t/blueprint.h"
 
+#include "core/base/absl_view.h"
+
 namespace w2t {
 
 std::string_view Blueprint::task_name(TaskIndex task) const {
@@ -14,7 +16,7 @@ TaskIndex Blueprint::Find(std::string_view name) const {
     }
     return kNoTask;
   }
-  const auto it = by_name_.find(absl::string_view(name.data(), name.size()));
+  const auto it = by_name_.find(AbslView(name));
   return it == by_name_.end() ? kNoTask : it->second;
 }
 

@@ -4,7 +4,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
-#include "absl/strings/string_view.h"
+#include "core/base/absl_view.h"
 #include "core/graph/blueprint_draft.h"
 #include "core/graph/cycles.h"
 #include "fmt/format.h"
@@ -16,8 +16,6 @@ namespace {
 
 // Looking for a near name costs O(V), so only the first few slips get one.
 constexpr int kMaxSuggestions = 20;
-
-absl::string_view View(std::string_view s) { return {s.data(), s.size()}; }
 
 }  // namespace
 
@@ -98,7 +96,7 @@ class BlueprintBuilder {
                        fmt::format("graph.tasks[{}].name", i), "max_name_bytes",
                        limits_.max_name_bytes, name.size());
     }
-    const auto [it, added] = draft_.by_name().try_emplace(View(name), i);
+    const auto [it, added] = draft_.by_name().try_emplace(AbslView(name), i);
     if (!added) {
       faults_.Add(TaskFault(i, DiagnosticCode::kDuplicateTask, "name",
                             fmt::format("duplicate task \"{}\": tasks {} and "
@@ -132,7 +130,7 @@ class BlueprintBuilder {
 
   void Resolve(TaskIndex i, uint32_t d, const Dependency& dependency) {
     const auto& index = draft_.by_name();
-    const auto it = index.find(View(dependency.task));
+    const auto it = index.find(AbslView(dependency.task));
     if (it == index.end()) return AddUnknown(i, d, dependency.task);
     const TaskIndex from = it->second;
     if (from == i) {

@@ -20,12 +20,14 @@ if(W2T_BUILD_FUZZERS)
   add_compile_options(-fsanitize=fuzzer-no-link)
 endif()
 
-# w2t_unity(TARGET): with W2T_UNITY, compiles a library's sources eight at a
-# time. Those that cannot share a translation unit with others, most often since
-# both give a name to something of their own, are kept apart: w2t_apart(SOURCES).
+# w2t_unity(TARGET): compiles a library's sources W2T_UNITY at a time. Those
+# that cannot share a translation unit with others, most often since both give
+# a name to something of their own, are kept apart: w2t_apart(SOURCES).
 function(w2t_unity target)
-  set_target_properties(${target} PROPERTIES
-    UNITY_BUILD ${W2T_UNITY} UNITY_BUILD_BATCH_SIZE 8)
+  if(W2T_UNITY)
+    set_target_properties(${target} PROPERTIES
+      UNITY_BUILD ON UNITY_BUILD_BATCH_SIZE ${W2T_UNITY})
+  endif()
 endfunction()
 function(w2t_apart)
   set_source_files_properties(${ARGN} PROPERTIES SKIP_UNITY_BUILD_INCLUSION ON)

@@ -7,6 +7,7 @@
 
 #include "absl/container/flat_hash_map.h"
 #include "absl/strings/string_view.h"
+#include "core/base/absl_view.h"
 #include "proto/wire/field.h"
 
 namespace w2t::wire {
@@ -15,8 +16,6 @@ namespace {
 using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 using google::protobuf::Reflection;
-
-absl::string_view View(std::string_view s) { return {s.data(), s.size()}; }
 
 // The first field of `a` that differs in `b`, but for those in `but`; null when
 // there is none. Both are of one type.
@@ -72,12 +71,12 @@ class Comparison {
     absl::flat_hash_map<absl::string_view, int> places;
     places.reserve(before_.tasks_size());
     for (int i = 0; i < before_.tasks_size(); ++i) {
-      places.emplace(View(before_.tasks(i).name()), i);
+      places.emplace(AbslView(before_.tasks(i).name()), i);
     }
     std::vector<bool> met(before_.tasks_size());
     for (int i = 0; i < now_.tasks_size(); ++i) {
       const v1::Task& task = now_.tasks(i);
-      const auto place = places.find(View(task.name()));
+      const auto place = places.find(AbslView(task.name()));
       const auto index = static_cast<uint32_t>(i);
       if (place == places.end()) {
         return Of(index, "", fmt::format("task {} is new", NameOf(task)));

@@ -5,6 +5,7 @@
 #include <utility>
 
 #include "CLI/CLI.hpp"
+#include "core/base/absl_view.h"
 #include "fmt/format.h"
 #include "fmt/ranges.h"
 #include "server/config/addresses.h"
@@ -19,9 +20,8 @@ absl::Status ParseDuration(std::string_view text, absl::Duration least,
                            absl::Duration* out,
                            absl::Duration longest = kLongest) {
   absl::Duration duration;
-  if (!absl::ParseDuration(absl::string_view(text.data(), text.size()),
-                           &duration) ||
-      duration < least || duration > longest) {
+  if (!absl::ParseDuration(AbslView(text), &duration) || duration < least ||
+      duration > longest) {
     return absl::InvalidArgumentError(fmt::format(
         "must be a duration from {} to {}, such as 500ms or 10s, "
         "not '{}'",

@@ -8,7 +8,7 @@ namespace {
 
 // What any event takes, and one attempt's name in columns.
 constexpr size_t kEventBytes = 64;
-constexpr size_t kLeaseBytes = 32;
+constexpr size_t kReportedLeaseBytes = 32;
 
 size_t BytesOf(const SubmitEvent& event) {
   // The blueprint is about as large as what it was made from.
@@ -31,11 +31,11 @@ size_t BytesOf(const RestartEvent& event) {
 size_t BytesOf(const CancelEvent& event) { return event.reason.size(); }
 
 size_t BytesOf(const HelloEvent& event) {
-  return event.held.size() * kLeaseBytes;
+  return event.held.size() * kReportedLeaseBytes;
 }
 
 size_t BytesOf(const ReportsEvent& event) {
-  size_t bytes = event.reports.leases.size() * kLeaseBytes;
+  size_t bytes = event.reports.leases.size() * kReportedLeaseBytes;
   for (const ReportDetail& detail : event.reports.details) {
     bytes += sizeof(detail) + detail.message.size() + detail.output.size();
   }

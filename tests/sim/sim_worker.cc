@@ -9,12 +9,12 @@
 namespace w2t::sim {
 namespace {
 
-constexpr char kService[] = "service";
+constexpr char kServiceWord[] = "service";
 constexpr size_t kMostSaid = 30;
 
 bool IsService(const worker::Offer& offer) {
   const v1::ExecAction& exec = offer.action->exec();
-  return exec.argv_size() > 0 && exec.argv(0) == kService;
+  return exec.argv_size() > 0 && exec.argv(0) == kServiceWord;
 }
 
 std::string WordOf(const v1::SessionRequest& message) {

@@ -13,7 +13,7 @@ namespace {
 // Offers carry actions; the daemon bounds a batch well below this.
 constexpr int kMaxReceiveBytes = 64 * 1024 * 1024;
 
-std::shared_ptr<grpc::Channel> Dial(const std::string& server) {
+std::shared_ptr<grpc::Channel> ChannelTo(const std::string& server) {
   grpc::ChannelArguments arguments;
   arguments.SetMaxReceiveMessageSize(kMaxReceiveBytes);
   arguments.SetInt(GRPC_ARG_ENABLE_HTTP_PROXY, 0);
@@ -28,7 +28,8 @@ class GrpcStream final
       public grpc::ClientBidiReactor<v1::SessionRequest, v1::SessionResponse> {
  public:
   GrpcStream(const std::string& server, Listener* listener)
-      : listener_(listener), stub_(v1::WorkerService::NewStub(Dial(server))) {
+      : listener_(listener),
+        stub_(v1::WorkerService::NewStub(ChannelTo(server))) {
     stub_->async()->Session(&context_, this);
     AddHold();
   }

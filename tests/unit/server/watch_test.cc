@@ -14,7 +14,7 @@ namespace {
 
 using ::testing::HasSubstr;
 
-constexpr uint64_t kRoomy = 100 << 20;
+constexpr uint64_t kRoomyFeed = 100 << 20;
 
 SharedBytes Bytes(std::string text) {
   return std::make_shared<const std::string>(std::move(text));
@@ -22,7 +22,8 @@ SharedBytes Bytes(std::string text) {
 
 // A feed and what came out of it.
 struct Watcher {
-  explicit Watcher(uint64_t max_bytes = kRoomy, const Budget* budget = nullptr)
+  explicit Watcher(uint64_t max_bytes = kRoomyFeed,
+                   const Budget* budget = nullptr)
       : feed(std::make_shared<WatchFeed>(
             max_bytes, [this] { ++wakes; }, budget)) {}
 
@@ -77,8 +78,8 @@ TEST(WatchFeedTest, ASlowReaderLosesItsFeedByName) {
 
 TEST(WatchFeedTest, WhenTheBudgetIsSpentThoseWhoDoNotKeepUpGiveWay) {
   const Budget budget(20);
-  Watcher slow(kRoomy, &budget);
-  Watcher fast(kRoomy, &budget);
+  Watcher slow(kRoomyFeed, &budget);
+  Watcher fast(kRoomyFeed, &budget);
   for (int i = 0; i < 2; ++i) {
     const SharedBytes shared = Share("12345678", &budget);
     slow.feed->Put(shared);

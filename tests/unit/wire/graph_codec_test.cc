@@ -11,7 +11,7 @@
 namespace w2t::wire {
 namespace {
 
-using testing::ElementsAre;
+using ::testing::ElementsAre;
 
 std::shared_ptr<const Blueprint> Decode(const v1::Graph& graph) {
   DecodedGraph decoded = DecodeGraph(graph, Limits());

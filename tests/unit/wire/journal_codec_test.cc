@@ -13,7 +13,7 @@
 namespace w2t::wire {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 LeaseColumns SomeLeases() {
   LeaseColumns leases;

@@ -12,8 +12,8 @@
 namespace w2t::wire {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 constexpr char kHello[] = R"pb(
   stream: 5

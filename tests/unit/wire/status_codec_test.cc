@@ -9,8 +9,8 @@
 namespace w2t::wire {
 namespace {
 
-using testing::ElementsAre;
-using testing::HasSubstr;
+using ::testing::ElementsAre;
+using ::testing::HasSubstr;
 
 Diagnostic Cycle() {
   return {.code = DiagnosticCode::kCycle,

@@ -13,7 +13,7 @@
 namespace w2t::wire {
 namespace {
 
-using testing::HasSubstr;
+using ::testing::HasSubstr;
 
 // The field that is at fault; empty when none is.
 std::string WrongField(const google::protobuf::Message& message) {
