@@ -46,8 +46,8 @@ std::string RandomRequestId() {
 }  // namespace
 
 bool RedialGap::Wait(grpc::Channel& channel, absl::Time until,
-                     const std::stop_token& stop) {
-  const absl::Time end = absl::Now() + redial_.Next();
+                     const std::stop_token& stop, absl::Duration least) {
+  const absl::Time end = absl::Now() + std::max(redial_.Next(), least);
   if (end >= until) return false;
   // A connection makes headway only while somebody waits inside gRPC.
   bool up = channel.GetState(/*try_to_connect=*/true) == GRPC_CHANNEL_READY;

@@ -14,9 +14,10 @@
 #include "absl/status/status.h"
 #include "absl/time/clock.h"
 #include "absl/time/time.h"
-#include "client/lib/redial.h"
 #include "client/lib/errors.h"
 #include "client/lib/outage.h"
+#include "client/lib/redial.h"
+#include "proto/wire/status_codec.h"
 #include "proto/wire/utf8_fields.h"
 #include "w2t/client.h"
 #include "w2t/v1/admin_service.grpc.pb.h"
@@ -27,10 +28,12 @@ namespace w2t {
 // Waits between attempts to reach a daemon.
 class RedialGap {
  public:
-  // Waits for the next gap, or until a connection that was down is up again.
-  // False when it was stopped, or would end after `until`.
+  // Waits for the next gap, and for `least` if that is longer, or until a
+  // connection that was down is up again. False when it was stopped, or would
+  // end after `until`.
   bool Wait(grpc::Channel& channel, absl::Time until,
-            const std::stop_token& stop);
+            const std::stop_token& stop,
+            absl::Duration least = absl::ZeroDuration());
   void Reset() { redial_.Reset(); }
 
  private:
@@ -71,6 +74,7 @@ class Client::Impl {
       return checked;
     }
     RedialGap gap;
+    const absl::Time first = absl::Now();
     while (true) {
       const absl::Time began = absl::Now();
       grpc::ClientContext context;
@@ -79,6 +83,12 @@ class Client::Impl {
       absl::Status described = Describe(status, address, options.call_timeout);
       if (!IsAway(status)) {
         if (Classify(status) != Failure::kNoAnswer) outage.Reached();
+        const absl::Duration busy = wire::RetryAfter(described);
+        if (busy > absl::ZeroDuration() &&
+            gap.Wait(*channel, first + options.wait_for_server, options.stop,
+                     busy)) {
+          continue;
+        }
         return described;
       }
       const absl::Time until =

@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/strings/cord.h"
+#include "absl/time/time.h"
 #include "proto/wire/field.h"
 
 namespace w2t::wire {
@@ -105,6 +106,23 @@ absl::Status ToStatus(const Diagnostic& diagnostic, absl::StatusCode code) {
   Diagnostics diagnostics;
   diagnostics.Add(diagnostic);
   return ToStatus(diagnostics, code);
+}
+
+absl::Status WithRetryAfter(absl::Status status, absl::Duration wait) {
+  v1::ErrorDetail detail = DetailOf(status).value_or(v1::ErrorDetail());
+  const int64_t ms = absl::ToInt64Milliseconds(wait);
+  detail.mutable_retry_after()->set_seconds(ms / 1'000);
+  detail.mutable_retry_after()->set_nanos(static_cast<int32_t>(ms % 1'000) *
+                                          1'000'000);
+  SetDetail(detail, &status);
+  return status;
+}
+
+absl::Duration RetryAfter(const absl::Status& status) {
+  const std::optional<v1::ErrorDetail> detail = DetailOf(status);
+  if (!detail) return absl::ZeroDuration();
+  return absl::Seconds(detail->retry_after().seconds()) +
+         absl::Nanoseconds(detail->retry_after().nanos());
 }
 
 grpc::Status ToGrpc(const absl::Status& status) {

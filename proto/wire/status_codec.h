@@ -5,6 +5,7 @@
 #include <optional>
 
 #include "absl/status/status.h"
+#include "absl/time/time.h"
 #include "w2t/diagnostic.h"
 #include "w2t/v1/error.pb.h"
 
@@ -24,6 +25,10 @@ absl::Status ToStatus(
     absl::StatusCode code = absl::StatusCode::kInvalidArgument);
 // An error with one fault as its typed detail.
 absl::Status ToStatus(const Diagnostic& diagnostic, absl::StatusCode code);
+// The same error, saying that the call is worth another try after `wait`.
+absl::Status WithRetryAfter(absl::Status status, absl::Duration wait);
+// That wait; zero for an error that says nothing of the kind.
+absl::Duration RetryAfter(const absl::Status& status);
 
 // The typed detail travels in the status: in absl as a payload, in gRPC as the
 // binary details of the standard envelope.

@@ -10,6 +10,9 @@
 namespace w2t::server {
 namespace {
 
+// The inbox is emptied with each batch; a large one takes about this long.
+constexpr absl::Duration kRetryAfter = absl::Milliseconds(100);
+
 absl::Status Busy(std::string_view what, std::string_view limit_name,
                   uint64_t limit, uint64_t value) {
   Diagnostic fault;
@@ -20,7 +23,8 @@ absl::Status Busy(std::string_view what, std::string_view limit_name,
   fault.limit_name = limit_name;
   fault.limit = limit;
   fault.value = value;
-  return wire::ToStatus(fault, absl::StatusCode::kResourceExhausted);
+  return wire::WithRetryAfter(
+      wire::ToStatus(fault, absl::StatusCode::kResourceExhausted), kRetryAfter);
 }
 
 }  // namespace

@@ -10,7 +10,8 @@
 //   absl::StatusOr<w2t::v1::Run> ended = (*client)->Wait(submitted->run_id());
 //
 // All calls ride through a restart of the daemon. When the connection breaks,
-// is refused, or the daemon says UNAVAILABLE, they try again for up to
+// is refused, or the daemon says UNAVAILABLE (or, of a unary call, that it is
+// too busy and when to come back), they try again for up to
 // ClientOptions::wait_for_server, with gaps that double from 50 ms to 2 s and
 // vary at random by half. That does no harm: unary calls may be repeated,
 // Submit carries a request_id, and streams (Watch, ReadLogs) go on where they

@@ -2,6 +2,7 @@
 // none.
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
+#include "proto/wire/status_codec.h"
 #include "tests/unit/client_cli/fake_daemon.h"
 #include "w2t/client.h"
 
@@ -57,6 +58,33 @@ TEST(Unary, AnswersOfTheDaemonAreNotRepeated) {
   EXPECT_EQ(submitted.status().code(), absl::StatusCode::kResourceExhausted);
   EXPECT_FALSE(IsUnreachable(submitted.status()));
   EXPECT_EQ(calls, 1);
+}
+
+grpc::Status BusyFor(absl::Duration wait) {
+  return wire::ToGrpc(
+      wire::WithRetryAfter(absl::ResourceExhaustedError("max_inbox"), wait));
+}
+
+TEST(Unary, ABusyDaemonIsAskedAgainOnceItHasSaidSo) {
+  FakeDaemon daemon;
+  for (int i = 0; i < 2; ++i) {
+    daemon.submits.push_back([](const v1::SubmitRunRequest&) {
+      return BusyFor(absl::Milliseconds(120));
+    });
+  }
+  const absl::Time began = absl::Now();
+  EXPECT_TRUE(daemon.Connect()->Submit(v1::Graph()).ok());
+  EXPECT_GE(absl::Now() - began, absl::Milliseconds(240));
+}
+
+TEST(Unary, ADaemonThatStaysBusyIsGivenUpWithWhatItSaid) {
+  FakeDaemon daemon;
+  daemon.submits.push_back(
+      [](const v1::SubmitRunRequest&) { return BusyFor(absl::Minutes(5)); });
+  const auto submitted = daemon.Connect()->Submit(v1::Graph());
+  EXPECT_EQ(submitted.status().code(), absl::StatusCode::kResourceExhausted);
+  EXPECT_THAT(std::string(submitted.status().message()),
+              HasSubstr("max_inbox"));
 }
 
 TEST(Unary, ADaemonThatStopsIsWaitedFor) {

@@ -51,6 +51,7 @@ TEST(InboxTest, RefusesCallsBeyondItsBoundByName) {
   EXPECT_THAT(std::string(status.message()), HasSubstr("max_inbox"));
   const auto detail = wire::DetailOf(status);
   ASSERT_TRUE(detail.has_value());
+  EXPECT_GT(wire::RetryAfter(status), absl::ZeroDuration());
   EXPECT_EQ(detail->diagnostics(0).limit_name(), "max_inbox");
   EXPECT_EQ(detail->diagnostics(0).limit(), 2u);
 }
