@@ -9,6 +9,7 @@
 #include <utility>
 
 #include "absl/base/thread_annotations.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "fmt/format.h"
@@ -55,6 +56,14 @@ absl::Status About(std::string_view what, const absl::Status& status) {
   return absl::Status(
       status.code(),
       fmt::format("{}: {}", what, std::string(status.message())));
+}
+
+absl::flat_hash_set<std::string> RunIdsOf(const Engine& engine) {
+  absl::flat_hash_set<std::string> ids;
+  for (const auto& [number, run] : engine.runs())
+    ids.insert(run->spec().run_id);
+  for (const auto& [number, run] : engine.archived()) ids.insert(run.run_id);
+  return ids;
 }
 
 }  // namespace
@@ -140,6 +149,7 @@ absl::Status Daemon::Parts::Open(Handlers handlers) {
                  replayed);
   }
   dispatcher->Begin(loop->view());
+  logs->ForgetOthers(RunIdsOf(loop->view().engine));
   Log(log_event::kJournalReplayed,
       {{"batches", journal->last_batch()},
        {"runs", loop->view().engine.runs().size() +

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <bit>
 #include <cstring>
 
@@ -99,6 +100,11 @@ std::string LogFolderName(std::string_view run_id) {
   if (name.size() <= kMaxFolderBytes) return name;
   return fmt::format("{}~{:016x}", name.substr(0, kMaxFolderBytes),
                      Fingerprint(run_id));
+}
+
+bool IsLogFolderName(std::string_view name) {
+  return std::all_of(name.begin(), name.end(),
+                     [](char c) { return IsPlain(c) || c == '%' || c == '~'; });
 }
 
 }  // namespace w2t

@@ -45,6 +45,8 @@ std::optional<LogFrame> DecodeLogFrame(std::string_view bytes);
 // The name of a run's folder: the run's id, with whatever is no letter, digit,
 // '_', '-' or inner '.' written as %XX, and cut to what file systems take.
 std::string LogFolderName(std::string_view run_id);
+// Whether a folder of this name may be a run's.
+bool IsLogFolderName(std::string_view name);
 
 }  // namespace w2t
 

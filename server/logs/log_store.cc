@@ -34,10 +34,13 @@ struct Ended {
 struct Forgotten {
   std::string run_id;
 };
+struct OthersForgotten {
+  absl::flat_hash_set<std::string> run_ids;
+};
 struct Flushed {
   absl::Notification* done;
 };
-using Item = std::variant<Batch, Ended, Forgotten, Flushed>;
+using Item = std::variant<Batch, Ended, Forgotten, OthersForgotten, Flushed>;
 
 uint64_t BytesOf(const std::vector<LogPiece>& pieces) {
   uint64_t bytes = 0;
@@ -172,6 +175,8 @@ class LogStore::Impl {
     UpdateStats();
   }
 
+  void Handle(OthersForgotten& others) { writer_.ForgetOthers(others.run_ids); }
+
   void Handle(Flushed& flushed) { flushed.done->Notify(); }
 
   void Report(const absl::Status& status) {
@@ -239,6 +244,10 @@ void LogStore::MarkEnded(const LogName& name) { impl_->MarkEnded(name); }
 
 void LogStore::Forget(const std::string& run_id) {
   impl_->Push(Forgotten{run_id});
+}
+
+void LogStore::ForgetOthers(absl::flat_hash_set<std::string> run_ids) {
+  impl_->Push(OthersForgotten{std::move(run_ids)});
 }
 
 absl::StatusOr<LogRead> LogStore::Read(const LogName& name, LogCursor* cursor,

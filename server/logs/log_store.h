@@ -17,6 +17,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
@@ -99,6 +100,11 @@ class LogStore final : public LogSink {
   void WhenRoom(absl::AnyInvocable<void()> room) override;
   void MarkEnded(const LogName& name) override;
   void Forget(const std::string& run_id) override;
+
+  // Removes all output of runs that are not among these, which are all that
+  // are known: an earlier process was killed after it had forgotten one and
+  // before its output was gone. Takes its place in the queue likewise.
+  void ForgetOthers(absl::flat_hash_set<std::string> run_ids);
 
   // Reads on from `cursor`: at most `max_bytes` of output, or one piece when
   // that is larger; nothing when there is nothing new. An attempt without any

@@ -230,4 +230,21 @@ void LogWriter::Forget(const std::string& run_id) {
                               ignored);
 }
 
+void LogWriter::ForgetOthers(const absl::flat_hash_set<std::string>& run_ids) {
+  absl::flat_hash_set<std::string> known;
+  for (const std::string& run_id : run_ids) known.insert(LogFolderName(run_id));
+  std::vector<std::filesystem::path> others;
+  std::error_code error;
+  for (std::filesystem::directory_iterator it(directory_, error), end;
+       !error && it != end; it.increment(error)) {
+    const std::string name = it->path().filename().string();
+    if (IsLogFolderName(name) && !known.contains(name)) {
+      others.push_back(it->path());
+    }
+  }
+  for (const std::filesystem::path& other : others) {
+    std::filesystem::remove_all(other, error);
+  }
+}
+
 }  // namespace w2t

@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
 #include "server/logs/log_store.h"
 
@@ -32,6 +33,8 @@ class LogWriter {
   // Nothing more is expected for the attempt.
   void Finish(const LogName& name);
   void Forget(const std::string& run_id);
+  // Those of which there are files, and that are not among these.
+  void ForgetOthers(const absl::flat_hash_set<std::string>& run_ids);
 
   uint64_t written_bytes() const { return written_bytes_; }
   uint64_t dropped_bytes() const { return dropped_bytes_; }

@@ -1,3 +1,4 @@
+#include <filesystem>
 #include <memory>
 #include <string>
 
@@ -162,6 +163,20 @@ TEST_F(LogsTest, OutputOfAnEarlierAttemptStays) {
   ASSERT_TRUE(worker_->AwaitOffers(2));
   EXPECT_EQ(ReadLogs("t0", 0, 1).text, "first");
   EXPECT_EQ(ReadLogs("t0").text, "");
+}
+
+TEST_F(LogsTest, WhatAKilledDaemonLeftOfForgottenRunsGoesAtTheNextStart) {
+  StartWithATask();
+  Print("of a run that is known");
+  ASSERT_TRUE(AwaitLogAck());
+  worker_.reset();
+  StopDaemon();
+  const std::filesystem::path logs = config_.data + "/logs";
+  std::filesystem::copy(logs / run_id_, logs / "forgotten-1");
+  StartDaemon();
+  StopDaemon();  // writes what is queued
+  EXPECT_FALSE(std::filesystem::exists(logs / "forgotten-1"));
+  EXPECT_TRUE(std::filesystem::exists(logs / run_id_ / "0.1"));
 }
 
 }  // namespace

@@ -308,6 +308,22 @@ TEST_F(LogStoreTest, ForgetsARunAndNoOther) {
   EXPECT_FALSE(std::filesystem::exists(dir_ / "logs/a-1"));
 }
 
+TEST_F(LogStoreTest, ForgetsRunsThatAnEarlierProcessHasLeft) {
+  Open();
+  const std::string odd = "a/b";  // its folder has another name
+  Append({Piece({"a-1", 0, 1}, "x"), Piece({"a-2", 1, 1}, "y"),
+          Piece({odd, 0, 1}, "z")});
+  Open();
+  std::filesystem::create_directory(dir_ / "logs/lost+found");
+  store_->ForgetOthers({"a-2", odd, "of which there is nothing"});
+  Append({"a-3", 0, 1}, "begun since");
+  EXPECT_FALSE(std::filesystem::exists(dir_ / "logs/a-1"));
+  EXPECT_TRUE(std::filesystem::exists(dir_ / "logs/lost+found"));
+  EXPECT_EQ(Text({"a-2", 1, 1}), "y");
+  EXPECT_EQ(Text({odd, 0, 1}), "z");
+  EXPECT_EQ(Text({"a-3", 0, 1}), "begun since");
+}
+
 TEST_F(LogStoreTest, FollowersOfAForgottenRunComeToTheEnd) {
   Open();
   Append(name_, "x");
