@@ -15,7 +15,7 @@ constexpr uint32_t kHandler = 16;
 void AddActions(v1::Graph* graph) {
   for (uint32_t bits = 0; bits < kHandler; ++bits) {
     v1::Action* action = graph->add_actions();
-    action->mutable_exec()->add_argv((bits & kService) != 0 ? "service"
+    action->mutable_exec()->add_argv((bits & kService) != 0 ? kServiceProgram
                                                             : "task");
     if ((bits & kReady) != 0) action->mutable_ready()->set_log_text("ready");
     if ((bits & kLive) != 0) action->mutable_live()->set_tcp("80");

@@ -10,6 +10,8 @@ namespace w2t::sim {
 // The name of the worker that tasks may ask for: one that has the cpu and the
 // leases for what asks for nothing else, and comes back when it dies or leaves.
 inline constexpr char kAlwaysThere[] = "w0";
+// What a service runs; a task runs something else.
+inline constexpr char kServiceProgram[] = "service";
 // That each worker may serve, beside programs.
 inline constexpr char kHandlerName[] = "handler";
 

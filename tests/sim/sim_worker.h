@@ -55,6 +55,7 @@ class SimWorker {
  private:
   struct Attempt {
     worker::Offer offer;
+    bool service = false;
     bool started = false;
   };
 
@@ -69,6 +70,8 @@ class SimWorker {
   void Flush();
   void FlushSoon();
 
+  std::vector<v1::SessionRequest> StaleOf(
+      const std::vector<v1::SessionRequest>& said) const;
   void Take(const worker::Offer& offer);
   void Run(uint64_t fence);
   void End(uint64_t fence, worker::Outcome outcome);
