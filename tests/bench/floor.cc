@@ -87,6 +87,14 @@ Spread CallMicros(test::RpcClient& client, int times) {
   return Spread::Of(std::move(micros));
 }
 
+std::string VersionOf(test::RpcClient& client) {
+  grpc::ClientContext context;
+  test::SetDeadline(context);
+  v1::GetServerInfoResponse info;
+  client.admin().GetServerInfo(&context, {}, &info);
+  return info.version();
+}
+
 std::string FilesystemOf(const std::string& dir) {
   struct statfs info;
   if (statfs(dir.c_str(), &info) != 0) return "unknown";

@@ -30,6 +30,9 @@ SyncTimes MeasureSync(const std::string& dir, int times);
 // Microseconds of a call that the daemon answers without work.
 Spread CallMicros(test::RpcClient& client, int times);
 
+// The daemon's.
+std::string VersionOf(test::RpcClient& client);
+
 // "ext4", "tmpfs", …: where `dir` lies.
 std::string FilesystemOf(const std::string& dir);
 // "AMD EPYC …".

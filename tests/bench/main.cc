@@ -14,6 +14,7 @@
 #include "tests/bench/floor.h"
 #include "tests/bench/json.h"
 #include "tests/bench/restart.h"
+#include "tests/bench/services.h"
 #include "tests/bench/shapes.h"
 #include "tests/support/programs.h"
 #include "tests/support/rpc.h"
@@ -30,6 +31,9 @@ struct Flags {
   int repeat = 5;
   uint32_t leases = 8'192;
   std::string dir;
+  uint32_t services = 0;
+  uint32_t width = 10;
+  uint32_t workers = 1;
   bool restart = false;
   uint32_t ended = 1'000'000;
   uint32_t live = 100'000;
@@ -95,11 +99,7 @@ Result Measure(const Flags& flags, const v1::Graph& graph) {
   }
   result.daemon_bytes = PeakMemory(daemon.process().pid());
   result.worker_bytes = PeakMemory(worker.pid());
-  grpc::ClientContext context;
-  test::SetDeadline(context);
-  v1::GetServerInfoResponse info;
-  client.admin().GetServerInfo(&context, {}, &info);
-  result.version = info.version();
+  result.version = VersionOf(client);
   return result;
 }
 
@@ -174,6 +174,14 @@ int Main(int argc, char** argv) {
   app.add_option("--dir", flags.dir,
                  "Where the journal goes; a real disk, default /tmp")
       ->check(CLI::ExistingDirectory);
+  app.add_option("--services", flags.services,
+                 "Instead of tasks: so many services, until all are ready")
+      ->check(CLI::Range(1, 20'000));
+  app.add_option("--width", flags.width,
+                 "Services that may start together, default 10; 1: a chain")
+      ->check(CLI::Range(1, 20'000));
+  app.add_option("--workers", flags.workers, "Workers for that, default 1")
+      ->check(CLI::Range(1, 100));
   app.add_flag("--restart", flags.restart,
                "Instead of runs: how long a daemon takes to start again");
   app.add_option("--ended", flags.ended,
@@ -189,6 +197,9 @@ int Main(int argc, char** argv) {
   Json report;
   if (flags.restart) {
     report = MeasureRestart(flags.ended, flags.live, flags.repeat, &version);
+  } else if (flags.services > 0) {
+    report = MeasureServices(flags.services, flags.width, flags.workers,
+                             flags.repeat, &version);
   } else {
     const v1::Graph graph = MakeGraph(*ParseShape(flags.shape), flags.count);
     const Result result = Measure(flags, graph);

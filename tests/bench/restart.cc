@@ -195,11 +195,7 @@ std::string CheckRuns(const std::string& address, uint32_t live) {
       (live > 0 && runs.runs(0).state() != v1::RUN_STATE_RUNNING)) {
     throw std::runtime_error("the daemon has lost its runs");
   }
-  grpc::ClientContext info_context;
-  test::SetDeadline(info_context);
-  v1::GetServerInfoResponse info;
-  client.admin().GetServerInfo(&info_context, {}, &info);
-  return info.version();
+  return VersionOf(client);
 }
 
 Restart RestartOnce(const std::string& seeded, bool cached, uint32_t live,

@@ -1,0 +1,223 @@
+#include "tests/bench/services.h"
+
+#include <fcntl.h>
+#include <poll.h>
+#include <signal.h>
+#include <spawn.h>
+#include <sys/resource.h>
+#include <sys/wait.h>
+#include <unistd.h>
+
+#include <chrono>
+#include <random>
+#include <stdexcept>
+#include <utility>
+#include <vector>
+
+#include "fmt/format.h"
+#include "tests/bench/floor.h"
+#include "tests/support/programs.h"
+#include "tests/support/rpc.h"
+#include "tests/support/temp_dir.h"
+
+namespace w2t::bench {
+namespace {
+
+using Clock = std::chrono::steady_clock;
+
+constexpr char kReadyLine[] = "ready";
+constexpr char kCommand[] = "echo ready; exec sleep 3600";
+
+double SecondsSince(Clock::time_point begin) {
+  return std::chrono::duration<double>(Clock::now() - begin).count();
+}
+
+// The dependencies of each service: earlier ones.
+using Edges = std::vector<std::vector<uint32_t>>;
+
+Edges MakeEdges(uint32_t count, uint32_t width) {
+  std::mt19937 random(1);
+  std::uniform_int_distribution<uint32_t> pick(0, width - 1);
+  Edges edges(count);
+  for (uint32_t i = width; i < count; ++i) {
+    const uint32_t layer = i / width - 1;
+    const uint32_t first = layer * width + pick(random);
+    const uint32_t second = layer * width + pick(random);
+    edges[i].push_back(first);
+    if (second != first) edges[i].push_back(second);
+  }
+  return edges;
+}
+
+v1::Graph MakeGraph(const Edges& edges) {
+  v1::Graph graph;
+  graph.set_name("bench");
+  v1::Action& action = *graph.add_actions();
+  action.mutable_exec()->set_shell(kCommand);
+  action.mutable_ready()->set_log_text(kReadyLine);
+  for (uint32_t i = 0; i < edges.size(); ++i) {
+    v1::Task& task = *graph.add_tasks();
+    task.set_name(fmt::format("s{}", i));
+    task.set_kind(v1::TASK_KIND_SERVICE);
+    for (const uint32_t on : edges[i]) {
+      task.add_depends_on()->set_task(fmt::format("s{}", on));
+    }
+  }
+  return graph;
+}
+
+// The same programs, each started once those it depends on have said that they
+// are ready, by a loop that does nothing else.
+class Floor {
+ public:
+  explicit Floor(const Edges& edges)
+      : open_(edges.size()), after_(edges.size()), children_(edges.size()) {
+    for (uint32_t i = 0; i < edges.size(); ++i) {
+      open_[i] = edges[i].size();
+      for (const uint32_t on : edges[i]) after_[on].push_back(i);
+    }
+  }
+  ~Floor() {
+    for (const Child& child : children_) {
+      if (child.pid > 0) kill(child.pid, SIGKILL);
+    }
+    for (const Child& child : children_) {
+      if (child.pid > 0) waitpid(child.pid, nullptr, 0);
+      if (child.out >= 0) close(child.out);
+    }
+  }
+
+  // Seconds until all are ready.
+  double Up() {
+    const Clock::time_point begin = Clock::now();
+    for (uint32_t i = 0; i < open_.size(); ++i) {
+      if (open_[i] == 0) Start(i);
+    }
+    size_t ready = 0;
+    while (ready < open_.size()) {
+      if (poll(polled_.data(), polled_.size(), 60'000) <= 0) {
+        throw std::runtime_error("a program does not become ready");
+      }
+      for (size_t place = polled_.size(); place-- > 0;) {
+        if (polled_[place].revents == 0) continue;
+        const uint32_t service = of_[place];
+        polled_[place] = polled_.back();
+        of_[place] = of_.back();
+        polled_.pop_back();
+        of_.pop_back();
+        ++ready;
+        for (const uint32_t next : after_[service]) {
+          if (--open_[next] == 0) Start(next);
+        }
+      }
+    }
+    return SecondsSince(begin);
+  }
+
+ private:
+  struct Child {
+    pid_t pid = 0;
+    int out = -1;
+  };
+
+  void Start(uint32_t service) {
+    int fds[2];
+    if (pipe2(fds, O_CLOEXEC) != 0) throw std::runtime_error("pipe");
+    posix_spawn_file_actions_t actions;
+    posix_spawn_file_actions_init(&actions);
+    posix_spawn_file_actions_adddup2(&actions, fds[1], STDOUT_FILENO);
+    const char* const argv[] = {"sh", "-c", kCommand, nullptr};
+    Child& child = children_[service];
+    const int error = posix_spawnp(&child.pid, "sh", &actions, nullptr,
+                                   const_cast<char* const*>(argv), environ);
+    posix_spawn_file_actions_destroy(&actions);
+    close(fds[1]);
+    child.out = fds[0];
+    if (error != 0) throw std::runtime_error("cannot start sh");
+    polled_.push_back({child.out, POLLIN, 0});
+    of_.push_back(service);
+  }
+
+  std::vector<size_t> open_;  // dependencies that are not ready
+  std::vector<std::vector<uint32_t>> after_;
+  std::vector<Child> children_;
+  std::vector<pollfd> polled_;
+  std::vector<uint32_t> of_;  // the service of each
+};
+
+struct Times {
+  double up = 0;
+  double down = 0;
+};
+
+Times RunOnce(const test::Daemon& daemon, test::RpcClient& client,
+              const v1::Graph& graph) {
+  const auto count = static_cast<size_t>(graph.tasks_size());
+  Times times;
+  Clock::time_point begin = Clock::now();
+  const std::string run_id = client.Submit(graph, /*hold=*/true);
+  {
+    test::Watch watch(daemon.address(), run_id);
+    if (!watch.WaitForTasks(count, v1::TASK_STATE_UP)) {
+      throw std::runtime_error("the services do not come up");
+    }
+    times.up = SecondsSince(begin);
+    begin = Clock::now();
+    client.Cancel(run_id);
+    watch.Finish();
+    times.down = SecondsSince(begin);
+  }
+  if (client.GetRun(run_id).state() != v1::RUN_STATE_SUCCEEDED) {
+    throw std::runtime_error("the run did not end well");
+  }
+  return times;
+}
+
+void AllowManyFiles() {
+  rlimit limit{};
+  getrlimit(RLIMIT_NOFILE, &limit);
+  limit.rlim_cur = limit.rlim_max;
+  setrlimit(RLIMIT_NOFILE, &limit);
+}
+
+}  // namespace
+
+Json MeasureServices(uint32_t count, uint32_t width, uint32_t workers,
+                     int repeat, std::string* version) {
+  AllowManyFiles();
+  const Edges edges = MakeEdges(count, width);
+  const v1::Graph graph = MakeGraph(edges);
+  const test::TempDir dir;
+  test::Daemon daemon(dir, {"--log-level", "warn"});
+  test::RpcClient client(daemon.address());
+  std::vector<std::unique_ptr<test::Process>> fleet;
+  for (uint32_t i = 0; i < workers; ++i) {
+    fleet.push_back(
+        test::StartWorker(daemon.address(), {.name = fmt::format("w{}", i)}));
+  }
+  if (!client.WaitForWorkers(workers)) {
+    throw std::runtime_error("the workers do not come");
+  }
+  std::vector<double> floor;
+  std::vector<double> up;
+  std::vector<double> down;
+  std::vector<double> ratio;
+  for (int i = 0; i < repeat; ++i) {
+    floor.push_back(Floor(edges).Up());
+    const Times times = RunOnce(daemon, client, graph);
+    up.push_back(times.up);
+    down.push_back(times.down);
+    ratio.push_back(times.up / floor.back());
+  }
+  *version = VersionOf(client);
+  return Json()
+      .Add("services", uint64_t{count})
+      .Add("width", uint64_t{width})
+      .Add("workers", uint64_t{workers})
+      .Add("up_seconds", Spread::Of(std::move(up)))
+      .Add("floor_seconds", Spread::Of(std::move(floor)))
+      .Add("up_to_floor", Spread::Of(std::move(ratio)))
+      .Add("down_seconds", Spread::Of(std::move(down)));
+}
+
+}  // namespace w2t::bench
