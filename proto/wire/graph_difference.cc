@@ -1,7 +1,6 @@
 #include "proto/wire/graph_difference.h"
 
 #include <fmt/format.h>
-#include <google/protobuf/util/message_differencer.h>
 
 #include <vector>
 
@@ -9,53 +8,10 @@
 #include "absl/strings/string_view.h"
 #include "core/base/absl_view.h"
 #include "proto/wire/field.h"
+#include "proto/wire/task_difference.h"
 
 namespace w2t::wire {
 namespace {
-
-using google::protobuf::FieldDescriptor;
-using google::protobuf::Message;
-using google::protobuf::Reflection;
-
-// The first field of `a` that differs in `b`, but for those in `but`; null when
-// there is none. Both are of one type.
-const FieldDescriptor* FirstField(const Message& a, const Message& b,
-                                  std::string_view but = {}) {
-  for (int i = 0; i < a.GetDescriptor()->field_count(); ++i) {
-    const FieldDescriptor* const field = a.GetDescriptor()->field(i);
-    if (field->name() == but) continue;
-    google::protobuf::util::MessageDifferencer differencer;
-    if (!differencer.CompareWithFields(a, b, {field}, {field})) return field;
-  }
-  return nullptr;
-}
-
-// What people call a field of an action.
-std::string_view WordFor(std::string_view field) {
-  if (field == "argv" || field == "shell" || field == "shell_program") {
-    return "command";
-  }
-  return field;
-}
-
-std::string ActionField(const v1::Action& a, const v1::Action& b) {
-  const FieldDescriptor* const field = FirstField(a, b);
-  if (field == nullptr) return "";
-  const bool in_exec = field->name() == "exec" && a.has_exec() && b.has_exec();
-  const bool in_handler =
-      field->name() == "handler" && a.has_handler() && b.has_handler();
-  const FieldDescriptor* inner = nullptr;
-  if (in_exec) inner = FirstField(a.exec(), b.exec());
-  if (in_handler) inner = FirstField(a.handler(), b.handler());
-  return std::string(WordFor(inner == nullptr ? field->name() : inner->name()));
-}
-
-const v1::Action& ActionOf(const v1::Graph& graph, const v1::Task& task) {
-  const bool known =
-      task.action() < static_cast<uint32_t>(graph.actions_size());
-  return known ? graph.actions(static_cast<int>(task.action()))
-               : v1::Action::default_instance();
-}
 
 class Comparison {
  public:
@@ -82,11 +38,11 @@ class Comparison {
         return Of(index, "", fmt::format("task {} is new", NameOf(task)));
       }
       met[place->second] = true;
-      if (const std::string field =
-              TaskField(before_.tasks(place->second), task);
-          !field.empty()) {
-        return Of(index, field,
-                  fmt::format("task {}: {} differs", NameOf(task), field));
+      const std::vector<std::string> fields = DifferingFields(
+          DefinitionAt(before_, place->second), DefinitionAt(now_, i));
+      if (!fields.empty()) {
+        return Of(index, fields[0],
+                  fmt::format("task {}: {} differs", NameOf(task), fields[0]));
       }
     }
     for (int i = 0; i < before_.tasks_size(); ++i) {
@@ -100,14 +56,6 @@ class Comparison {
  private:
   static std::string NameOf(const v1::Task& task) {
     return fmt::format("\"{}\"", Shown(task.name()));
-  }
-
-  std::string TaskField(const v1::Task& a, const v1::Task& b) const {
-    const std::string action =
-        ActionField(ActionOf(before_, a), ActionOf(now_, b));
-    if (!action.empty()) return action;
-    const FieldDescriptor* const field = FirstField(a, b, "action");
-    return field == nullptr ? "" : std::string(field->name());
   }
 
   Diagnostic Of(uint32_t task, const std::string& field,

@@ -2,14 +2,18 @@
 
 #include <algorithm>
 #include <string>
+#include <vector>
 
+#include "absl/container/flat_hash_set.h"
 #include "proto/wire/field.h"
 
 namespace w2t::wire {
 namespace {
 
 constexpr std::string_view kHandlerKind = "handler:";
-constexpr size_t kMaxBlockers = 5;
+constexpr int kMaxBlockers = 5;
+// Tasks looked at to find them.
+constexpr size_t kMaxVisited = 10'000;
 
 void FillCounts(const RunSummary& run, v1::TaskCounts* out) {
   const auto count = [&run](TaskState state) {
@@ -88,6 +92,26 @@ TaskColumns::Detail SnapshotDetailOf(const Run& run, TaskIndex task,
   return told;
 }
 
+// Names the held tasks that `task` is not stopped before: its dependents,
+// direct or behind others that have ended.
+void AddHeldDependents(const Run& run, TaskIndex task, v1::TaskStatus* out) {
+  absl::flat_hash_set<TaskIndex> known = {task};
+  std::vector<TaskIndex> open = {task};
+  while (!open.empty() && known.size() < kMaxVisited) {
+    const TaskIndex from = open.back();
+    open.pop_back();
+    for (const Blueprint::Edge& edge : run.blueprint().successors(from)) {
+      if (!known.insert(edge.task).second) continue;
+      if (!IsHeld(run.task(edge.task).state)) {
+        open.push_back(edge.task);
+        continue;
+      }
+      out->add_waiting_for(std::string(run.blueprint().task_name(edge.task)));
+      if (out->waiting_for_size() == kMaxBlockers) return;
+    }
+  }
+}
+
 }  // namespace
 
 v1::Condition ToProto(Condition condition) {
@@ -135,10 +159,16 @@ void FillRun(const RunSummary& run, v1::Run* out) {
   out->set_hold(run.hold);
   out->set_steps(run.steps);
   *out->mutable_critical_path() = DurationOf(run.critical_path_us);
+  out->set_unique_name(run.keep);
+}
+
+void FillRun(const Run& run, v1::Run* out) {
+  FillRun(run.Summary(), out);
+  out->set_revision(run.revision());
 }
 
 void FillRunWithFailures(const Run& run, WorkerNamer name_of, v1::Run* out) {
-  FillRun(run.Summary(), out);
+  FillRun(run, out);
   for (const TaskIndex task : run.failures()) {
     FillTask(run, task, name_of, out->add_failures());
   }
@@ -172,6 +202,11 @@ void FillTask(const Run& run, TaskIndex task, WorkerNamer name_of,
     for (const TaskIndex blocker : run.Blockers(task, kMaxBlockers)) {
       out->add_waiting_for(std::string(blueprint.task_name(blocker)));
     }
+  }
+  if (!IsHeld(record.state)) return;
+  out->set_stopping(record.stop_requested);
+  if (run.stopping() && !record.stop_requested) {
+    AddHeldDependents(run, task, out);
   }
 }
 

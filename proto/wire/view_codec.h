@@ -29,8 +29,9 @@ google::protobuf::Timestamp TimestampOf(int64_t micros);
 google::protobuf::Duration DurationOf(int64_t micros);
 v1::Condition ToProto(Condition condition);
 
-// Everything but the failures.
+// Everything but the failures, and, of a summary, the revision.
 void FillRun(const RunSummary& run, v1::Run* out);
+void FillRun(const Run& run, v1::Run* out);
 // All of it.
 void FillRunWithFailures(const Run& run, WorkerNamer name_of, v1::Run* out);
 
