@@ -6,33 +6,30 @@
 #include <algorithm>
 #include <utility>
 
+#include "client/graphfile/scalars.h"
 #include "client/graphfile/task_keys.h"
 
 namespace w2t::graphfile {
 namespace {
 
-struct ComposeEdge {
-  EdgeDraft edge;
-  ComposeProject* project;
-};
+constexpr int64_t kMostRestarts = 1'000'000;
 
-void ReadEdgeCondition(Context& context, const Field& field,
-                       ComposeEdge& edge) {
+void ReadEdgeCondition(Context& context, const Field& field, EdgeDraft& edge) {
   const std::optional<v1::Condition> condition = ReadCondition(context, field);
-  if (condition) edge.edge.dependency.set_condition(*condition);
+  if (condition) edge.dependency.set_condition(*condition);
 }
 
-void ReadEdgeRequired(Context& context, const Field& field, ComposeEdge& edge) {
+void ReadEdgeRequired(Context& context, const Field& field, EdgeDraft& edge) {
   const std::optional<bool> required = ReadBool(context, field);
-  if (required) edge.edge.required = *required;
+  if (required) edge.required = *required;
 }
 
-void ReadEdgeRestart(Context& context, const Field& field, ComposeEdge& edge) {
+void ReadEdgeRestart(Context& context, const Field& field, EdgeDraft& edge) {
   const std::optional<bool> restart = ReadBool(context, field);
-  if (restart && *restart) edge.project->dropped.emplace("depends_on.restart");
+  if (restart) edge.dependency.set_restart(*restart);
 }
 
-constexpr KeyReader<ComposeEdge> kEdgeKeys[] = {
+constexpr KeyReader<EdgeDraft> kEdgeKeys[] = {
     {"condition", ReadEdgeCondition},
     {"required", ReadEdgeRequired},
     {"restart", ReadEdgeRestart},
@@ -58,10 +55,9 @@ void ReadComposeDependsOn(Context& context, const Field& field,
     return;
   }
   VisitEntries(context, field, [&](const Field& entry) {
-    ComposeEdge edge{StartedAfter(std::string(entry.name), entry.key_at),
-                     service.project};
-    ReadMap<ComposeEdge>(context, entry, kEdgeKeys, {}, edge);
-    service.task.edges.push_back(std::move(edge.edge));
+    EdgeDraft edge = StartedAfter(std::string(entry.name), entry.key_at);
+    ReadMap<EdgeDraft>(context, entry, kEdgeKeys, {}, edge);
+    service.task.edges.push_back(std::move(edge));
   });
 }
 
@@ -176,12 +172,30 @@ void ReadHealthcheck(Context& context, const Field& field,
   *service.task.rest.mutable_ready() = std::move(check.probe);
 }
 
+// "no", "always", "unless-stopped", "on-failure" and "on-failure:N".
 void ReadRestart(Context& context, const Field& field,
                  ComposeService& service) {
+  constexpr std::string_view kOnFailure = "on-failure";
   const std::optional<std::string> policy = ReadText(context, field);
-  if (!policy) return;
+  if (!policy || *policy == "no") return;
   service.restarts = *policy == "always" || *policy == "unless-stopped";
-  service.project->dropped.emplace(field.name);
+  std::optional<int64_t> most;
+  if (policy->starts_with(kOnFailure) && policy->size() > kOnFailure.size()) {
+    most =
+        ParseInteger(std::string_view(*policy).substr(kOnFailure.size() + 1));
+  }
+  const bool known = service.restarts || *policy == kOnFailure || most;
+  if (!known || (most && (*most < 0 || *most > kMostRestarts))) {
+    return WrongValue(context, field,
+                      "no, always, unless-stopped or on-failure:N");
+  }
+  v1::RetryPolicy& retry = *service.task.task.mutable_retry();
+  retry.set_on_success(service.restarts);
+  if (most) {
+    retry.set_attempts(static_cast<uint32_t>(*most + 1));
+  } else {
+    retry.set_unlimited(true);
+  }
 }
 
 void ReadImage(Context& /*context*/, const Field& field,

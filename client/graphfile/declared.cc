@@ -83,10 +83,36 @@ void ReadReplicas(Context& context, const Field& field, Shape& shape) {
           shape);
 }
 
+void ReadMaxParallel(Context& context, const Field& field, Rollout& rollout) {
+  const std::optional<int64_t> most =
+      ReadInteger(context, field, 1, kMaxReplicas);
+  if (most) rollout.max_parallel = static_cast<uint32_t>(*most);
+}
+
+void ReadMinReady(Context& context, const Field& field, Rollout& rollout) {
+  const std::optional<Enough> enough = ReadEnough(context, field);
+  if (!enough) return;
+  rollout.min_ready = enough->number;
+  rollout.min_ready_percent = enough->percent;
+}
+
+constexpr KeyReader<Rollout> kRolloutKeys[] = {
+    {"max_parallel", ReadMaxParallel},
+    {"min_ready", ReadMinReady},
+};
+
+void ReadRollout(Context& context, const Field& field, Shape& shape) {
+  shape.rollout.emplace();
+  ReadMap<Rollout>(context, field, kRolloutKeys, {}, *shape.rollout);
+}
+
+constexpr char kReplicasKey[] = "replicas";
+
 constexpr KeyReader<Shape> kShapeKeys[] = {
     {"profiles", ReadProfiles},
     {"matrix", ReadMatrix},
-    {"replicas", ReadReplicas},
+    {kReplicasKey, ReadReplicas},
+    {"rollout", ReadRollout},
 };
 
 // The last of the layers that has `key`.
@@ -156,6 +182,11 @@ void Shapes::Read(Context& context, const Declared& declared,
     const auto found = FindLast(defaults, declared.layers, key.key);
     if (!found || found->first.value.is_null()) continue;
     if (!shape) shape.emplace();
+    const auto scaled = context.options.replicas.find(declared.name);
+    if (key.key == kReplicasKey && scaled != context.options.replicas.end()) {
+      AddAxis(context, found->first, {kReplica, {}}, scaled->second, *shape);
+      continue;
+    }
     std::unique_ptr<Document> holder;
     key.read(context,
              ExpandValues(context, found->first, found->second->scope(context),
@@ -163,6 +194,7 @@ void Shapes::Read(Context& context, const Declared& declared,
              *shape);
   }
   if (!shape) return;
+  if (shape->rollout) CheckRollout(context, declared, *shape);
   const uint64_t most = context.options.limits.max_tasks;
   if (!shape->left_out && total_ <= most) {
     total_ += shape->count;
@@ -176,6 +208,42 @@ void Shapes::Read(Context& context, const Declared& declared,
   }
   if (total_ > most) shape->count = 1;  // enough to go on reading
   shapes_.insert_or_assign(AbslView(declared.name), *std::move(shape));
+}
+
+void Shapes::CheckRollout(Context& context, const Declared& declared,
+                          Shape& shape) {
+  Rollout& rollout = *shape.rollout;
+  if (declared.kind != v1::TASK_KIND_SERVICE) {
+    return context.faults.Add(
+        declared.layers.back().body.key_at,
+        fmt::format("\"rollout\" is for services; \"{}\" is a task",
+                    declared.name));
+  }
+  if (rollout.min_ready_percent > 0) {
+    rollout.min_ready = static_cast<uint32_t>(
+        (shape.count * rollout.min_ready_percent + 99) / 100);
+  }
+  // A single one cannot be changed without being down for a moment.
+  if (rollout.min_ready >= shape.count && shape.count > 1) {
+    context.faults.Add(
+        declared.layers.back().body.key_at,
+        fmt::format("\"min_ready\" of \"{}\" is {} of its {} replicas, which "
+                    "leaves none to be changed",
+                    declared.name, rollout.min_ready, shape.count));
+  }
+}
+
+void Shapes::CheckScales(Context& context) const {
+  for (const auto& [name, count] : context.options.replicas) {
+    const Shape* shape = Find(name);
+    const bool scaled = shape != nullptr && !shape->axes.empty() &&
+                        shape->axes.back().name == kReplica;
+    if (scaled) continue;
+    context.faults.Add(
+        {}, fmt::format("\"{}\" cannot have {} replicas: the file says "
+                        "`replicas` of no task of this name",
+                        name, count));
+  }
 }
 
 void Shapes::NoteUnknownProfiles(Context& context) const {

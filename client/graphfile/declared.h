@@ -4,6 +4,7 @@
 #define W2T_CLIENT_GRAPHFILE_DECLARED_H_
 
 #include <cstdint>
+#include <optional>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -41,12 +42,13 @@ struct Axis {
   std::vector<std::string> values;
 };
 
-// What `profiles`, `matrix` and `replicas` make of a task.
+// What `profiles`, `matrix`, `replicas` and `rollout` make of a task.
 struct Shape {
   std::vector<std::string> profiles;
   bool left_out = false;
-  std::vector<Axis> axes;  // replicas come last
-  uint64_t count = 1;      // the product of their sizes
+  std::vector<Axis> axes;          // replicas come last
+  uint64_t count = 1;              // the product of their sizes
+  std::optional<Rollout> rollout;  // its tasks are those of this shape
 };
 
 // The variables of one of the tasks that a shape makes, and its name.
@@ -61,6 +63,8 @@ class Shapes {
   void Read(Context& context, const Declared& declared, const Layers& defaults);
   // Notes profiles that were asked for and that no task has.
   void NoteUnknownProfiles(Context& context) const;
+  // Notes numbers of replicas that were asked for and that no task can have.
+  void CheckScales(Context& context) const;
 
   // Null for a task that is there just once, and always.
   const Shape* Find(std::string_view name) const;
@@ -70,6 +74,9 @@ class Shapes {
 
  private:
   void ResolveEdge(Context& context, EdgeDraft edge, TaskDraft& draft) const;
+  // Once the number of replicas is known.
+  static void CheckRollout(Context& context, const Declared& declared,
+                           Shape& shape);
 
   absl::flat_hash_map<absl::string_view, Shape> shapes_;
   uint64_t total_ = 0;  // tasks that they come to

@@ -53,6 +53,9 @@ constexpr Spelling kSpellings[] = {
     {"statuses", "status_code"},
     {"skip_tls_verify", "tls_verify"},
     {"retry", "availability"},
+    {"retry", "restart"},
+    {"attempts", "limit"},
+    {"window", "limit"},
     {"stop", "shutdown"},
 };
 

@@ -71,6 +71,7 @@ class Draft {
       : context_(context), sources_(sources) {}
 
   v1::Graph& graph() { return graph_; }
+  std::vector<Rollout>& rollouts() { return rollouts_; }
 
   // What is said of a task: the last one to say something of it counts.
   using Layers = absl::InlinedVector<Value, 2>;
@@ -128,6 +129,7 @@ class Draft {
   Context& context_;
   const absl::Span<const Source> sources_;
   v1::Graph graph_;
+  std::vector<Rollout> rollouts_;
   std::vector<Origin> origins_;        // of each task
   std::vector<Position> edges_;        // of all tasks, one after the other
   std::vector<uint32_t> action_task_;  // the first task of each action

@@ -43,29 +43,26 @@ void ReadRequired(Context& context, const Field& field, EdgeDraft& edge) {
   if (required) edge.required = *required;
 }
 
-// How many of the replicas must be ready: a number, or "75%".
-void ReadEnough(Context& context, const Field& field, EdgeDraft& edge) {
-  std::string_view text = field.value.text();
-  const bool percent = text.ends_with('%');
-  if (percent) text.remove_suffix(1);
-  const std::optional<int64_t> number = ParseInteger(text);
-  const int64_t most = percent ? 100 : std::numeric_limits<uint32_t>::max();
-  if (!number || *number < 1 || *number > most) {
-    return WrongValue(context, field,
-                      "a number of replicas or a part of them such as 75%");
-  }
-  (percent ? edge.enough_percent : edge.enough) =
-      static_cast<uint32_t>(*number);
+void ReadEdgeRestart(Context& context, const Field& field, EdgeDraft& edge) {
+  const std::optional<bool> restart = ReadBool(context, field);
+  if (restart) edge.dependency.set_restart(*restart);
+}
+
+void ReadEnoughReady(Context& context, const Field& field, EdgeDraft& edge) {
+  const std::optional<Enough> enough = ReadEnough(context, field);
+  if (!enough) return;
+  edge.enough = enough->number;
+  edge.enough_percent = enough->percent;
 }
 
 constexpr KeyReader<EdgeDraft> kEdgeKeys[] = {{"condition", ReadEdgeCondition},
-                                              {"ready", ReadEnough},
-                                              {"required", ReadRequired}};
-constexpr std::string_view kUnservedEdgeKeys[] = {"restart"};
+                                              {"ready", ReadEnoughReady},
+                                              {"required", ReadRequired},
+                                              {"restart", ReadEdgeRestart}};
 
 void ReadEdge(Context& context, const Field& entry, EdgeDraft& edge) {
   if (!entry.value.is_map()) return ReadEdgeCondition(context, entry, edge);
-  ReadMap<EdgeDraft>(context, entry, kEdgeKeys, kUnservedEdgeKeys, edge);
+  ReadMap<EdgeDraft>(context, entry, kEdgeKeys, {}, edge);
   if (edge.enough == 0 && edge.enough_percent == 0) return;
   v1::Dependency& dependency = edge.dependency;
   if (dependency.condition() != v1::CONDITION_UNSPECIFIED &&
@@ -85,6 +82,21 @@ void AddEdge(Context& context, const Field& item, TaskDraft& draft) {
 }
 
 }  // namespace
+
+std::optional<Enough> ReadEnough(Context& context, const Field& field) {
+  std::string_view text = field.value.text();
+  const bool percent = text.ends_with('%');
+  if (percent) text.remove_suffix(1);
+  const std::optional<int64_t> number = ParseInteger(text);
+  const int64_t most = percent ? 100 : std::numeric_limits<uint32_t>::max();
+  if (!number || *number < 1 || *number > most) {
+    WrongValue(context, field,
+               "a number of replicas or a part of them such as 75%");
+    return std::nullopt;
+  }
+  const auto value = static_cast<uint32_t>(*number);
+  return percent ? Enough{.percent = value} : Enough{.number = value};
+}
 
 std::optional<v1::Condition> ParseCondition(std::string_view word) {
   for (const ConditionWord& known : kConditions) {

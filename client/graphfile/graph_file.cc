@@ -110,6 +110,14 @@ class Loader {
                          "several files make up one graph only when all of "
                          "them are graph files");
     }
+    const bool scalable = result_.format == Format::kGraph ||
+                          result_.format == Format::kDetect ||
+                          result_.format == Format::kProcessCompose;
+    if (!context_.options.replicas.empty() && !scalable) {
+      return faults_.Add({.file = last.file},
+                         "only graph files and process-compose files have "
+                         "replicas that can be scaled");
+    }
     Draft draft(context_, sources_);
     switch (result_.format) {
       case Format::kCompose:
@@ -129,7 +137,9 @@ class Loader {
     // What is missing may be in the files that could not be read.
     if (!complete_) return;
     result_.blueprint = draft.Check();
-    if (result_.blueprint != nullptr) result_.graph = draft.TakeGraph();
+    if (result_.blueprint == nullptr) return;
+    result_.graph = draft.TakeGraph();
+    result_.rollouts = std::move(draft.rollouts());
   }
 
   Files files_;

@@ -46,6 +46,8 @@ struct Options {
   std::vector<std::string> profiles;
   // Only these tasks and what they need; empty: all.
   std::vector<std::string> targets;
+  // How many replicas these tasks have, in place of what the file says.
+  std::map<std::string, uint32_t, std::less<>> replicas;
   // What ${NAME} stands for, before what the file's own env_file says.
   Environment environment;
   // Reads a file of this path, also those that others include. Default: from
@@ -65,11 +67,20 @@ struct Fault {
   std::string ToString() const;
 };
 
+// How the replicas of a service are changed while they are up.
+struct Rollout {
+  std::vector<std::string> tasks;  // its replicas
+  uint32_t max_parallel = 0;       // at once; 0: as many as min_ready leaves
+  uint32_t min_ready = 0;          // of them stay up meanwhile
+  uint32_t min_ready_percent = 0;  // as the file said; min_ready has it too
+};
+
 struct LoadResult {
   // Valid only without faults.
   v1::Graph graph;
   std::shared_ptr<const Blueprint> blueprint;
   Format format = Format::kGraph;
+  std::vector<Rollout> rollouts;
   // Things that were read but mean nothing here, one line each, to be shown to
   // the user.
   std::vector<std::string> notes;

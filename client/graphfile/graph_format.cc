@@ -157,6 +157,12 @@ void ReadTask(Context& context, const Declared& declared, const Shapes& shapes,
   if (shape->left_out) return reader.draft.LeaveOut(name, shape->profiles);
   if (!FitsOften(context, declared, shape->count)) return;
   if (!shape->axes.empty()) reader.draft.BeginGroup(name, shape->count);
+  if (shape->rollout) {
+    Rollout& rollout = reader.draft.rollouts().emplace_back(*shape->rollout);
+    for (uint64_t i = 0; i < shape->count; ++i) {
+      rollout.tasks.push_back(NameOf(name, *shape, i));
+    }
+  }
   for (uint64_t i = 0; i < shape->count; ++i) {
     ReadInstance(context, declared, NameOf(name, *shape, i),
                  VariablesOf(*shape, i), shapes, reader);
@@ -169,6 +175,8 @@ void ReadTask(Context& context, const Declared& declared, const Shapes& shapes,
 void ReadGraphFormat(Context& context, absl::Span<const Source> sources,
                      Draft& draft) {
   GraphReader reader{.draft = draft, .merges = sources.size() > 1};
+  // Some keys are only for one kind.
+  reader.service.draft.task.set_kind(v1::TASK_KIND_SERVICE);
   for (const Source& source : sources) {
     const Value root = source.root();
     reader.source = &source;
@@ -190,6 +198,7 @@ void ReadGraphFormat(Context& context, absl::Span<const Source> sources,
     shapes.Read(context, declared, reader.defaults(declared.kind).layers);
   }
   shapes.NoteUnknownProfiles(context);
+  shapes.CheckScales(context);
   for (const Declared& declared : reader.declared) {
     ReadTask(context, declared, shapes, reader);
     if (draft.full()) return;

@@ -46,7 +46,70 @@ constexpr KeyReader<v1::RetryPolicy> kRetryKeys[] = {
     {"exit_codes", ReadRetryCodes},
 };
 
+// A service that was up for this long counts as recovered.
+constexpr absl::Duration kStableAfter = absl::Seconds(10);
+// Between restarts, when the file names no time.
+constexpr absl::Duration kFirstBackoff = absl::Milliseconds(100);
+constexpr absl::Duration kLastBackoff = absl::Seconds(30);
+
+void ReadPolicy(Context& context, const Field& field, v1::RetryPolicy& retry) {
+  const std::string_view word =
+      field.value.is_scalar() ? field.value.text() : std::string_view();
+  const bool always = word == "always" || word == "unless-stopped";
+  if (!always && word != "on-failure" && word != "on_failure") {
+    return WrongValue(context, field, "no, on-failure or always");
+  }
+  retry.set_on_success(always);
+}
+
+// "N", or "N in T".
+void ReadLimit(Context& context, const Field& field, v1::RetryPolicy& retry) {
+  constexpr std::string_view kIn = " in ";
+  const std::string_view text = field.value.text();
+  const size_t in = text.find(kIn);
+  const std::optional<int64_t> most = ParseInteger(text.substr(0, in));
+  const std::optional<absl::Duration> window =
+      in == std::string_view::npos
+          ? absl::ZeroDuration()
+          : ParseDuration(text.substr(in + kIn.size()));
+  if (!most || *most < 1 || *most >= kMaxCount || !window) {
+    return WrongValue(context, field,
+                      "a number of restarts such as 5 or 5 in 10m");
+  }
+  retry.set_unlimited(false);
+  retry.set_attempts(static_cast<uint32_t>(*most + 1));
+  if (*window > absl::ZeroDuration()) {
+    SetDuration(*window, retry.mutable_window());
+  }
+}
+
+constexpr KeyReader<v1::RetryPolicy> kRestartKeys[] = {
+    {"policy", ReadPolicy},
+    {"backoff", ReadBackoff},
+    {"limit", ReadLimit},
+};
+
 }  // namespace
+
+// Services are restarted by the same policy as tasks are tried again.
+void ReadRestart(Context& context, const Field& field, TaskDraft& draft) {
+  if (draft.task.kind() != v1::TASK_KIND_SERVICE) {
+    return context.faults.Add(
+        field.key_at, "\"restart\" is for services; a task has \"retry\"");
+  }
+  draft.task.clear_retry();
+  if (field.value.is_scalar() && field.value.text() == "no") return;
+  v1::RetryPolicy& retry = *draft.task.mutable_retry();
+  retry.set_unlimited(true);
+  SetDuration(kFirstBackoff, retry.mutable_initial_backoff());
+  SetDuration(kLastBackoff, retry.mutable_max_backoff());
+  SetDuration(kStableAfter, retry.mutable_stable_after());
+  if (field.value.is_map()) {
+    ReadMap<v1::RetryPolicy>(context, field, kRestartKeys, {}, retry);
+  } else {
+    ReadPolicy(context, field, retry);
+  }
+}
 
 void ReadRetry(Context& context, const Field& field, TaskDraft& draft) {
   v1::RetryPolicy& retry = *draft.task.mutable_retry();

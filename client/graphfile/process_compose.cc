@@ -28,8 +28,7 @@ class ReplicaNames {
       for (const Entry& entry : process.value.Entries()) {
         if (entry.key.text() != "replicas") continue;
         const Field field{"replicas", entry.key.at(), entry.value};
-        const std::optional<int64_t> count =
-            ReadInteger(context, field, 0, kMaxCount);
+        const std::optional<int64_t> count = Count(context, process, field);
         if (!count || *count < 2) continue;
         total += static_cast<uint64_t>(*count);
         if (total > most) {
@@ -59,6 +58,13 @@ class ReplicaNames {
 
  private:
   static constexpr int64_t kMaxCount = std::numeric_limits<uint32_t>::max();
+
+  static std::optional<int64_t> Count(Context& context, const Entry& process,
+                                      const Field& field) {
+    const auto scaled = context.options.replicas.find(process.key.text());
+    if (scaled != context.options.replicas.end()) return scaled->second;
+    return ReadInteger(context, field, 0, kMaxCount);
+  }
 
   absl::flat_hash_map<absl::string_view, uint32_t> counts_;
 };
@@ -223,12 +229,6 @@ void AddNotes(Context& context, const ProjectDraft& project) {
   if (!project.dropped.empty()) {
     context.notes.push_back(
         fmt::format("not carried over: {}", fmt::join(project.dropped, ", ")));
-  }
-  if (project.restarts_without_bound) {
-    context.notes.push_back(
-        fmt::format("restarts without max_restarts end after {} attempts, the "
-                    "limit max_retry_attempts",
-                    context.options.limits.max_retry_attempts));
   }
   if (project.logs_to_files) {
     context.notes.push_back(

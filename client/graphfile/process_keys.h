@@ -22,7 +22,6 @@ struct ProjectDraft {
 
   // Keys that mean nothing here.
   std::set<std::string, std::less<>> dropped;
-  bool restarts_without_bound = false;
   bool logs_to_files = false;
 };
 

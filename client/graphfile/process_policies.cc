@@ -103,11 +103,11 @@ void ReadAvailability(Context& context, const Field& field,
   SetDuration(availability.backoff, retry.mutable_initial_backoff());
   if (availability.max_restarts > 0) {
     retry.set_attempts(static_cast<uint32_t>(availability.max_restarts + 1));
-    return;
+  } else {
+    retry.set_unlimited(true);
+    // Theirs stay as they are.
+    SetDuration(availability.backoff, retry.mutable_max_backoff());
   }
-  retry.set_attempts(
-      static_cast<uint32_t>(context.options.limits.max_retry_attempts));
-  process.project.restarts_without_bound = true;
 }
 
 void ReadShutdown(Context& context, const Field& field, ProcessDraft& process) {

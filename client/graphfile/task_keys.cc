@@ -54,12 +54,14 @@ constexpr KeyReader<TaskDraft> kKeys[] = {
     {"profiles", ReadBefore},
     {"matrix", ReadBefore},
     {"replicas", ReadBefore},
+    {"rollout", ReadBefore},
     {"trigger", ReadTrigger},
     {"env", ReadEnv},
     {"env_file", ReadEnvFile},
     {"dir", ReadDir},
     {"timeout", ReadTimeout},
     {"retry", ReadRetry},
+    {"restart", ReadRestart},
     {"resources", ReadResources},
     {"host", ReadHost},
     {"priority", ReadPriority},
@@ -76,7 +78,7 @@ constexpr KeyReader<TaskDraft> kKeys[] = {
 constexpr std::string_view kUnserved[] = {
     "build",       "concurrency", "deadline", "environment", "foreach",
     "healthcheck", "image",       "include",  "networks",    "outputs",
-    "ports",       "restart",     "undo",     "volumes",     "when",
+    "ports",       "undo",        "volumes",  "when",
 };
 
 }  // namespace
@@ -88,6 +90,14 @@ void ReadTaskBody(Context& context, const Field& body, TaskDraft& draft) {
   }
   if (body.value.is_null()) return;
   ReadMap<TaskDraft>(context, body, kKeys, kUnserved, draft);
+  const Value restart = body.value.Get("restart");
+  if (restart.is_scalar() || restart.is_map()) {
+    const Value retry = body.value.Get("retry");
+    if (retry.is_scalar() || retry.is_map()) {
+      context.faults.Add(retry.at(),
+                         "\"retry\" and \"restart\" exclude each other");
+    }
+  }
 }
 
 void ReadDefaultsBody(Context& context, const Field& body, TaskDraft& draft) {

@@ -4,6 +4,7 @@
 #ifndef W2T_CLIENT_GRAPHFILE_TASK_KEYS_H_
 #define W2T_CLIENT_GRAPHFILE_TASK_KEYS_H_
 
+#include <cstdint>
 #include <optional>
 #include <string_view>
 
@@ -42,7 +43,15 @@ std::optional<v1::Condition> ParseCondition(std::string_view word);
 std::optional<v1::Condition> ReadCondition(Context& context,
                                            const Field& field);
 
+// How many of some replicas: a number, or a part of them.
+struct Enough {
+  uint32_t number = 0;   // 0: as a part
+  uint32_t percent = 0;  // 0: as a number
+};
+std::optional<Enough> ReadEnough(Context& context, const Field& field);
+
 // policy_keys.cc
+void ReadRestart(Context& context, const Field& field, TaskDraft& draft);
 void ReadRetry(Context& context, const Field& field, TaskDraft& draft);
 void ReadResources(Context& context, const Field& field, TaskDraft& draft);
 void ReadHost(Context& context, const Field& field, TaskDraft& draft);

@@ -85,8 +85,26 @@ services:
   b: {image: x, restart: always, depends_on: {a: {condition: service_started, restart: true}}}
 networks: {n: }
 )"),
-              ElementsAre("not carried over: depends_on.restart, environment, "
-                          "image, networks, ports, restart"));
+              ElementsAre("not carried over: environment, image, networks, "
+                          "ports"));
+}
+
+TEST(ComposeTest, RestartsAreCarriedOver) {
+  const v1::Graph graph = GraphOf(R"(
+services:
+  a: {image: x, restart: unless-stopped}
+  b: {image: x, restart: "on-failure:3", depends_on: {a: {condition: service_started, restart: true}}}
+  c: {image: x, restart: "no"}
+)");
+  EXPECT_TRUE(graph.tasks(0).retry().unlimited());
+  EXPECT_TRUE(graph.tasks(0).retry().on_success());
+  EXPECT_EQ(graph.tasks(1).retry().attempts(), 4u);
+  EXPECT_TRUE(graph.tasks(1).depends_on(0).restart());
+  EXPECT_FALSE(graph.tasks(2).has_retry());
+  EXPECT_THAT(FaultsOf("services:\n  a: {image: x, restart: on-failure:x}\n"),
+              ElementsAre("2:26: \"restart\" must be no, always, "
+                          "unless-stopped or on-failure:N, not "
+                          "\"on-failure:x\""));
 }
 
 TEST(ComposeTest, FaultsStandWhereTheyAre) {
@@ -123,7 +141,7 @@ services:
           "restarted",
           "c.yml:3:17: \"a\" has a healthcheck, and nobody waits for it: "
           "condition: service_healthy does",
-          "not carried over: image, restart"));
+          "not carried over: image"));
 }
 
 TEST(ComposeTest, ProfilesAndRequired) {

@@ -42,8 +42,7 @@ TEST(FaultTest, UnknownKeys) {
 }
 
 TEST(FaultTest, KeysThatAreNotServedYetAreRefusedByName) {
-  for (const char* key :
-       {"undo", "concurrency", "deadline", "restart", "image"}) {
+  for (const char* key : {"undo", "concurrency", "deadline", "image"}) {
     EXPECT_THAT(
         FaultsOf(fmt::format("tasks: {{a: {{command: x, {}: 1}}}}", key)),
         ElementsAre(fmt::format("1:25: key \"{}\" is not served yet", key)));

@@ -140,10 +140,9 @@ TEST(KeyTest, WrongDependencies) {
               ElementsAre("1:47: unknown condition \"suceeded\"; did you mean "
                           "\"succeeded\"?"));
   EXPECT_THAT(FaultsOf("tasks: {b: x, a: {command: x, depends_on: {b: "
-                       "{required: 1, restart: true, cond: x}}}}"),
+                       "{required: 1, cond: x}}}}"),
               ElementsAre("1:58: \"required\" must be true or false, not \"1\"",
-                          "1:61: key \"restart\" is not served yet",
-                          "1:76: unknown key \"cond\""));
+                          "1:61: unknown key \"cond\""));
 }
 
 TEST(KeyTest, Trigger) {

@@ -101,12 +101,18 @@ TEST(ProcessComposeTest, Restart) {
       TaskOf(Process("availability: {restart: exit_on_failure}")).fail_run());
 }
 
-TEST(ProcessComposeTest, RestartsWithoutABoundEndAtTheLimitAndSaySo) {
-  const std::string text = Process("availability: {restart: \"on_failure\"}");
-  EXPECT_EQ(TaskOf(text).retry().attempts(), 1000u);
-  EXPECT_THAT(NotesOf(text),
-              ElementsAre("restarts without max_restarts end after 1000 "
-                          "attempts, the limit max_retry_attempts"));
+TEST(ProcessComposeTest, RestartsWithoutMaxRestartsHaveNoBound) {
+  for (const char* most : {"", ", max_restarts: 0"}) {
+    const std::string text = Process(
+        std::string("availability: {restart: on_failure, backoff_seconds: 2") +
+        most + "}");
+    const v1::RetryPolicy retry = TaskOf(text).retry();
+    EXPECT_TRUE(retry.unlimited());
+    EXPECT_EQ(retry.attempts(), 0u);
+    EXPECT_EQ(retry.initial_backoff().seconds(), 2);
+    EXPECT_EQ(retry.max_backoff().seconds(), 2);
+    EXPECT_THAT(NotesOf(text), IsEmpty());
+  }
 }
 
 TEST(ProcessComposeTest, NoIsTheWordAndNotFalse) {
