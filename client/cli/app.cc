@@ -82,6 +82,12 @@ std::unique_ptr<CLI::App> MakeApp(Context& context) {
   app->require_subcommand(1);
   app->footer(kExitCodesHelp);
   AddRun(*app, context);
+  AddUp(*app, context);
+  AddDown(*app, context);
+  AddPs(*app, context);
+  AddRestart(*app, context);
+  AddApply(*app, context);
+  AddScaleCommand(*app, context);
   AddSubmit(*app, context);
   AddWatch(*app, context);
   AddStatus(*app, context);

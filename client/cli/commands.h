@@ -12,6 +12,12 @@ namespace w2t::cli {
 struct Context;
 
 void AddRun(CLI::App& app, Context& context);
+void AddUp(CLI::App& app, Context& context);
+void AddDown(CLI::App& app, Context& context);
+void AddPs(CLI::App& app, Context& context);
+void AddRestart(CLI::App& app, Context& context);
+void AddApply(CLI::App& app, Context& context);
+void AddScaleCommand(CLI::App& app, Context& context);
 void AddSubmit(CLI::App& app, Context& context);
 void AddWatch(CLI::App& app, Context& context);
 void AddStatus(CLI::App& app, Context& context);

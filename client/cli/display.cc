@@ -124,12 +124,17 @@ void Display::SetHint(const std::string& hint) {
   if (hint == hint_ || !talks()) return;
   hint_ = hint;
   if (!screen_.live() && !hint.empty()) {
+    PrintDue(absl::Now());
     screen_.Print(fmt::format("{} {}", palette_.Yellow("wait  "), hint));
   }
 }
 
 void Display::ShowReport(const RunReport& report) {
-  if (context_.json()) return screen_.Print(ended_json_);
+  if (context_.json()) {
+    return screen_.Print(
+        ended_json_.empty() ? fmt::format(R"({{"run":{}}})", ToJson(report.run))
+                            : ended_json_);
+  }
   PrintDue(absl::InfiniteFuture());
   screen_.Erase();
   std::string text = ReportText(report, palette_);

@@ -40,7 +40,8 @@ class Display {
   // Returns what has changed.
   std::vector<TaskChange> OnItem(const v1::WatchRunResponse& item);
   void OnLog(const LogPiece& piece);
-  // The last thing to be shown.
+  // The last thing to be shown. As JSON the end of the run, or
+  // {"run": ...} of one that has not ended.
   void ShowReport(const RunReport& report);
   // Something about the watching itself. Not part of JSON.
   void OnNotice(std::string_view text);

@@ -114,9 +114,13 @@ std::string EventLine(const RunView& view, const TaskChange& change,
                           : fmt::format("failed: {}", FailedText(change))));
     case v1::TASK_STATE_WAITING:
     case v1::TASK_STATE_READY:
-      // Back from a worker: failed, or lost with it.
-      if (change.attempt == 0 || change.before < v1::TASK_STATE_LEASED) {
+      // Back from a worker: stopped to be started anew, failed, or lost.
+      if (change.attempt == 0 || change.before < v1::TASK_STATE_LEASED ||
+          IsOutcome(change.before)) {
         return std::string();
+      }
+      if (task.service && change.message.empty()) {
+        return Line(palette.Yellow("stop  "), task.name, Took(change));
       }
       return Line(
           palette.Yellow("retry "), task.name,

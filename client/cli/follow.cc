@@ -16,12 +16,16 @@ namespace {
 constexpr size_t kMailboxBound = 1'024;
 // The first event of a run is its own beginning.
 constexpr uint64_t kRunBegan = 1;
+constexpr uint64_t kSubmitted = 1;  // revision
 constexpr absl::Duration kRedraw = absl::Milliseconds(100);
 // Looks more often for the end of the output once the run has ended.
 constexpr absl::Duration kLastLook = absl::Milliseconds(5);
 // With nothing running for this long, it is time to ask why; and to ask again.
 constexpr absl::Duration kStuckAfter = absl::Seconds(2);
 constexpr absl::Duration kLookAgain = absl::Seconds(5);
+// How often to ask what is still to be stopped, and how much of it.
+constexpr absl::Duration kLookAtStopping = absl::Milliseconds(500);
+constexpr size_t kMostStopping = 1'000;
 // Output of a run that has ended is waited for as long as some comes.
 constexpr absl::Duration kLogPatience = absl::Seconds(5);
 
@@ -67,7 +71,7 @@ FollowResult Follower::Follow() {
     for (Item& item : items) Handle(item);
     if (!items.empty()) last_activity_ = absl::Now();
     const bool drained =
-        log_streams_ == std::nullopt ||
+        log_streams_ == std::nullopt || up_ ||
         (items.empty() && (log_streams_->idle() ||
                            (!context_.notices->away() &&
                             absl::Now() - last_activity_ > kLogPatience)));
@@ -93,6 +97,7 @@ void Follower::Begin() {
   snapshot.mutable_run()->set_run_id(options_.run_id);
   snapshot.mutable_run()->set_name(std::string(blueprint.name()));
   snapshot.mutable_run()->set_state(v1::RUN_STATE_RUNNING);
+  snapshot.mutable_run()->set_revision(kSubmitted);
   snapshot.mutable_run()->mutable_counts()->set_waiting(blueprint.size());
   for (TaskIndex task = 0; task < blueprint.size(); ++task) {
     snapshot.add_names(std::string(blueprint.task_name(task)));
@@ -138,8 +143,10 @@ void Follower::ShowNotice(const std::string& text) {
 }
 
 void Follower::HandleWatch(const v1::WatchRunResponse& item) {
+  const bool revised =
+      item.snapshot().run().revision() != display_.view().run().revision();
   if (!first_snapshot_ && item.has_snapshot() &&
-      item.snapshot().first_task() == 0) {
+      item.snapshot().first_task() == 0 && !revised) {
     ShowNotice(
         "more has happened than the server keeps; some of it is not shown");
   }
@@ -149,6 +156,18 @@ void Follower::HandleWatch(const v1::WatchRunResponse& item) {
   }
   if (item.has_snapshot() && item.snapshot().last()) first_snapshot_ = false;
   if (item.has_ended()) result_.run = item.ended();
+  if (options_.until_up && !result_.run.has_value() &&
+      display_.view().complete() &&
+      display_.view().state() == v1::RUN_STATE_UP) {
+    EndUp();
+  }
+}
+
+void Follower::EndUp() {
+  absl::StatusOr<v1::Run> run = client_.GetRun(options_.run_id);
+  if (!run.ok()) return End(run.status());
+  up_ = true;
+  result_.run = *std::move(run);
 }
 
 void Follower::FollowLogs(const TaskChange& change) {
@@ -205,18 +224,24 @@ void Follower::Cancel(std::string_view reason) {
 void Follower::LookForCause() {
   const RunView& view = display_.view();
   const absl::Time now = absl::Now();
-  const bool stuck = view.complete() && view.active().empty() &&
-                     view.count(v1::TASK_STATE_READY) > 0 &&
-                     !context_.notices->away();
+  const bool stopping = view.state() == v1::RUN_STATE_STOPPING;
+  const bool stuck = view.complete() && !context_.notices->away() &&
+                     (stopping || (view.active().empty() &&
+                                   view.count(v1::TASK_STATE_READY) > 0));
   if (!stuck) {
     display_.SetHint("");
     last_look_ = absl::InfinitePast();
     return;
   }
-  if (now - last_activity_ < kStuckAfter || now - last_look_ < kLookAgain) {
-    return;
-  }
+  const absl::Duration gap = stopping ? kLookAtStopping : kLookAgain;
+  if (now - last_look_ < gap) return;
+  if (!stopping && now - last_activity_ < kStuckAfter) return;
   last_look_ = now;
+  const std::string hint = stopping ? WhyStopping(now) : WhyReady();
+  if (!hint.empty()) display_.SetHint(hint);
+}
+
+std::string Follower::WhyReady() {
   std::string hint;
   client_
       .ForEachTask(options_.run_id, {v1::TASK_STATE_READY},
@@ -227,7 +252,21 @@ void Follower::LookForCause() {
                      return false;
                    })
       .IgnoreError();
-  if (!hint.empty()) display_.SetHint(hint);
+  return hint;
+}
+
+std::string Follower::WhyStopping(absl::Time now) {
+  std::vector<v1::TaskStatus> held;
+  client_
+      .ForEachTask(
+          options_.run_id,
+          {v1::TASK_STATE_LEASED, v1::TASK_STATE_RUNNING, v1::TASK_STATE_UP},
+          [&held](const v1::TaskStatus& task) {
+            held.push_back(task);
+            return held.size() < kMostStopping;
+          })
+      .IgnoreError();
+  return stopping_.Tell(held, now, context_.live);
 }
 
 void Follower::End(const absl::Status& status) {

@@ -17,6 +17,7 @@
 #include "client/cli/interrupts.h"
 #include "client/cli/log_streams.h"
 #include "client/cli/mailbox.h"
+#include "client/cli/stopping.h"
 #include "w2t/client.h"
 
 namespace w2t::cli {
@@ -27,6 +28,8 @@ struct FollowOptions {
   // ^C cancels the run and goes on until it has ended, rather than just
   // leaving.
   bool cancel_on_interrupt = false;
+  // Leave once the run is up: all tasks have ended and all services are ready.
+  bool until_up = false;
   // Once its output cannot be written, cancels the run and waits for its end,
   // rather than leaving it to others.
   bool cancel_on_lost_output = false;
@@ -37,7 +40,7 @@ struct FollowResult {
   bool interrupted = false;
   // The output could not be written, and the run went on.
   bool lost_output = false;
-  // Set when it has ended.
+  // Set when it has ended, or is up and that was waited for.
   std::optional<v1::Run> run;
 };
 
@@ -50,7 +53,8 @@ class Follower {
   Follower(const Follower&) = delete;
   Follower& operator=(const Follower&) = delete;
 
-  // Blocks until the run has ended, or there is no more to be learnt of it.
+  // Blocks until the run has ended or is up, or there is no more to be learnt
+  // of it.
   FollowResult Follow();
   // Ends Follow with `status`.
   void Fail(const absl::Status& status);
@@ -80,8 +84,11 @@ class Follower {
   void HandleLostOutput();
   void Cancel(std::string_view reason);
   void FollowLogs(const TaskChange& change);
-  // What keeps a run from going on although something could.
+  void EndUp();
+  // What keeps a run from going on although something could, or from ending.
   void LookForCause();
+  std::string WhyReady();
+  std::string WhyStopping(absl::Time now);
   void End(const absl::Status& status);
 
   const Context& context_;
@@ -92,11 +99,13 @@ class Follower {
   Mailbox<Item> mailbox_;
   FollowResult result_;
   bool over_ = false;
+  bool up_ = false;
   bool first_snapshot_ = true;
   uint64_t after_seq_ = 0;          // to watch from; 0: a snapshot
   std::vector<uint32_t> followed_;  // by task: latest attempt being read
   absl::Time last_activity_;
   absl::Time last_look_ = absl::InfinitePast();
+  StoppingTasks stopping_;
   std::stop_source stop_watch_;
   std::optional<LogStreams> log_streams_;
   std::thread watcher_;

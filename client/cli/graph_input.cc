@@ -6,16 +6,20 @@
 
 #include <CLI/CLI.hpp>
 #include <cmath>
+#include <filesystem>
 #include <string_view>
 
 #include "client/cli/context.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/options.h"
 #include "client/cli/text.h"
+#include "client/graphfile/scalars.h"
 
 namespace w2t::cli {
 
 namespace {
+
+constexpr int64_t kMostReplicas = 1'000'000;
 
 graphfile::Format ToFormat(const std::string& name) {
   if (name == "graph") return graphfile::Format::kGraph;
@@ -50,16 +54,20 @@ void AddGraphFlags(CLI::App& command, GraphFlags& flags) {
       ->type_name("FILE")
       ->required();
   command
+      .add_option("targets", flags.targets,
+                  "Only these tasks and what they need")
+      ->type_name("TARGET");
+  AddGraphOptions(command, flags);
+}
+
+void AddGraphOptions(CLI::App& command, GraphFlags& flags) {
+  command
       .add_option("--file,-f", flags.more_files,
                   "A further graph file, on top of those before it; may be "
                   "given again")
       ->type_name("FILE")
       ->expected(1)
       ->multi_option_policy(CLI::MultiOptionPolicy::TakeAll);
-  command
-      .add_option("targets", flags.targets,
-                  "Only these tasks and what they need")
-      ->type_name("TARGET");
   command
       .add_option("--profile", flags.profiles,
                   "Do not leave out the tasks of this profile; may be given "
@@ -87,6 +95,32 @@ void AddGraphFlags(CLI::App& command, GraphFlags& flags) {
       ->default_str("1");
 }
 
+absl::Status AddScale(std::string_view text, GraphFlags& flags) {
+  const size_t equals = text.find('=');
+  const std::optional<int64_t> count =
+      equals == std::string_view::npos
+          ? std::nullopt
+          : graphfile::ParseInteger(text.substr(equals + 1));
+  if (!count || equals == 0 || *count < 1 || *count > kMostReplicas) {
+    return absl::InvalidArgumentError(fmt::format(
+        "\"{}\" is not NAME=N, with N from 1 to {}", text, kMostReplicas));
+  }
+  flags.replicas.insert_or_assign(std::string(text.substr(0, equals)),
+                                  static_cast<uint32_t>(*count));
+  return absl::OkStatus();
+}
+
+std::string UpName(const graphfile::LoadResult& loaded, std::string_view file) {
+  if (!loaded.graph.name().empty()) return loaded.graph.name();
+  std::string name;
+  for (const char c : std::filesystem::path(file).stem().string()) {
+    const bool plain = (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') ||
+                       (c >= '0' && c <= '9') || c == '.' || c == '_';
+    name += plain ? c : '-';
+  }
+  return name == "-" ? std::string() : name;
+}
+
 std::string FileNames(const GraphFlags& flags) {
   return fmt::format("{}", fmt::join(Files(flags), ", "));
 }
@@ -98,6 +132,7 @@ graphfile::LoadResult ReadGraph(const GraphFlags& flags) {
   options.environment = Variables();
   options.profiles = flags.profiles;
   options.targets = flags.targets;
+  options.replicas = flags.replicas;
   graphfile::LoadResult loaded = graphfile::LoadFiles(Files(flags), options);
   const bool scaled = flags.time_scale.has_value() && loaded.faults.empty();
   if (scaled && loaded.format != graphfile::Format::kWfFormat) {

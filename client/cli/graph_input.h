@@ -2,10 +2,15 @@
 #ifndef W2T_CLIENT_CLI_GRAPH_INPUT_H_
 #define W2T_CLIENT_CLI_GRAPH_INPUT_H_
 
+#include <cstdint>
+#include <functional>
+#include <map>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
+#include "absl/status/status.h"
 #include "client/graphfile/graph_file.h"
 
 namespace CLI {
@@ -21,6 +26,7 @@ struct GraphFlags {
   std::vector<std::string> more_files;  // on top of that one, in order
   std::vector<std::string> targets;
   std::vector<std::string> profiles;
+  std::map<std::string, uint32_t, std::less<>> replicas;
   std::string format = "auto";
   std::optional<double> time_scale;
 };
@@ -28,6 +34,17 @@ struct GraphFlags {
 // Declares FILE, TARGET, --file, --profile, --format and --time-scale. `flags`
 // must outlive `command`.
 void AddGraphFlags(CLI::App& command, GraphFlags& flags);
+
+// The same without FILE and TARGET.
+void AddGraphOptions(CLI::App& command, GraphFlags& flags);
+
+// "NAME=N": a task has so many replicas, whatever the file says.
+// INVALID_ARGUMENT.
+absl::Status AddScale(std::string_view text, GraphFlags& flags);
+
+// What a graph that stays up is called: by its name, else by that of its file.
+// Empty: it has neither.
+std::string UpName(const graphfile::LoadResult& loaded, std::string_view file);
 
 // How messages call what was read.
 std::string FileNames(const GraphFlags& flags);

@@ -31,8 +31,9 @@ int List(const ListFlags& flags, const Context& context) {
   do {
     constexpr uint32_t kLargestPage = 1'000;
     const uint32_t missing = flags.most - all.runs_size();
-    const auto page = (*client)->ListRuns(std::min(missing, kLargestPage),
-                                          all.next_page_token());
+    const auto page =
+        (*client)->ListRuns({.page_size = std::min(missing, kLargestPage),
+                             .page_token = all.next_page_token()});
     if (!page.ok()) return context.Fail(page.status());
     all.clear_next_page_token();
     all.MergeFrom(*page);

@@ -1,3 +1,5 @@
+#include "client/cli/status.h"
+
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
@@ -61,6 +63,8 @@ std::string TimeOf(const v1::TaskStatus& task) {
       std::max(end - ToTime(task.start_time()), absl::ZeroDuration()));
 }
 
+}  // namespace
+
 std::string TasksText(const std::vector<v1::TaskStatus>& tasks,
                       const Palette& palette) {
   Table table({"TASK", "STATE", "STEP", "ATTEMPT", "WORKER", "TIME", "WHY"});
@@ -73,29 +77,28 @@ std::string TasksText(const std::vector<v1::TaskStatus>& tasks,
   return table.ToString();
 }
 
-// What has no outcome yet: first what runs, then what waits and why.
-const std::vector<v1::TaskState>& OpenStates() {
-  static const auto* const states = new std::vector<v1::TaskState>{
-      v1::TASK_STATE_WAITING, v1::TASK_STATE_READY,   v1::TASK_STATE_BACKOFF,
-      v1::TASK_STATE_LEASED,  v1::TASK_STATE_RUNNING, v1::TASK_STATE_UP};
-  return *states;
-}
-
-// {"run": ..., "tasks": [...]}: each with "why", as in the table.
-int ShowJson(const v1::Run& run, const std::vector<v1::TaskStatus>& tasks,
-             const Context& context) {
+std::string StatusJson(const v1::Run& run,
+                       const std::vector<v1::TaskStatus>& tasks) {
   JsonArray list;
   for (const v1::TaskStatus& task : tasks) {
     std::string members = ToJson(task);
     members.pop_back();
     list.AddRaw(fmt::format(R"({},"why":{}}})", members, Quoted(Why(task))));
   }
-  context.out << JsonObject()
-                     .AddRaw("run", ToJson(run))
-                     .AddRaw("tasks", list.ToString())
-                     .ToString()
-              << "\n";
-  return kSucceeded;
+  return JsonObject()
+      .AddRaw("run", ToJson(run))
+      .AddRaw("tasks", list.ToString())
+      .ToString();
+}
+
+namespace {
+
+// What has no outcome yet: first what runs, then what waits and why.
+const std::vector<v1::TaskState>& OpenStates() {
+  static const auto* const states = new std::vector<v1::TaskState>{
+      v1::TASK_STATE_WAITING, v1::TASK_STATE_READY,   v1::TASK_STATE_BACKOFF,
+      v1::TASK_STATE_LEASED,  v1::TASK_STATE_RUNNING, v1::TASK_STATE_UP};
+  return *states;
 }
 
 int Status(const StatusFlags& flags, const Context& context) {
@@ -118,7 +121,10 @@ int Status(const StatusFlags& flags, const Context& context) {
         });
     if (!listed.ok()) return context.Fail(listed);
   }
-  if (context.json()) return ShowJson(*run, tasks, context);
+  if (context.json()) {
+    context.out << StatusJson(*run, tasks) << "\n";
+    return kSucceeded;
+  }
   const Palette palette = context.palette();
   context.out << ReportText(GatherReport(**client, *run), palette);
   if (tasks.empty()) return kSucceeded;

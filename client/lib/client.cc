@@ -107,6 +107,7 @@ absl::StatusOr<v1::SubmitRunResponse> Client::Submit(
   request.set_request_id(options.request_id.empty() ? RandomRequestId()
                                                     : options.request_id);
   request.set_hold(options.hold);
+  request.set_unique_name(options.unique_name);
   v1::SubmitRunResponse response;
   const absl::Status status = impl_->Call(
       *impl_->runs, &v1::RunService::Stub::SubmitRun, request, &response);
@@ -125,10 +126,12 @@ absl::StatusOr<v1::Run> Client::GetRun(std::string_view run_id) {
 }
 
 absl::StatusOr<v1::ListRunsResponse> Client::ListRuns(
-    uint32_t page_size, std::string_view page_token) {
+    const ListOptions& options) {
   v1::ListRunsRequest request;
-  request.set_page_size(page_size);
-  request.set_page_token(std::string(page_token));
+  request.set_page_size(options.page_size);
+  request.set_page_token(options.page_token);
+  request.set_name(options.name);
+  request.set_live(options.live);
   v1::ListRunsResponse response;
   const absl::Status status = impl_->Call(
       *impl_->runs, &v1::RunService::Stub::ListRuns, request, &response);
@@ -137,7 +140,7 @@ absl::StatusOr<v1::ListRunsResponse> Client::ListRuns(
 }
 
 absl::StatusOr<v1::Run> Client::LatestRun() {
-  absl::StatusOr<v1::ListRunsResponse> page = ListRuns(1);
+  absl::StatusOr<v1::ListRunsResponse> page = ListRuns({.page_size = 1});
   if (!page.ok()) return page.status();
   if (page->runs().empty()) {
     return absl::NotFoundError(
@@ -199,6 +202,34 @@ absl::StatusOr<v1::Run> Client::Cancel(std::string_view run_id,
       *impl_->runs, &v1::RunService::Stub::CancelRun, request, &response);
   if (!status.ok()) return status;
   return std::move(*response.mutable_run());
+}
+
+absl::StatusOr<v1::RestartTasksResponse> Client::RestartTasks(
+    std::string_view run_id, const std::vector<std::string>& tasks,
+    bool dry_run) {
+  v1::RestartTasksRequest request;
+  request.set_run_id(std::string(run_id));
+  for (const std::string& task : tasks) request.add_tasks(task);
+  request.set_dry_run(dry_run);
+  v1::RestartTasksResponse response;
+  const absl::Status status = impl_->Call(
+      *impl_->runs, &v1::RunService::Stub::RestartTasks, request, &response);
+  if (!status.ok()) return status;
+  return response;
+}
+
+absl::StatusOr<v1::ReviseRunResponse> Client::ReviseRun(
+    std::string_view run_id, v1::Graph graph, const ReviseOptions& options) {
+  v1::ReviseRunRequest request;
+  request.set_run_id(std::string(run_id));
+  *request.mutable_graph() = std::move(graph);
+  request.set_dry_run(options.dry_run);
+  for (const std::string& name : options.only) request.add_only(name);
+  v1::ReviseRunResponse response;
+  const absl::Status status = impl_->Call(
+      *impl_->runs, &v1::RunService::Stub::ReviseRun, request, &response);
+  if (!status.ok()) return status;
+  return response;
 }
 
 absl::StatusOr<v1::ListWorkersResponse> Client::ListWorkers() {

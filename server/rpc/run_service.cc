@@ -12,6 +12,7 @@
 #include "proto/wire/graph_codec.h"
 #include "proto/wire/graph_difference.h"
 #include "proto/wire/view_codec.h"
+#include "server/rpc/change_run.h"
 #include "server/rpc/checks.h"
 #include "server/rpc/explain.h"
 #include "server/rpc/read_logs_call.h"
@@ -85,9 +86,21 @@ void FillOne(const View& view, const Run& run, v1::Run* out) {
       run, [&](WorkerNumber w) { return view.workers.Find(w); }, out);
 }
 
-// The newest runs before `before`, in memory or archived.
-void FillRuns(const Engine& engine, RunNumber before, uint32_t size,
+struct RunPage {
+  RunNumber before{UINT64_MAX};
+  uint32_t size = 0;
+  std::string name;  // empty: any
+  bool live = false;
+
+  bool Takes(std::string_view of, RunState state) const {
+    return (name.empty() || of == name) && !(live && IsEnded(state));
+  }
+};
+
+// The newest runs of the page, in memory or archived.
+void FillRuns(const Engine& engine, const RunPage& page,
               v1::ListRunsResponse* response) {
+  const RunNumber before = page.before;
   auto run = engine.runs().lower_bound(before);
   auto ended = engine.archived().lower_bound(before);
   RunNumber last = before;
@@ -95,18 +108,23 @@ void FillRuns(const Engine& engine, RunNumber before, uint32_t size,
     const bool has_run = run != engine.runs().begin();
     const bool has_ended = ended != engine.archived().begin();
     if (!has_run && !has_ended) return;
-    if (static_cast<uint32_t>(response->runs_size()) == size) break;
+    if (static_cast<uint32_t>(response->runs_size()) == page.size) break;
     const bool takes_run =
         has_run &&
         (!has_ended || std::prev(run)->first > std::prev(ended)->first);
     if (takes_run) {
       --run;
       last = run->first;
-      wire::FillRun(run->second->Summary(), response->add_runs());
+      const Run& one = *run->second;
+      if (page.Takes(one.blueprint().name(), one.state())) {
+        wire::FillRun(one, response->add_runs());
+      }
     } else {
       --ended;
       last = ended->first;
-      wire::FillRun(ended->second, response->add_runs());
+      if (page.Takes(ended->second.name, ended->second.state)) {
+        wire::FillRun(ended->second, response->add_runs());
+      }
     }
   }
   response->set_next_page_token(std::to_string(last.value));
@@ -183,6 +201,7 @@ grpc::ServerUnaryReactor* RunService::SubmitRun(
   SubmitEvent event;
   event.request_id = request->request_id();
   event.hold = request->hold();
+  event.unique_name = request->unique_name();
   event.blueprint = std::move(decoded.blueprint);
   event.definition = std::move(decoded.definition);
   const absl::Status called = context_->inbox->TryCall(
@@ -231,11 +250,12 @@ grpc::ServerUnaryReactor* RunService::ListRuns(
   const absl::StatusOr<uint64_t> before =
       PageStart(request->page_token(), UINT64_MAX, UINT64_MAX - 1);
   if (!before.ok()) return Answered(reactor, before.status());
-  return Ask(context_->inbox, reactor,
-             [=, size = *size, before = *before](const View& view) {
-               FillRuns(view.engine, RunNumber{before}, size, response);
-               return absl::OkStatus();
-             });
+  const RunPage page = {RunNumber{*before}, *size, request->name(),
+                        request->live()};
+  return Ask(context_->inbox, reactor, [=](const View& view) {
+    FillRuns(view.engine, page, response);
+    return absl::OkStatus();
+  });
 }
 
 grpc::ServerUnaryReactor* RunService::ListTasks(
@@ -327,6 +347,28 @@ grpc::ServerUnaryReactor* RunService::CancelRun(
                   }));
       });
   return called.ok() ? reactor : Answered(reactor, called);
+}
+
+grpc::ServerUnaryReactor* RunService::RestartTasks(
+    grpc::CallbackServerContext* call, const v1::RestartTasksRequest* request,
+    v1::RestartTasksResponse* response) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  if (absl::Status status = CheckRunId(request->run_id()); !status.ok()) {
+    return Answered(reactor, status);
+  }
+  server::RestartTasks(context_, reactor, request, response);
+  return reactor;
+}
+
+grpc::ServerUnaryReactor* RunService::ReviseRun(
+    grpc::CallbackServerContext* call, const v1::ReviseRunRequest* request,
+    v1::ReviseRunResponse* response) {
+  grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
+  if (absl::Status status = CheckRunId(request->run_id()); !status.ok()) {
+    return Answered(reactor, status);
+  }
+  server::ReviseRun(context_, reactor, request, response);
+  return reactor;
 }
 
 grpc::ServerWriteReactor<grpc::ByteBuffer>* RunService::WatchRun(

@@ -20,9 +20,14 @@ using RunServiceBase = v1::RunService::WithCallbackMethod_ValidateGraph<
                     v1::RunService::WithCallbackMethod_ExplainTask<
                         v1::RunService::WithCallbackMethod_GetCriticalChain<
                             v1::RunService::WithCallbackMethod_CancelRun<
-                                v1::RunService::WithCallbackMethod_ReadLogs<
-                                    RawWatchRun<
-                                        v1::RunService::Service>>>>>>>>>>;
+                                v1::RunService::WithCallbackMethod_RestartTasks<
+                                    v1::RunService::
+                                        WithCallbackMethod_ReviseRun<
+                                            v1::RunService::
+                                                WithCallbackMethod_ReadLogs<
+                                                    RawWatchRun<
+                                                        v1::RunService::
+                                                            Service>>>>>>>>>>>>;
 
 class RunService final : public RunServiceBase {
  public:
@@ -54,6 +59,12 @@ class RunService final : public RunServiceBase {
   grpc::ServerUnaryReactor* CancelRun(grpc::CallbackServerContext* call,
                                       const v1::CancelRunRequest* request,
                                       v1::CancelRunResponse* response) override;
+  grpc::ServerUnaryReactor* RestartTasks(
+      grpc::CallbackServerContext* call, const v1::RestartTasksRequest* request,
+      v1::RestartTasksResponse* response) override;
+  grpc::ServerUnaryReactor* ReviseRun(grpc::CallbackServerContext* call,
+                                      const v1::ReviseRunRequest* request,
+                                      v1::ReviseRunResponse* response) override;
   grpc::ServerWriteReactor<grpc::ByteBuffer>* WatchRun(
       grpc::CallbackServerContext* call,
       const grpc::ByteBuffer* request) override;

@@ -81,6 +81,27 @@ struct SubmitOptions {
   // At most 128 bytes. Empty: one is made at random. Name it to make a submit
   // repeatable across processes.
   std::string request_id;
+  // ALREADY_EXISTS when another run with this has the graph's name and has not
+  // ended. Implies `hold`, and failures leave the rest up.
+  bool unique_name = false;
+};
+
+struct ListOptions {
+  // 0: the daemon's default.
+  uint32_t page_size = 0;
+  // From the page before. Empty: the first page.
+  std::string page_token;
+  // Only runs of graphs with this name. Empty: of any.
+  std::string name;
+  // Only runs that have not ended.
+  bool live = false;
+};
+
+struct ReviseOptions {
+  // Only tell what would change.
+  bool dry_run = false;
+  // Only these tasks are added, removed or changed. Empty: all.
+  std::vector<std::string> only;
 };
 
 struct WatchOptions {
@@ -127,9 +148,9 @@ class Client {
 
   // NOT_FOUND.
   absl::StatusOr<v1::Run> GetRun(std::string_view run_id);
-  // One page of runs, the newest first. `page_size` 0: the daemon's default.
+  // One page of runs, the newest first.
   absl::StatusOr<v1::ListRunsResponse> ListRuns(
-      uint32_t page_size = 0, std::string_view page_token = {});
+      const ListOptions& options = {});
   // The run with the highest number. NOT_FOUND when there is none yet.
   absl::StatusOr<v1::Run> LatestRun();
 
@@ -152,8 +173,8 @@ class Client {
   // every event of the run in order and without gaps, and at last with the run
   // as it ended; then returns OK. After a lost connection it goes on after the
   // last event. Only when the daemon no longer keeps the events after that one
-  // (or after WatchOptions::after_seq) a new snapshot comes, which replaces all
-  // that was told before.
+  // (or after WatchOptions::after_seq), or when the run is revised, a new
+  // snapshot comes, which replaces all that was told before.
   absl::Status Watch(
       std::string_view run_id, const WatchOptions& options,
       absl::FunctionRef<void(const v1::WatchRunResponse&)> on_item,
@@ -167,6 +188,21 @@ class Client {
   // Cancelling twice, or a run that has ended, is no error. NOT_FOUND.
   absl::StatusOr<v1::Run> Cancel(std::string_view run_id,
                                  std::string_view reason = {});
+
+  // Starts tasks anew, with what follows them; tells which. With `dry_run` it
+  // only tells. A call that is repeated, because its connection broke, may
+  // restart them twice. NOT_FOUND; FAILED_PRECONDITION when the run is stopping
+  // or has ended.
+  absl::StatusOr<v1::RestartTasksResponse> RestartTasks(
+      std::string_view run_id, const std::vector<std::string>& tasks,
+      bool dry_run = false);
+
+  // Makes a run into what `graph` says; tells what changes. ABORTED when
+  // another revision is going on: try again. FAILED_PRECONDITION when the run
+  // is stopping or has ended; otherwise like Submit.
+  absl::StatusOr<v1::ReviseRunResponse> ReviseRun(
+      std::string_view run_id, v1::Graph graph,
+      const ReviseOptions& options = {});
 
   // Calls `on_item` with what a task printed, in order. After a lost connection
   // it goes on at the same byte. NOT_FOUND.

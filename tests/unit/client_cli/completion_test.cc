@@ -45,11 +45,11 @@ TEST(ReadSpec, HasEveryCommandAndFlag) {
       EXPECT_NE(option.description, "") << command.name;
     }
   }
-  EXPECT_THAT(names,
-              UnorderedElementsAre("run", "submit", "watch", "status", "list",
-                                   "logs", "cancel", "validate", "plan",
-                                   "explain", "critical-chain", "workers",
-                                   "drain", "completion", "version"));
+  EXPECT_THAT(names, UnorderedElementsAre(
+                         "run", "up", "down", "ps", "restart", "apply", "scale",
+                         "submit", "watch", "status", "list", "logs", "cancel",
+                         "validate", "plan", "explain", "critical-chain",
+                         "workers", "drain", "completion", "version"));
 }
 
 TEST(Completion, EveryScriptKnowsEveryFlag) {

@@ -1,0 +1,264 @@
+#include "server/rpc/change_run.h"
+
+#include <cstdint>
+#include <functional>
+#include <map>
+#include <memory>
+#include <string>
+#include <utility>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "fmt/format.h"
+#include "grpcpp/alarm.h"
+#include "proto/wire/graph_codec.h"
+#include "proto/wire/graph_merge.h"
+#include "server/rpc/checks.h"
+#include "server/rpc/run_query.h"
+#include "server/rpc/unary.h"
+
+namespace w2t::server {
+namespace {
+
+// Runs `work` soon, on one of gRPC's threads.
+void Elsewhere(std::function<void()> work) {
+  struct Job {
+    grpc::Alarm alarm;
+    std::function<void()> work;
+  };
+  auto* job = new Job{.work = std::move(work)};
+  job->alarm.Set(gpr_now(GPR_CLOCK_MONOTONIC), [job](bool /*ok*/) {
+    job->work();
+    delete job;
+  });
+}
+
+absl::Status CheckChangeable(const Run& run) {
+  if (!run.stopping() && !IsEnded(run.state())) return absl::OkStatus();
+  return InvalidField(
+      "run_id",
+      fmt::format("run {} {}", run.spec().run_id,
+                  IsEnded(run.state()) ? "has ended" : "is stopping"),
+      absl::StatusCode::kFailedPrecondition);
+}
+
+// What a revision starts from.
+struct Base {
+  std::shared_ptr<const Definition> definition;
+  uint64_t revision = 0;
+};
+
+// A name that neither graph has is a slip of the one who gave it.
+absl::Status CheckOnly(const v1::ReviseRunRequest& request,
+                       const v1::Graph& running) {
+  absl::flat_hash_set<std::string> known;
+  for (const v1::Graph* graph : {&running, &request.graph()}) {
+    for (const v1::Task& task : graph->tasks()) known.insert(task.name());
+  }
+  for (int i = 0; i < request.only_size(); ++i) {
+    if (known.contains(request.only(i))) continue;
+    return InvalidField(
+        fmt::format("only[{}]", i),
+        fmt::format("neither the run nor the graph has a task '{}'",
+                    request.only(i)));
+  }
+  return absl::OkStatus();
+}
+
+// What stays as it is may depend on what is taken out.
+absl::Status CheckRemoved(const v1::Graph& merged) {
+  absl::flat_hash_set<std::string> removed;
+  for (const v1::Task& task : merged.tasks()) {
+    if (task.removed()) removed.insert(task.name());
+  }
+  if (removed.empty()) return absl::OkStatus();
+  for (const v1::Task& task : merged.tasks()) {
+    for (const v1::Dependency& dependency : task.depends_on()) {
+      if (!removed.contains(dependency.task())) continue;
+      return InvalidField(
+          "only",
+          fmt::format("task '{}' is left as it is and depends on '{}', which "
+                      "is taken out",
+                      task.name(), dependency.task()));
+    }
+  }
+  return absl::OkStatus();
+}
+
+void Revise(const CallContext* context, grpc::ServerUnaryReactor* reactor,
+            const v1::ReviseRunRequest* request,
+            v1::ReviseRunResponse* response, const Base& base) {
+  v1::Graph running;
+  const std::string_view encoded = base.definition->encoded();
+  if (!running.ParseFromArray(encoded.data(),
+                              static_cast<int>(encoded.size()))) {
+    Answered(reactor, absl::InternalError("the run's graph cannot be read"));
+    return;
+  }
+  if (absl::Status status = CheckOnly(*request, running); !status.ok()) {
+    Answered(reactor, status);
+    return;
+  }
+  const absl::flat_hash_set<std::string> only(request->only().begin(),
+                                              request->only().end());
+  wire::GraphMerge merge = wire::MergeGraphs(running, request->graph(),
+                                             only.empty() ? nullptr : &only);
+  response->mutable_changes()->Assign(merge.changes.begin(),
+                                      merge.changes.end());
+  response->set_revision(base.revision + (merge.changes.empty() ? 0 : 1));
+  if (merge.changes.empty()) {
+    Answered(reactor, absl::OkStatus());
+    return;
+  }
+  absl::Status status = CheckRemoved(merge.graph);
+  wire::DecodedGraph decoded = wire::DecodeGraph(merge.graph, *context->limits,
+                                                 wire::GraphUse::kRevision);
+  if (!decoded.faults.empty()) status.Update(wire::ToStatus(decoded.faults));
+  if (!status.ok() || request->dry_run()) {
+    Answered(reactor, status);
+    return;
+  }
+  ReviseEvent event;
+  event.run_id = request->run_id();
+  event.base_revision = base.revision;
+  event.blueprint = std::move(decoded.blueprint);
+  event.definition = std::move(decoded.definition);
+  event.changed = std::move(merge.changed);
+  const absl::Status called = context->inbox->TryCall(
+      std::move(event), [reactor](const Answer& answer, const View*) {
+        Answered(reactor, answer.status);
+      });
+  if (!called.ok()) Answered(reactor, called);
+}
+
+absl::Status CheckIsOf(const Run& run, std::string_view name) {
+  if (run.blueprint().name() == name) return absl::OkStatus();
+  return InvalidField(
+      "graph.name",
+      fmt::format("run {} is of graph '{}', not '{}'", run.spec().run_id,
+                  run.blueprint().name(), name));
+}
+
+// Asks on the loop what the run is now, of which `name` is to be the name.
+void LookUpBase(const CallContext* context, grpc::ServerUnaryReactor* reactor,
+                const v1::ReviseRunRequest* request,
+                v1::ReviseRunResponse* response, const std::string& name) {
+  const absl::Status asked = context->inbox->TryAsk([=](const View* view) {
+    LookAtRun(
+        context, view, request->run_id(),
+        [=](const absl::StatusOr<RunInView>& found) {
+          absl::Status status = found.status();
+          if (status.ok()) status = CheckChangeable(*found->run);
+          if (status.ok()) status = CheckIsOf(*found->run, name);
+          if (!status.ok()) {
+            Answered(reactor, status);
+            return;
+          }
+          const Run& run = *found->run;
+          const Base base{run.spec().definition, run.revision()};
+          Elsewhere([=] { Revise(context, reactor, request, response, base); });
+        });
+  });
+  if (!asked.ok()) Answered(reactor, asked);
+}
+
+absl::StatusOr<std::vector<TaskIndex>> FindTasks(
+    const Run& run, const v1::RestartTasksRequest& request) {
+  std::vector<TaskIndex> tasks;
+  for (const std::string& name : request.tasks()) {
+    const absl::StatusOr<TaskIndex> task = FindTask(run, name);
+    if (!task.ok()) return task.status();
+    tasks.push_back(*task);
+  }
+  return tasks;
+}
+
+// By position.
+void FillRestarts(const Run& run, const std::vector<TaskIndex>& asked,
+                  v1::RestartTasksResponse* response) {
+  std::map<TaskIndex, v1::TaskChange> changes;
+  const auto name_of = [&run](TaskIndex task) {
+    return std::string(run.blueprint().task_name(task));
+  };
+  for (const TaskIndex task : asked) {
+    changes[task].set_task(name_of(task));
+    changes[task].set_kind(v1::TASK_CHANGE_KIND_RESTARTED);
+  }
+  for (auto& [task, change] : changes) {
+    *response->add_changes() = std::move(change);
+  }
+}
+
+// On the loop.
+void Restart(const CallContext* context, grpc::ServerUnaryReactor* reactor,
+             const v1::RestartTasksRequest* request,
+             v1::RestartTasksResponse* response, const Run& run) {
+  absl::Status status = CheckChangeable(run);
+  const absl::StatusOr<std::vector<TaskIndex>> tasks = FindTasks(run, *request);
+  status.Update(tasks.status());
+  if (status.ok()) FillRestarts(run, *tasks, response);
+  if (!status.ok() || request->dry_run()) {
+    Answered(reactor, status);
+    return;
+  }
+  RestartEvent event;
+  event.run_id = request->run_id();
+  event.tasks.assign(request->tasks().begin(), request->tasks().end());
+  const absl::Status called = context->inbox->TryCall(
+      std::move(event), [reactor](const Answer& answer, const View*) {
+        Answered(reactor, answer.status);
+      });
+  if (!called.ok()) Answered(reactor, called);
+}
+
+}  // namespace
+
+void RestartTasks(const CallContext* context, grpc::ServerUnaryReactor* reactor,
+                  const v1::RestartTasksRequest* request,
+                  v1::RestartTasksResponse* response) {
+  const uint64_t most = context->limits->max_tasks;
+  const auto size = static_cast<uint64_t>(request->tasks_size());
+  if (size == 0 || size > most) {
+    Answered(reactor, size == 0 ? MissingField("tasks", "tasks is required")
+                                : OverLimit("the number of tasks", "tasks",
+                                            "max_tasks", most, size));
+    return;
+  }
+  const absl::Status asked = context->inbox->TryAsk([=](const View* view) {
+    LookAtRun(context, view, request->run_id(),
+              [=](const absl::StatusOr<RunInView>& found) {
+                if (found.ok()) {
+                  Restart(context, reactor, request, response, *found->run);
+                } else {
+                  Answered(reactor, found.status());
+                }
+              });
+  });
+  if (!asked.ok()) Answered(reactor, asked);
+}
+
+void ReviseRun(const CallContext* context, grpc::ServerUnaryReactor* reactor,
+               const v1::ReviseRunRequest* request,
+               v1::ReviseRunResponse* response) {
+  if (!request->has_graph()) {
+    Answered(reactor, MissingField("graph", "graph is required"));
+    return;
+  }
+  const wire::DecodedGraph decoded =
+      wire::DecodeGraph(request->graph(), *context->limits);
+  if (!decoded.faults.empty()) {
+    Answered(reactor, wire::ToStatus(decoded.faults));
+    return;
+  }
+  const uint64_t most = context->limits->max_tasks;
+  if (const auto size = static_cast<uint64_t>(request->only_size());
+      size > most) {
+    Answered(reactor, OverLimit("the number of names in only", "only",
+                                "max_tasks", most, size));
+    return;
+  }
+  LookUpBase(context, reactor, request, response,
+             std::string(decoded.blueprint->name()));
+}
+
+}  // namespace w2t::server
