@@ -161,7 +161,7 @@ class Worker::Impl final : private Session::Delegate {
       exec_ = std::make_unique<ExecRunner>(
           loop_.get(), session_.get(),
           ExecOptions{options_.name, OwnEnvironment(), RaiseOpenFiles(),
-                      guard_.get()});
+                      guard_.get(), mark_});
     }
     if (!handlers_.empty()) {
       pool_ = std::make_unique<HandlerPool>(loop_.get(), session_.get(),
@@ -215,7 +215,8 @@ class Worker::Impl final : private Session::Delegate {
                                   .message = std::string(why)});
   }
   void StartGuard() {
-    absl::StatusOr<std::unique_ptr<GroupGuard>> guard = GroupGuard::Start();
+    absl::StatusOr<std::unique_ptr<GroupGuard>> guard =
+        GroupGuard::Start(mark_);
     if (guard.ok()) {
       guard_ = *std::move(guard);
     } else {
@@ -228,6 +229,7 @@ class Worker::Impl final : private Session::Delegate {
 
   WorkerOptions options_;
   Handlers handlers_;
+  const std::string mark_ = RandomInstance();
   absl::Status result_;
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<Session> session_;

@@ -70,7 +70,8 @@ struct WorkerOptions {
   // Threads that run functions. 0: as many as slots.
   uint32_t threads = 0;
   // Run programs too (ExecAction). The process's bound on open descriptors is
-  // raised as far as it goes then; programs get the one from before.
+  // raised as far as it goes then; programs get the one from before. The process
+  // becomes the one that orphans below it fall to (PR_SET_CHILD_SUBREAPER).
   bool exec = false;
   // Called once, on a thread of the worker, when the daemon has taken it.
   std::function<void()> on_connected;

@@ -10,13 +10,15 @@ namespace w2t::worker {
 
 std::vector<std::string> Environment(const std::vector<std::string>& own,
                                      const Offer& offer,
-                                     std::string_view worker) {
+                                     std::string_view worker,
+                                     std::string_view mark) {
   std::map<std::string, std::string, std::less<>> merged;
   for (const std::string& entry : own) {
     const size_t equals = entry.find('=');
     if (equals == std::string::npos || equals == 0) continue;
     merged[entry.substr(0, equals)] = entry.substr(equals + 1);
   }
+  const std::string inherited = merged[kMarkVariable];
   for (const auto& [name, value] : offer.action->exec().env()) {
     merged[name] = value;
   }
@@ -24,6 +26,7 @@ std::vector<std::string> Environment(const std::vector<std::string>& own,
   merged["W2T_TASK"] = offer.name;
   merged["W2T_ATTEMPT"] = fmt::format("{}", offer.lease.attempt);
   merged["W2T_WORKER"] = worker;
+  if (!mark.empty()) merged[kMarkVariable] = inherited + std::string(mark);
   std::vector<std::string> environment;
   environment.reserve(merged.size());
   for (const auto& [name, value] : merged) {
@@ -32,8 +35,12 @@ std::vector<std::string> Environment(const std::vector<std::string>& own,
   return environment;
 }
 
+std::string MarkOf(std::string_view prefix, uint64_t fence) {
+  return fmt::format("{}-{};", prefix, fence);
+}
+
 SpawnSpec CommandOf(const Offer& offer, const std::vector<std::string>& own,
-                    std::string_view worker) {
+                    std::string_view worker, std::string_view mark) {
   const v1::ExecAction& exec = offer.action->exec();
   SpawnSpec spec;
   if (!exec.shell().empty()) {
@@ -42,7 +49,7 @@ SpawnSpec CommandOf(const Offer& offer, const std::vector<std::string>& own,
   } else {
     spec.argv.assign(exec.argv().begin(), exec.argv().end());
   }
-  spec.env = Environment(own, offer, worker);
+  spec.env = Environment(own, offer, worker, mark);
   spec.dir = exec.dir();
   return spec;
 }
@@ -54,6 +61,7 @@ SpawnSpec ShellLine(std::string_view line, const SpawnSpec& task) {
   spec.dir = task.dir;
   spec.open_files = task.open_files;
   spec.guard = task.guard;
+  spec.orphans = task.orphans;
   return spec;
 }
 

@@ -2,6 +2,7 @@
 #ifndef W2T_CLIENT_WORKER_EXEC_COMMAND_H_
 #define W2T_CLIENT_WORKER_EXEC_COMMAND_H_
 
+#include <cstdint>
 #include <string>
 #include <string_view>
 #include <vector>
@@ -12,15 +13,25 @@
 namespace w2t::worker {
 
 // The environment of an attempt: the worker's own, then the task's, then
-// W2T_RUN_ID, W2T_TASK, W2T_ATTEMPT and W2T_WORKER. Later ones win.
+// W2T_RUN_ID, W2T_TASK, W2T_ATTEMPT, W2T_WORKER and W2T_LEASE. Later ones win.
+// The last has the attempt's mark, behind those of the attempts that the worker
+// itself is a part of.
 std::vector<std::string> Environment(const std::vector<std::string>& own,
                                      const Offer& offer,
-                                     std::string_view worker);
+                                     std::string_view worker,
+                                     std::string_view mark);
+
+// Where marks lie.
+inline constexpr char kMarkVariable[] = "W2T_LEASE";
+
+// The mark of the attempt with `fence`, unique on this machine. It starts with
+// `prefix`, which must be so, too.
+std::string MarkOf(std::string_view prefix, uint64_t fence);
 
 // What to start for `offer`, whose action is an ExecAction. Descriptors are not
 // set.
 SpawnSpec CommandOf(const Offer& offer, const std::vector<std::string>& own,
-                    std::string_view worker);
+                    std::string_view worker, std::string_view mark);
 
 // `line` for `sh -c`, in the environment and folder of `task`.
 SpawnSpec ShellLine(std::string_view line, const SpawnSpec& task);

@@ -7,6 +7,7 @@
 #include <algorithm>
 #include <utility>
 
+#include "absl/time/clock.h"
 #include "client/worker/exec/command.h"
 #include "client/worker/exec/process_group.h"
 #include "client/worker/session/text.h"
@@ -34,10 +35,12 @@ std::string ExitWords(const Exit& exit) {
 
 }  // namespace
 
-ExecAttempt::ExecAttempt(Host* host, Offer offer, SpawnSpec command)
+ExecAttempt::ExecAttempt(Host* host, Offer offer, SpawnSpec command,
+                         std::string mark)
     : host_(host),
       offer_(std::move(offer)),
       command_(std::move(command)),
+      mark_(std::move(mark)),
       stdout_(
           &host->loop(),
           [this](std::string_view data) {
@@ -55,7 +58,7 @@ ExecAttempt::~ExecAttempt() {
   Loop& loop = host_->loop();
   loop.Cancel(timeout_timer_);
   loop.Cancel(grace_timer_);
-  loop.Cancel(group_timer_);
+  loop.Cancel(tree_timer_);
   loop.Cancel(drain_timer_);
   loop.Unwatch(child_watch_);
   loop.Unwatch(stopper_watch_);
@@ -87,7 +90,7 @@ absl::Status ExecAttempt::TryStart() {
   absl::StatusOr<Child> child = Spawn(command_);
   if (!child.ok()) return child.status();
   child_ = *std::move(child);
-  group_ = child_.pid;
+  tree_ = ProcessTree(command_.orphans, child_.pid, mark_);
   group_guarded_ = std::move(child_.guarded);
   Loop& loop = host_->loop();
   absl::StatusOr<WatchId> watch = loop.Watch(
@@ -109,7 +112,7 @@ absl::Status ExecAttempt::TryStart() {
            absl::InfiniteDuration());
     });
   }
-  if (probes_ != nullptr) probes_->Start(group_);
+  if (probes_ != nullptr) probes_->Start(tree_.group());
   return absl::OkStatus();
 }
 
@@ -178,17 +181,22 @@ void ExecAttempt::Stop(Ending ending, std::string why,
                longest_grace));
 }
 
-void ExecAttempt::SendStopSignal() {
+int ExecAttempt::StopSignal() const {
   const uint32_t wanted = offer_.action->stop().signal();
-  const int signal = wanted == 0 ? SIGTERM : static_cast<int>(wanted);
-  SignalGroup(group_, signal);
+  return wanted == 0 ? SIGTERM : static_cast<int>(wanted);
+}
+
+void ExecAttempt::SendStopSignal() {
+  const int signal = StopSignal();
+  tree_.Signal(signal);
   stopped_by_ = SignalName(signal);
 }
 
 bool ExecAttempt::RunStopCommand() {
   SpawnSpec spec = ShellLine(offer_.action->stop().command(), command_);
   const pid_t main = probes_ == nullptr ? 0 : probes_->main_pid();
-  SetVariable("W2T_PID", fmt::format("{}", main == 0 ? group_ : main), &spec);
+  SetVariable("W2T_PID", fmt::format("{}", main == 0 ? tree_.group() : main),
+              &spec);
   absl::StatusOr<Child> stopper = Spawn(spec);
   if (!stopper.ok()) {
     Note(fmt::format("cannot run the stop command: {}",
@@ -214,7 +222,7 @@ bool ExecAttempt::RunStopCommand() {
 
 void ExecAttempt::OnGraceOver(absl::Duration grace) {
   killed_after_ = grace;
-  SignalGroup(group_, SIGKILL);
+  tree_.Kill();
 }
 
 void ExecAttempt::OnChildEnded() {
@@ -222,22 +230,35 @@ void ExecAttempt::OnChildEnded() {
   host_->loop().Cancel(timeout_timer_);
   if (probes_ != nullptr) probes_->OnEnding();
   // A zombie keeps the group's number from others.
-  if (ending_ == Ending::kByItself) SignalGroup(group_, SIGKILL);
+  if (ending_ == Ending::kByItself) tree_.Signal(SIGKILL);
   exit_ = Reap(child_);
   child_ = Child();
-  AwaitGroup();
+  AwaitTree();
 }
 
-void ExecAttempt::AwaitGroup() {
+// "Stopped" means that none of its processes is left.
+void ExecAttempt::AwaitTree() {
   Loop& loop = host_->loop();
-  const bool waits = ending_ != Ending::kByItself && !killed_after_;
-  if (waits && GroupLives(group_)) {
-    group_timer_ = loop.After(group_poll_, [this] { AwaitGroup(); });
-    group_poll_ = std::min(2 * group_poll_, kLongestGroupPoll);
+  const bool kill = ending_ == Ending::kByItself || killed_after_;
+  if (!tree_.Lives()) {
+    loop.Cancel(grace_timer_);
+    DrainPipes();
     return;
   }
-  loop.Cancel(grace_timer_);
-  DrainPipes();
+  if (kill) {
+    tree_.Kill();
+    const absl::Time now = absl::Now();
+    if (!kill_by_) kill_by_ = now + kKillPatience;
+    if (now >= *kill_by_) {
+      survivors_ = tree_.Names();
+      DrainPipes();
+      return;
+    }
+  } else {
+    tree_.SignalStrays(StopSignal());
+  }
+  tree_timer_ = loop.After(tree_poll_, [this] { AwaitTree(); });
+  tree_poll_ = std::min(2 * tree_poll_, kLongestTreePoll);
 }
 
 void ExecAttempt::DrainPipes() {
@@ -293,6 +314,12 @@ Outcome ExecAttempt::MakeOutcome() const {
         outcome.message = ExitWords(*exit_);
       }
       break;
+  }
+  if (!survivors_.empty()) {
+    const std::string_view gap = outcome.message.empty() ? "" : "; ";
+    outcome.message +=
+        fmt::format("{}{} still lives {} after it was killed", gap, survivors_,
+                    DurationText(kKillPatience));
   }
   return outcome;
 }

@@ -2,9 +2,10 @@
 // Of the loop's thread.
 //
 //   Start -> running -> [stopping: signal or command, grace, kill]
-//         -> the child has ended: what is left of its group is killed, or, when
-//            it is being stopped, has the rest of the grace to end
-//         -> the pipes are drained -> reported, and Host::OnAttemptEnded
+//         -> the child has ended: what is left of its processes is killed, or,
+//            when it is being stopped, has the rest of the grace to end
+//         -> none of them lives -> the pipes are drained
+//         -> reported, and Host::OnAttemptEnded
 #ifndef W2T_CLIENT_WORKER_EXEC_EXEC_ATTEMPT_H_
 #define W2T_CLIENT_WORKER_EXEC_EXEC_ATTEMPT_H_
 
@@ -16,6 +17,7 @@
 #include "absl/status/status.h"
 #include "absl/time/time.h"
 #include "client/worker/exec/output_pipe.h"
+#include "client/worker/exec/process_tree.h"
 #include "client/worker/exec/reaper.h"
 #include "client/worker/exec/spawn.h"
 #include "client/worker/loop/loop.h"
@@ -28,9 +30,12 @@ namespace w2t::worker {
 // left its group may hold them for ever.
 inline constexpr absl::Duration kDrainTimeout = absl::Milliseconds(100);
 inline constexpr absl::Duration kDefaultGrace = absl::Seconds(10);
-// Gaps between looks whether a group that is being stopped still lives.
-inline constexpr absl::Duration kFirstGroupPoll = absl::Milliseconds(5);
-inline constexpr absl::Duration kLongestGroupPoll = absl::Milliseconds(80);
+// Gaps between looks whether processes of an attempt still live.
+inline constexpr absl::Duration kFirstTreePoll = absl::Milliseconds(1);
+inline constexpr absl::Duration kLongestTreePoll = absl::Milliseconds(80);
+// What the system does not let die, or not let us kill, is given up, in words,
+// once it was killed so long ago.
+inline constexpr absl::Duration kKillPatience = absl::Seconds(10);
 
 class ExecAttempt {
  public:
@@ -48,8 +53,9 @@ class ExecAttempt {
     virtual void OnAttemptEnded(uint64_t fence) = 0;
   };
 
-  // `command` is the offer's, without descriptors.
-  ExecAttempt(Host* host, Offer offer, SpawnSpec command);
+  // `command` is the offer's, without descriptors; `mark` is in its
+  // environment.
+  ExecAttempt(Host* host, Offer offer, SpawnSpec command, std::string mark);
   ~ExecAttempt();
   ExecAttempt(const ExecAttempt&) = delete;
   ExecAttempt& operator=(const ExecAttempt&) = delete;
@@ -73,12 +79,13 @@ class ExecAttempt {
   void OnPipeClosed();
   void OnReady();
   void Stop(Ending ending, std::string why, absl::Duration longest_grace);
+  int StopSignal() const;
   void SendStopSignal();
   bool RunStopCommand();
   void AwaitGrace(absl::Duration grace);
   void OnGraceOver(absl::Duration grace);
   void OnChildEnded();
-  void AwaitGroup();
+  void AwaitTree();
   void DrainPipes();
   void Finish();
   Outcome MakeOutcome() const;
@@ -88,9 +95,10 @@ class ExecAttempt {
   Host* const host_;
   const Offer offer_;
   SpawnSpec command_;
+  const std::string mark_;
 
-  Child child_;      // pid 0: none, or ended
-  pid_t group_ = 0;  // of the child, even after its end
+  Child child_;       // pid 0: none, or ended
+  ProcessTree tree_;  // of the child, even after its end
   GroupGuard::Slot group_guarded_;
   WatchId child_watch_ = 0;
   std::optional<Exit> exit_;
@@ -99,8 +107,10 @@ class ExecAttempt {
   OutputPipe stderr_;
   std::unique_ptr<Probes> probes_;  // null: it has none
   TimerId timeout_timer_ = 0;
-  TimerId group_timer_ = 0;
-  absl::Duration group_poll_ = kFirstGroupPoll;
+  TimerId tree_timer_ = 0;
+  absl::Duration tree_poll_ = kFirstTreePoll;
+  std::optional<absl::Time> kill_by_;  // given up then
+  std::string survivors_;              // that were given up
   TimerId drain_timer_ = 0;
 
   Ending ending_ = Ending::kByItself;

@@ -13,6 +13,7 @@ namespace {
 // A start takes about half a millisecond; ends, timers and cancels are looked
 // after in between.
 constexpr int kStartsAtOnce = 4;
+constexpr absl::Duration kSweepEvery = absl::Seconds(1);
 
 }  // namespace
 
@@ -23,9 +24,13 @@ ExecRunner::ExecRunner(Loop* loop, AttemptSink* sink, ExecOptions options)
       reaper_(loop),
       resolver_(loop),
       http_(loop),
-      grpc_(loop) {}
+      grpc_(loop) {
+  if (options_.guard != nullptr) {
+    guard_started_ = orphans_.Start(options_.guard->pid());
+  }
+}
 
-ExecRunner::~ExecRunner() = default;
+ExecRunner::~ExecRunner() { loop_->Cancel(sweep_timer_); }
 
 void ExecRunner::Start(std::vector<Offer> offers) {
   if (stopped_) {
@@ -48,12 +53,18 @@ void ExecRunner::StartSome() {
     Offer offer = std::move(queue_.front());
     queue_.pop_front();
     const uint64_t fence = offer.lease.fence;
-    SpawnSpec command = CommandOf(offer, options_.environment, options_.worker);
+    std::string mark = MarkOf(options_.mark, fence);
+    SpawnSpec command =
+        CommandOf(offer, options_.environment, options_.worker, mark);
     command.open_files = options_.open_files;
     command.guard = options_.guard;
-    auto attempt = std::make_unique<ExecAttempt>(host, std::move(offer),
-                                                 std::move(command));
+    command.orphans = &orphans_;
+    auto attempt = std::make_unique<ExecAttempt>(
+        host, std::move(offer), std::move(command), std::move(mark));
     if (attempt->Start()) attempts_.emplace(fence, std::move(attempt));
+  }
+  if (sweep_timer_ == 0 && !attempts_.empty()) {
+    sweep_timer_ = loop_->After(kSweepEvery, [this] { SweepNow(); });
   }
   if (!queue_.empty()) {
     starting_ = true;
@@ -87,6 +98,14 @@ void ExecRunner::StopAll(absl::Duration longest_grace) {
 
 void ExecRunner::ResumeOutput() {
   for (auto& [fence, attempt] : attempts_) attempt->ResumeOutput();
+}
+
+// What daemonises and ends while its attempt goes on.
+void ExecRunner::SweepNow() {
+  sweep_timer_ = 0;
+  orphans_.Sweep();
+  if (attempts_.empty()) return;
+  sweep_timer_ = loop_->After(kSweepEvery, [this] { SweepNow(); });
 }
 
 void ExecRunner::OnAttemptEnded(uint64_t fence) { attempts_.erase(fence); }

@@ -14,6 +14,7 @@
 #include "absl/container/flat_hash_map.h"
 #include "absl/time/time.h"
 #include "client/worker/exec/exec_attempt.h"
+#include "client/worker/exec/orphans.h"
 #include "client/worker/exec/reaper.h"
 #include "client/worker/loop/loop.h"
 #include "client/worker/probe/grpc_client.h"
@@ -31,6 +32,8 @@ struct ExecOptions {
   std::optional<rlimit> open_files;
   // Outlives the runner. Null: programs may outlive a worker that is killed.
   GroupGuard* guard = nullptr;
+  // Marks of attempts start with it. Unique on this machine.
+  std::string mark;
 };
 
 class ExecRunner final : private ExecAttempt::Host {
@@ -64,10 +67,14 @@ class ExecRunner final : private ExecAttempt::Host {
   void OnAttemptEnded(uint64_t fence) override;
   void StartSome();
   void Drop(const Offer& offer);
+  void SweepNow();
 
   Loop* const loop_;
   AttemptSink* const sink_;
   const ExecOptions options_;
+  Orphans orphans_;
+  Orphans::Started guard_started_;
+  TimerId sweep_timer_ = 0;  // while attempts run
   Reaper reaper_;
   Resolver resolver_;
   HttpClient http_;

@@ -11,6 +11,9 @@
 
 #include <cerrno>
 #include <cstring>
+#include <ctime>
+
+#include "client/worker/exec/proc.h"
 
 namespace w2t::worker {
 
@@ -19,10 +22,15 @@ namespace {
 constexpr size_t kTableBytes =
     GroupGuard::kMaxGroups * sizeof(std::atomic<pid_t>);
 
+// What is killed may have started something just before.
+constexpr int kMarkedRounds = 100;
+constexpr timespec kMarkedPause{.tv_sec = 0, .tv_nsec = 5'000'000};
+
 static_assert(std::atomic<pid_t>::is_always_lock_free);
 
 // The process. Forked from one with threads, so it may not even allocate.
-[[noreturn]] void Guard(const std::atomic<pid_t>* table, int alive) {
+[[noreturn]] void Guard(const std::atomic<pid_t>* table, int alive,
+                        const std::string& mark) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);
@@ -39,6 +47,15 @@ static_assert(std::atomic<pid_t>::is_always_lock_free);
     const pid_t group = table[i].load(std::memory_order_relaxed);
     if (group > 0) kill(-group, SIGKILL);
   }
+  bool found = !mark.empty();
+  for (int round = 0; found && round < kMarkedRounds; ++round) {
+    if (round > 0) nanosleep(&kMarkedPause, nullptr);
+    found = false;
+    ForEachMarked(mark, [&found](pid_t pid) {
+      found = true;
+      kill(pid, SIGKILL);
+    });
+  }
   _exit(0);
 }
 
@@ -48,7 +65,8 @@ absl::Status Errno(std::string_view call) {
 
 }  // namespace
 
-absl::StatusOr<std::unique_ptr<GroupGuard>> GroupGuard::Start() {
+absl::StatusOr<std::unique_ptr<GroupGuard>> GroupGuard::Start(
+    std::string mark) {
   void* const memory = mmap(nullptr, kTableBytes, PROT_READ | PROT_WRITE,
                             MAP_SHARED | MAP_ANONYMOUS, -1, 0);
   if (memory == MAP_FAILED) return Errno("mmap");
@@ -62,7 +80,7 @@ absl::StatusOr<std::unique_ptr<GroupGuard>> GroupGuard::Start() {
   const UniqueFd read_end(fds[0]);
   UniqueFd write_end(fds[1]);
   const pid_t pid = _Fork();
-  if (pid == 0) Guard(table, fds[0]);
+  if (pid == 0) Guard(table, fds[0], mark);
   if (pid < 0) {
     absl::Status status = Errno("fork");
     munmap(memory, kTableBytes);

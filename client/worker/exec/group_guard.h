@@ -4,8 +4,9 @@
 // The kernel kills the children of a dead worker (see Child), but not their
 // children, and a shell runs most commands as its child. So a small process
 // beside the worker shares a table of process groups with it, waits for the
-// worker's end, and then kills every group that is still in the table. It holds
-// none of the worker's descriptors and ends when the worker does.
+// worker's end, and then kills every group that is still in the table, and all
+// that has the worker's mark. It holds none of the worker's descriptors and
+// ends when the worker does.
 #ifndef W2T_CLIENT_WORKER_EXEC_GROUP_GUARD_H_
 #define W2T_CLIENT_WORKER_EXEC_GROUP_GUARD_H_
 
@@ -15,6 +16,7 @@
 #include <cstddef>
 #include <cstdint>
 #include <memory>
+#include <string>
 #include <utility>
 #include <vector>
 
@@ -58,7 +60,10 @@ class GroupGuard {
   };
 
   // Best before the process has many threads or much memory: it is forked.
-  static absl::StatusOr<std::unique_ptr<GroupGuard>> Start();
+  // `mark` is in the environment of all that is not to outlive the worker;
+  // empty: of nothing.
+  static absl::StatusOr<std::unique_ptr<GroupGuard>> Start(
+      std::string mark = "");
   // Kills what is in the table.
   ~GroupGuard();
   GroupGuard(const GroupGuard&) = delete;
@@ -66,6 +71,7 @@ class GroupGuard {
 
   // No place when the table is full.
   Slot Take();
+  pid_t pid() const { return pid_; }
 
  private:
   GroupGuard(std::atomic<pid_t>* table, pid_t pid, UniqueFd alive);

@@ -227,8 +227,11 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
     waitpid(pid, nullptr, 0);
     return Failure(spec, plan.failed, plan.error);
   }
-  Child child{pid, UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))),
-              std::move(guarded)};
+  Child child{pid,
+              UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))),
+              std::move(guarded),
+              {}};
+  if (spec.orphans != nullptr) child.started = spec.orphans->Start(pid);
   if (!child.pidfd) {
     absl::Status status = Errno("pidfd_open");
     SignalGroup(pid, SIGKILL);

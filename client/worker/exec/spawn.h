@@ -15,6 +15,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/worker/exec/group_guard.h"
+#include "client/worker/exec/orphans.h"
 #include "client/worker/loop/unique_fd.h"
 
 namespace w2t::worker {
@@ -33,6 +34,8 @@ struct SpawnSpec {
   std::optional<rlimit> open_files;
   // Ends the child's group with the worker. Null: nobody does.
   GroupGuard* guard = nullptr;
+  // Told of the child. Null: nobody is.
+  Orphans* orphans = nullptr;
 };
 
 // A child in a session and process group of its own, whose number is `pid`. It
@@ -42,6 +45,7 @@ struct Child {
   // Readable once the child has ended. The child is then reaped by Reap.
   UniqueFd pidfd;
   GroupGuard::Slot guarded;
+  Orphans::Started started;
   // What the system counts as the child's largest resident set although it was
   // this process's, whose memory the child had until it became the program.
   uint64_t inherited_rss_bytes = 0;

@@ -1,6 +1,8 @@
 #include "tests/unit/client_worker/exec_env.h"
 
+#include <fmt/format.h>
 #include <gtest/gtest.h>
+#include <unistd.h>
 
 #include <utility>
 
@@ -60,7 +62,9 @@ ExecEnv::ExecEnv() {
   loop_ = *Loop::Create();
   runner_ = std::make_unique<ExecRunner>(
       loop_.get(), &sink_,
-      ExecOptions{.worker = "w1", .environment = OwnEnvironment()});
+      ExecOptions{.worker = "w1",
+                  .environment = OwnEnvironment(),
+                  .mark = fmt::format("test{}", getpid())});
   thread_ = std::thread([this] {
     loop_->Run();
     runner_.reset();

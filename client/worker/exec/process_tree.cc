@@ -1,0 +1,58 @@
+#include "client/worker/exec/process_tree.h"
+
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/syscall.h>
+#include <unistd.h>
+
+#include <utility>
+
+#include "client/worker/exec/proc.h"
+#include "client/worker/exec/process_group.h"
+#include "client/worker/loop/unique_fd.h"
+
+namespace w2t::worker {
+
+namespace {
+
+// Not to a later process that has got the number.
+void SignalMarked(pid_t pid, std::string_view mark, int signal) {
+  const UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd || !IsMarked(pid, mark)) return;
+  syscall(SYS_pidfd_send_signal, pidfd.get(), signal, nullptr, 0);
+}
+
+}  // namespace
+
+ProcessTree::ProcessTree(Orphans* orphans, pid_t leader, std::string mark)
+    : orphans_(orphans), group_(leader), mark_(std::move(mark)) {}
+
+void ProcessTree::Signal(int signal) const { SignalGroup(group_, signal); }
+
+bool ProcessTree::Lives() {
+  strays_.clear();
+  const bool orphans = orphans_ != nullptr && orphans_->Sweep();
+  if (GroupLives(group_)) return true;
+  if (!orphans || mark_.empty()) return false;
+  ForEachMarked(mark_, [this](pid_t pid) { strays_.push_back(pid); });
+  return !strays_.empty();
+}
+
+void ProcessTree::SignalStrays(int signal) {
+  for (const pid_t pid : strays_) {
+    if (signalled_.insert(pid).second) SignalMarked(pid, mark_, signal);
+  }
+}
+
+void ProcessTree::Kill() const {
+  SignalGroup(group_, SIGKILL);
+  for (const pid_t pid : strays_) SignalMarked(pid, mark_, SIGKILL);
+}
+
+std::string ProcessTree::Names() const {
+  if (strays_.empty()) return fmt::format("process group {}", group_);
+  const pid_t pid = strays_.front();
+  return fmt::format("process {} ({})", pid, ProcessName(pid));
+}
+
+}  // namespace w2t::worker

@@ -1,0 +1,49 @@
+// ProcessTree: all processes of one attempt. These are its process group, and
+// what left that: it has the attempt's mark, and has fallen to the worker (see
+// Orphans). Of the loop's thread.
+#ifndef W2T_CLIENT_WORKER_EXEC_PROCESS_TREE_H_
+#define W2T_CLIENT_WORKER_EXEC_PROCESS_TREE_H_
+
+#include <sys/types.h>
+
+#include <string>
+#include <vector>
+
+#include "absl/container/flat_hash_set.h"
+#include "client/worker/exec/orphans.h"
+
+namespace w2t::worker {
+
+class ProcessTree {
+ public:
+  // None.
+  ProcessTree() = default;
+  // Of the attempt that is led by `leader`, the first of its group. `orphans`
+  // outlives it; null, or no `mark`: what leaves the group is not found.
+  ProcessTree(Orphans* orphans, pid_t leader, std::string mark);
+
+  pid_t group() const { return group_; }
+  // To the group. Only while it has a member, be it a zombie: its number may be
+  // another's later.
+  void Signal(int signal) const;
+  // Whether a process of it lives, once the leader has ended. Zombies do not
+  // count: who is to take them off the process table may never do so.
+  bool Lives();
+  // To what left the group and was found by Lives; once to each process.
+  void SignalStrays(int signal);
+  // Kills the group, and what was found by Lives.
+  void Kill() const;
+  // What was found to live: "process 12 (sleep)", for people.
+  std::string Names() const;
+
+ private:
+  Orphans* orphans_ = nullptr;
+  pid_t group_ = 0;
+  std::string mark_;
+  std::vector<pid_t> strays_;
+  absl::flat_hash_set<pid_t> signalled_;
+};
+
+}  // namespace w2t::worker
+
+#endif  // W2T_CLIENT_WORKER_EXEC_PROCESS_TREE_H_
