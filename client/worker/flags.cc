@@ -1,12 +1,18 @@
 #include "client/worker/flags.h"
 
 #include <fmt/format.h>
+#include <unistd.h>
 
 #include <CLI/CLI.hpp>
 #include <charconv>
+#include <filesystem>
+#include <system_error>
 #include <utility>
 #include <vector>
 
+#include "client/worker/log.h"
+#include "client/worker/state/files.h"
+#include "client/worker/state/state_folder.h"
 #include "proto/wire/field.h"
 
 namespace w2t::worker {
@@ -42,6 +48,19 @@ std::string WrongUtf8(const std::string& text) {
   return fmt::format("\"{}\" is not UTF-8", wire::Shown(text));
 }
 
+// Empty, with a warning, when nothing can be kept there.
+std::string UsableDefaultState(const std::string& name) {
+  const std::string path = DefaultStateFolder(name.empty() ? HostName() : name);
+  std::error_code error;
+  if (!path.empty()) std::filesystem::create_directories(path, error);
+  if (!path.empty() && !error && access(path.c_str(), W_OK) == 0) return path;
+  Log(LogLevel::kWarn, "worker.stateless path={} error={}", Quoted(path),
+      Quoted(path.empty() ? "HOME is not set"
+             : error      ? error.message()
+                          : "it is not writable"));
+  return "";
+}
+
 }  // namespace
 
 std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
@@ -56,10 +75,10 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
       "The first SIGTERM or SIGINT lets it finish what it has and take nothing "
       "new, however\nlong that lasts; then it ends. The second one stops the "
       "tasks (as their graph says,\nbut killing them after 2 s), tells the "
-      "daemon, which gives them to other workers, and\nends within 5 s. Under "
-      "systemd, TimeoutStopSec is how long tasks may take to end;\nafter that "
-      "the worker and its tasks are killed, and given up once they have been "
-      "\nmissed for the daemon's re-attach window.");
+      "daemon, which gives them to other workers, and\nends within 5 s. A "
+      "worker that is killed takes its tasks with it; its services go on\nfor "
+      "as long as the daemon's re-attach window, and the next worker of the "
+      "same name and\noptions goes on with them.");
   app.set_version_flag("--version", "w2t-worker " W2T_VERSION);
   app.add_option("--server", worker.server,
                  "The daemon: HOST:PORT or unix:PATH "
@@ -82,6 +101,15 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
       ->capture_default_str()
       ->check(CLI::Range(1U, 65'536U));
   app.add_option("--dir", flags.dir, "Where tasks run (default: here)");
+  std::string state;
+  const CLI::Option* const with_state =
+      app.add_option("--state", state,
+                     "Folder to remember services in: they go on when the "
+                     "worker is killed, and\nthe next one goes on with them; "
+                     "\"none\": they end with it (default:\n"
+                     "$XDG_STATE_HOME/w2t/workers/NAME, else "
+                     "~/.local/state/w2t/workers/NAME;\nnone with "
+                     "--stop-with-parent)");
   app.add_option("--log-level", flags.log_level,
                  "debug, info, warn, error or off")
       ->capture_default_str()
@@ -103,6 +131,16 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
       auto [name, amount] = Split("--resource", resource);
       worker.resources.emplace_back(std::move(name),
                                     Units("--resource", amount));
+    }
+    if (!with_state->empty()) {
+      if (state.empty()) throw CLI::ValidationError("--state", "is empty");
+      if (state != "none") worker.state = state;
+    } else if (!flags.stop_with_parent) {
+      worker.state = UsableDefaultState(worker.name);
+    }
+    // From here, not from --dir.
+    if (!worker.state.empty()) {
+      worker.state = std::filesystem::absolute(worker.state).string();
     }
   } catch (const CLI::ParseError& error) {
     exit_code = app.exit(error) == 0 ? 0 : kBadUsage;

@@ -10,7 +10,7 @@
 namespace w2t::worker {
 
 struct Flags {
-  WorkerOptions worker;
+  WorkerOptions worker;  // with its state folder, if it has one
   std::string dir;  // empty: stay
   std::string log_level = "info";
   bool stop_with_parent = false;

@@ -8,7 +8,6 @@
 #include <cmath>
 #include <cstdlib>
 #include <optional>
-#include <random>
 #include <thread>
 
 #include "absl/time/clock.h"
@@ -19,6 +18,8 @@
 #include "client/worker/log.h"
 #include "client/worker/loop/loop.h"
 #include "client/worker/session/session.h"
+#include "client/worker/state/files.h"
+#include "client/worker/state/state_folder.h"
 #include "w2t/limits.h"
 
 namespace w2t::worker {
@@ -41,17 +42,6 @@ std::string DefaultServer() {
   return named != nullptr && *named != '\0' ? named : kDefaultServer;
 }
 
-std::string DefaultName() {
-  char name[256] = {};
-  return gethostname(name, sizeof(name) - 1) == 0 && name[0] != '\0' ? name
-                                                                     : "worker";
-}
-
-std::string RandomInstance() {
-  std::random_device random;
-  return fmt::format("{:08x}{:08x}", random(), random());
-}
-
 // Returns the bound that children get.
 rlimit RaiseOpenFiles() {
   rlimit before{};
@@ -64,7 +54,7 @@ rlimit RaiseOpenFiles() {
 
 void WithDefaults(WorkerOptions& options) {
   if (options.server.empty()) options.server = DefaultServer();
-  if (options.name.empty()) options.name = DefaultName();
+  if (options.name.empty()) options.name = HostName();
   if (options.slots == 0) {
     options.slots = std::max(1U, std::thread::hardware_concurrency());
   }
@@ -99,7 +89,7 @@ absl::Status CheckOptions(const WorkerOptions& options) {
 v1::Hello MakeHello(const WorkerOptions& options, const Handlers& handlers) {
   v1::Hello hello;
   hello.set_name(options.name);
-  hello.set_instance(RandomInstance());
+  hello.set_instance(RandomName());
   for (const auto& [key, value] : options.labels) {
     (*hello.mutable_labels())[key] = value;
   }
@@ -153,15 +143,23 @@ class Worker::Impl final : private Session::Delegate {
   absl::Status Run() {
     if (result_.ok()) result_ = CheckOptions(options_);
     if (!result_.ok()) return result_;
+    v1::Hello hello = MakeHello(options_, handlers_);
+    if (options_.exec && !options_.state.empty()) {
+      absl::StatusOr<std::unique_ptr<StateFolder>> state =
+          StateFolder::Open(options_.state, kLockPatience, &hello);
+      if (!state.ok()) return state.status();
+      state_ = *std::move(state);
+    }
     Session::Delegate* const delegate = this;
-    session_ = std::make_unique<Session>(
-        loop_.get(), options_.server, MakeHello(options_, handlers_), delegate);
+    session_ = std::make_unique<Session>(loop_.get(), options_.server,
+                                         std::move(hello), delegate);
     if (options_.exec) {
       StartGuard();
       exec_ = std::make_unique<ExecRunner>(
           loop_.get(), session_.get(),
           ExecOptions{options_.name, OwnEnvironment(), RaiseOpenFiles(),
-                      guard_.get(), mark_});
+                      guard_.get(), mark_, state_.get()});
+      if (state_ != nullptr) exec_->Adopt(state_->Take());
     }
     if (!handlers_.empty()) {
       pool_ = std::make_unique<HandlerPool>(loop_.get(), session_.get(),
@@ -173,6 +171,7 @@ class Worker::Impl final : private Session::Delegate {
     exec_.reset();
     guard_.reset();
     session_.reset();
+    state_.reset();
     return result_;
   }
 
@@ -196,7 +195,19 @@ class Worker::Impl final : private Session::Delegate {
       if (exec_ != nullptr) exec_->ResumeOutput();
     });
   }
+  void OnOutputTaken(std::vector<OutputTaken> taken) override {
+    if (state_ == nullptr) return;
+    loop_->Post(
+        [this, taken = std::move(taken)] { exec_->OutputTaken(taken); });
+  }
+  void OnForgotten(std::vector<uint64_t> fences) override {
+    if (state_ == nullptr) return;
+    loop_->Post([this, fences = std::move(fences)] { exec_->Forget(fences); });
+  }
   void OnWelcomed() override {
+    if (guard_ != nullptr) {
+      guard_->SetReattachWindow(session_->reattach_window());
+    }
     if (options_.on_connected) options_.on_connected();
   }
   void OnLeft() override { BeginStop(); }
@@ -215,8 +226,10 @@ class Worker::Impl final : private Session::Delegate {
                                   .message = std::string(why)});
   }
   void StartGuard() {
-    absl::StatusOr<std::unique_ptr<GroupGuard>> guard =
-        GroupGuard::Start(mark_);
+    absl::StatusOr<std::unique_ptr<GroupGuard>> guard = GroupGuard::Start(
+        mark_, state_ == nullptr
+                   ? KeeperPlan()
+                   : KeeperPlan{state_->path(), state_->mark() + "-"});
     if (guard.ok()) {
       guard_ = *std::move(guard);
     } else {
@@ -229,9 +242,12 @@ class Worker::Impl final : private Session::Delegate {
 
   WorkerOptions options_;
   Handlers handlers_;
-  const std::string mark_ = RandomInstance();
+  // Not the instance, which may outlive this process: what an earlier one was
+  // the end of is being killed meanwhile.
+  const std::string mark_ = "g" + RandomName();
   absl::Status result_;
   std::unique_ptr<Loop> loop_;
+  std::unique_ptr<StateFolder> state_;
   std::unique_ptr<Session> session_;
   std::unique_ptr<GroupGuard> guard_;
   std::unique_ptr<ExecRunner> exec_;

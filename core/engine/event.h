@@ -76,6 +76,8 @@ struct HelloEvent {
   SessionId session;
   WorkerSpec spec;
   LeaseColumns held;  // given earlier, and their end not acknowledged
+  // An earlier process of the worker may have started what is not held.
+  bool restarted = false;
 };
 
 // Any sign of life from a worker.

@@ -40,8 +40,8 @@ void Steps::Handle(DrainWorkerEvent& event) {
 void Steps::Handle(HelloEvent& event) {
   // A worker opens one stream after the other, so a hello speaks of all that
   // came on those before. One that was overtaken would speak too early, and is
-  // refused.
-  const bool proven = event.spec.stream != 0;
+  // refused. Nor does one prove anything of what an earlier process has done.
+  const bool proven = event.spec.stream != 0 && !event.restarted;
   Worker* worker = Register(event);
   if (worker == nullptr) return;
   if (worker->session) {

@@ -239,6 +239,7 @@ absl::StatusOr<HelloEvent> FromProto(const v1::Hello& hello,
                spec.max_leases);
   spec.capabilities = Capabilities(hello, path, &check);
   Decode(hello.held(), path.Field("held"), &check, &event.held);
+  event.restarted = hello.restarted();
   if (!faults.empty()) return ToStatus(faults);
   return event;
 }

@@ -82,6 +82,9 @@ void SessionOutbox::AddOffers(const Engine& engine,
     columns->add_task(leases.task[i]);
     columns->add_attempt(leases.attempt[i]);
     columns->add_fence(leases.fence[i]);
+    if (blueprint.kind(leases.task[i]) == TaskKind::kService) {
+      batch.add_services(static_cast<uint32_t>(batch.action_size()));
+    }
     batch.add_action(id->second);
     batch.add_name(name.data(), name.size());
     bytes += name.size();

@@ -143,7 +143,7 @@ HelloEvent EngineEnv::Dialled(FakeWorker& worker) {
   worker.closed = absl::OkStatus();
   worker.pinged = false;
   if (worker.counts_streams) ++worker.spec.stream;
-  HelloEvent hello{worker.session, worker.spec, {}};
+  HelloEvent hello{worker.session, worker.spec, {}, worker.restarted};
   for (const LeaseRef& lease : worker.held) hello.held.Add(lease);
   for (const auto& [seq, reports] : worker.unacked) {
     for (size_t i = 0; i < reports.leases.size(); ++i) {

@@ -77,6 +77,7 @@ struct FakeWorker {
   bool answers_pings = true;    // off: it has become silent
   bool receives_offers = true;  // off: they are lost on the way
   bool counts_streams = true;
+  bool restarted = false;  // in its Hello
 };
 
 class EngineEnv {

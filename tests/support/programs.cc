@@ -61,7 +61,9 @@ std::unique_ptr<Process> StartWorker(const std::string& server,
                   "--name",
                   options.name,
                   "--slots",
-                  fmt::format("{}", options.slots)};
+                  fmt::format("{}", options.slots),
+                  "--state",
+                  options.state};
   process.argv.insert(process.argv.end(), options.flags.begin(),
                       options.flags.end());
   process.env = std::move(options.env);

@@ -53,6 +53,7 @@ struct WorkerOptions {
   int slots = 2;
   std::vector<std::string> flags;
   std::vector<std::pair<std::string, std::string>> env;
+  std::string state = "none";  // as --state takes it
 };
 
 // A w2t-worker. Does not wait until it is connected.

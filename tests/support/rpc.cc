@@ -107,6 +107,11 @@ void RpcClient::Cancel(const std::string& run_id, const std::string& reason) {
 
 std::string RpcClient::ReadLogs(const std::string& run_id,
                                 const std::string& task) {
+  return ReadLogs(run_id, task, v1::LOG_STREAM_UNSPECIFIED);
+}
+
+std::string RpcClient::ReadLogs(const std::string& run_id,
+                                const std::string& task, v1::LogStream stream) {
   grpc::ClientContext context;
   SetDeadline(context);
   v1::ReadLogsRequest request;
@@ -116,7 +121,11 @@ std::string RpcClient::ReadLogs(const std::string& run_id,
   std::string text;
   v1::ReadLogsResponse response;
   while (reader->Read(&response)) {
-    for (const auto& chunk : response.chunks()) text += chunk.data();
+    for (const auto& chunk : response.chunks()) {
+      const bool wanted =
+          stream == v1::LOG_STREAM_UNSPECIFIED || chunk.stream() == stream;
+      if (wanted) text += chunk.data();
+    }
   }
   Check(reader->Finish(), "ReadLogs");
   return text;

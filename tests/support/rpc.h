@@ -45,6 +45,9 @@ class RpcClient {
   void Cancel(const std::string& run_id, const std::string& reason = "");
   // Everything that the latest attempt of a task has printed.
   std::string ReadLogs(const std::string& run_id, const std::string& task);
+  // The same, of one stream.
+  std::string ReadLogs(const std::string& run_id, const std::string& task,
+                       v1::LogStream stream);
 
   // Waits until the run has ended; survives restarts of the daemon.
   v1::Run WaitForEnd(const std::string& run_id);

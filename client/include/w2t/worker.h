@@ -73,6 +73,10 @@ struct WorkerOptions {
   // raised as far as it goes then; programs get the one from before. The process
   // becomes the one that orphans below it fall to (PR_SET_CHILD_SUBREAPER).
   bool exec = false;
+  // A folder to remember services in, of this worker alone: they go on when its
+  // process is killed, and the next one, with the same options, goes on with
+  // them. Empty: they end with it.
+  std::string state;
   // Called once, on a thread of the worker, when the daemon has taken it.
   std::function<void()> on_connected;
 };

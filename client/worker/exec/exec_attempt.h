@@ -6,6 +6,9 @@
 //            when it is being stopped, has the rest of the grace to end
 //         -> none of them lives -> the pipes are drained
 //         -> reported, and Host::OnAttemptEnded
+//
+// With an AttemptFolder it outlives a worker that is killed, and the next
+// process of that goes on with it: Adopt instead of Start.
 #ifndef W2T_CLIENT_WORKER_EXEC_EXEC_ATTEMPT_H_
 #define W2T_CLIENT_WORKER_EXEC_EXEC_ATTEMPT_H_
 
@@ -23,6 +26,7 @@
 #include "client/worker/loop/loop.h"
 #include "client/worker/probe/probes.h"
 #include "client/worker/session/lease.h"
+#include "client/worker/state/attempt_folder.h"
 
 namespace w2t::worker {
 
@@ -50,12 +54,14 @@ class ExecAttempt {
     virtual GrpcClient& grpc() = 0;
     virtual NotifyFolder& notify_folder() = 0;
     // The attempt has reported its outcome and may be destroyed.
-    virtual void OnAttemptEnded(uint64_t fence) = 0;
+    virtual void OnAttemptEnded(uint64_t fence,
+                                std::unique_ptr<AttemptFolder> folder) = 0;
   };
 
   // `command` is the offer's, without descriptors; `mark` is in its
-  // environment.
-  ExecAttempt(Host* host, Offer offer, SpawnSpec command, std::string mark);
+  // environment. `folder` is null for one that ends with the worker.
+  ExecAttempt(Host* host, Offer offer, SpawnSpec command, std::string mark,
+              std::unique_ptr<AttemptFolder> folder = nullptr);
   ~ExecAttempt();
   ExecAttempt(const ExecAttempt&) = delete;
   ExecAttempt& operator=(const ExecAttempt&) = delete;
@@ -63,18 +69,29 @@ class ExecAttempt {
   // False when it could not be started; that has been reported then, without
   // Host::OnAttemptEnded.
   bool Start();
+  // Goes on with what an earlier process has started and kept in the folder.
+  void Adopt();
   // Stops it as its action says, though with a grace of `longest_grace` at
   // most; the outcome is CANCELLED. When it is being stopped already, only its
   // grace becomes shorter.
   void Cancel(absl::Duration longest_grace = absl::InfiniteDuration());
   // There is room for output again.
   void ResumeOutput();
+  // The daemon has so much of its output.
+  void ReleaseOutput(uint64_t bytes);
 
  private:
   enum class Ending { kByItself, kCancelled, kTimedOut, kUnwell };
 
   absl::Status TryStart();
-  absl::Status MakeProbes();
+  absl::StatusOr<Child> SpawnIt();
+  void HoldOutput();
+  void KeepStart();
+  void Keep(const kept::v1::KeptAttempt& news);
+  absl::Status WatchChild();
+  void ReplayOutput();
+  absl::Status MakeProbes(const std::string& notify);
+  void AwaitTimeout(absl::Duration age);
   bool OnOutput(v1::LogStream stream, std::string_view data);
   void OnPipeClosed();
   void OnReady();
@@ -96,10 +113,12 @@ class ExecAttempt {
   const Offer offer_;
   SpawnSpec command_;
   const std::string mark_;
+  std::unique_ptr<AttemptFolder> folder_;  // null: it is not kept
+  std::string unknown_;  // why, when nobody can know how it ended
 
   Child child_;       // pid 0: none, or ended
   ProcessTree tree_;  // of the child, even after its end
-  GroupGuard::Slot group_guarded_;
+  GroupGuard::Slot guarded_;
   WatchId child_watch_ = 0;
   std::optional<Exit> exit_;
   bool drained_ = false;

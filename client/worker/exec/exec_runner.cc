@@ -1,5 +1,7 @@
 #include "client/worker/exec/exec_runner.h"
 
+#include <fmt/format.h>
+
 #include <algorithm>
 #include <utility>
 
@@ -46,21 +48,89 @@ void ExecRunner::Drop(const Offer& offer) {
                              .message = "cancelled before it started"});
 }
 
+std::unique_ptr<ExecAttempt> ExecRunner::Make(
+    Offer offer, std::unique_ptr<AttemptFolder> folder) {
+  Host* const host = this;
+  std::string mark =
+      MarkOf(folder == nullptr ? options_.mark : options_.state->mark(),
+             offer.lease.fence);
+  SpawnSpec command =
+      CommandOf(offer, options_.environment, options_.worker, mark);
+  command.open_files = options_.open_files;
+  command.guard = options_.guard;
+  command.orphans = &orphans_;
+  return std::make_unique<ExecAttempt>(host, std::move(offer),
+                                       std::move(command), std::move(mark),
+                                       std::move(folder));
+}
+
+std::unique_ptr<AttemptFolder> ExecRunner::FolderFor(const Offer& offer) {
+  if (!offer.service || options_.state == nullptr) return nullptr;
+  absl::StatusOr<std::unique_ptr<AttemptFolder>> folder =
+      options_.state->Create(offer);
+  if (folder.ok()) return *std::move(folder);
+  const std::string line =
+      fmt::format("this service will not outlive a worker that is killed: {}\n",
+                  std::string(folder.status().message()));
+  sink_->Printed(offer.lease, v1::LOG_STREAM_WORKER, line);
+  return nullptr;
+}
+
+void ExecRunner::Adopt(std::vector<std::unique_ptr<AttemptFolder>> folders) {
+  for (std::unique_ptr<AttemptFolder>& folder : folders) {
+    const kept::v1::KeptAttempt& kept = folder->kept();
+    Offer offer = folder->offer();
+    const Lease lease = offer.lease;
+    sink_->Adopted(lease, kept.up(), folder->spool().begin());
+    if (kept.has_outcome()) {
+      const kept::v1::KeptOutcome& outcome = kept.outcome();
+      static_cast<void>(folder->spool().Replay(
+          [&](v1::LogStream stream, std::string_view data) {
+            sink_->Printed(lease, stream, data);
+          }));
+      sink_->Ended(lease, {.state = outcome.state(),
+                           .exit_code = outcome.exit_code(),
+                           .message = outcome.message(),
+                           .signal = outcome.signal(),
+                           .cpu_us = outcome.cpu_us(),
+                           .max_rss_bytes = outcome.max_rss_bytes()});
+      ended_[lease.fence] = std::move(folder);
+      continue;
+    }
+    ExecAttempt& attempt =
+        *(attempts_[lease.fence] = Make(std::move(offer), std::move(folder)));
+    attempt.Adopt();
+  }
+  if (options_.state != nullptr) options_.state->TakenOver();
+}
+
+void ExecRunner::OutputTaken(absl::Span<const worker::OutputTaken> taken) {
+  for (const worker::OutputTaken& piece : taken) {
+    const auto it = attempts_.find(piece.fence);
+    if (it != attempts_.end()) it->second->ReleaseOutput(piece.bytes);
+  }
+}
+
+void ExecRunner::Forget(absl::Span<const uint64_t> fences) {
+  for (const uint64_t fence : fences) {
+    const auto ended = ended_.find(fence);
+    if (ended != ended_.end()) {
+      ended->second->Remove();
+      ended_.erase(ended);
+    } else if (attempts_.contains(fence)) {
+      forgotten_.insert(fence);
+    }
+  }
+}
+
 void ExecRunner::StartSome() {
   starting_ = false;
-  Host* const host = this;
   for (int i = 0; i < kStartsAtOnce && !queue_.empty(); ++i) {
     Offer offer = std::move(queue_.front());
     queue_.pop_front();
     const uint64_t fence = offer.lease.fence;
-    std::string mark = MarkOf(options_.mark, fence);
-    SpawnSpec command =
-        CommandOf(offer, options_.environment, options_.worker, mark);
-    command.open_files = options_.open_files;
-    command.guard = options_.guard;
-    command.orphans = &orphans_;
-    auto attempt = std::make_unique<ExecAttempt>(
-        host, std::move(offer), std::move(command), std::move(mark));
+    std::unique_ptr<AttemptFolder> folder = FolderFor(offer);
+    auto attempt = Make(std::move(offer), std::move(folder));
     if (attempt->Start()) attempts_.emplace(fence, std::move(attempt));
   }
   if (sweep_timer_ == 0 && !attempts_.empty()) {
@@ -108,6 +178,16 @@ void ExecRunner::SweepNow() {
   sweep_timer_ = loop_->After(kSweepEvery, [this] { SweepNow(); });
 }
 
-void ExecRunner::OnAttemptEnded(uint64_t fence) { attempts_.erase(fence); }
+void ExecRunner::OnAttemptEnded(uint64_t fence,
+                                std::unique_ptr<AttemptFolder> folder) {
+  if (folder != nullptr) {
+    if (forgotten_.erase(fence) > 0) {
+      folder->Remove();
+    } else {
+      ended_[fence] = std::move(folder);
+    }
+  }
+  attempts_.erase(fence);
+}
 
 }  // namespace w2t::worker

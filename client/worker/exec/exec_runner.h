@@ -12,6 +12,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/time/time.h"
 #include "client/worker/exec/exec_attempt.h"
 #include "client/worker/exec/orphans.h"
@@ -22,6 +23,8 @@
 #include "client/worker/probe/notify_socket.h"
 #include "client/worker/probe/resolver.h"
 #include "client/worker/session/lease.h"
+#include "client/worker/session/session_state.h"
+#include "client/worker/state/state_folder.h"
 
 namespace w2t::worker {
 
@@ -34,6 +37,9 @@ struct ExecOptions {
   GroupGuard* guard = nullptr;
   // Marks of attempts start with it. Unique on this machine.
   std::string mark;
+  // Where services are kept that outlive a worker that is killed. Outlives the
+  // runner. Null: none does.
+  const StateFolder* state = nullptr;
 };
 
 class ExecRunner final : private ExecAttempt::Host {
@@ -41,6 +47,9 @@ class ExecRunner final : private ExecAttempt::Host {
   ExecRunner(Loop* loop, AttemptSink* sink, ExecOptions options);
   ~ExecRunner() override;
 
+  // Goes on with the services of an earlier process. Before the session is
+  // opened.
+  void Adopt(std::vector<std::unique_ptr<AttemptFolder>> folders);
   // Each one ends with a report to the sink. Their actions are ExecActions.
   void Start(std::vector<Offer> offers);
   // Attempts that have ended, or never were, are left alone.
@@ -50,6 +59,9 @@ class ExecRunner final : private ExecAttempt::Host {
   void StopAll(absl::Duration longest_grace);
   // There is room for output again.
   void ResumeOutput();
+  // See Session::Delegate.
+  void OutputTaken(absl::Span<const OutputTaken> taken);
+  void Forget(absl::Span<const uint64_t> fences);
 
   // Attempts that have not ended.
   size_t running() const { return attempts_.size() + queue_.size(); }
@@ -64,7 +76,11 @@ class ExecRunner final : private ExecAttempt::Host {
   HttpClient& http() override { return http_; }
   GrpcClient& grpc() override { return grpc_; }
   NotifyFolder& notify_folder() override { return notify_folder_; }
-  void OnAttemptEnded(uint64_t fence) override;
+  void OnAttemptEnded(uint64_t fence,
+                      std::unique_ptr<AttemptFolder> folder) override;
+  std::unique_ptr<ExecAttempt> Make(Offer offer,
+                                    std::unique_ptr<AttemptFolder> folder);
+  std::unique_ptr<AttemptFolder> FolderFor(const Offer& offer);
   void StartSome();
   void Drop(const Offer& offer);
   void SweepNow();
@@ -84,6 +100,10 @@ class ExecRunner final : private ExecAttempt::Host {
   bool starting_ = false;  // StartSome is posted
   bool stopped_ = false;
   absl::flat_hash_map<uint64_t, std::unique_ptr<ExecAttempt>> attempts_;
+  // Of services that have ended, until the daemon has that.
+  absl::flat_hash_map<uint64_t, std::unique_ptr<AttemptFolder>> ended_;
+  // Nobody asks about these any more, though they run.
+  absl::flat_hash_set<uint64_t> forgotten_;
 };
 
 }  // namespace w2t::worker

@@ -6,7 +6,8 @@
 // beside the worker shares a table of process groups with it, waits for the
 // worker's end, and then kills every group that is still in the table, and all
 // that has the worker's mark. It holds none of the worker's descriptors and
-// ends when the worker does.
+// ends when the worker does, or, when there are services that outlive a worker
+// that was killed, when these are taken over (Keeper).
 #ifndef W2T_CLIENT_WORKER_EXEC_GROUP_GUARD_H_
 #define W2T_CLIENT_WORKER_EXEC_GROUP_GUARD_H_
 
@@ -21,7 +22,9 @@
 #include <vector>
 
 #include "absl/status/statusor.h"
+#include "absl/time/time.h"
 #include "client/worker/loop/unique_fd.h"
+#include "client/worker/state/keeper.h"
 
 namespace w2t::worker {
 
@@ -37,18 +40,24 @@ class GroupGuard {
     Slot() = default;
     ~Slot() { reset(); }
     Slot(Slot&& other) noexcept
-        : guard_(std::exchange(other.guard_, nullptr)), index_(other.index_) {}
+        : guard_(std::exchange(other.guard_, nullptr)),
+          index_(other.index_),
+          holds_(std::exchange(other.holds_, false)) {}
     Slot& operator=(Slot&& other) noexcept {
       if (this != &other) {
         reset();
         guard_ = std::exchange(other.guard_, nullptr);
         index_ = other.index_;
+        holds_ = std::exchange(other.holds_, false);
       }
       return *this;
     }
 
     // Where the group's number goes. Null: this is no place.
     std::atomic<pid_t>* group() const;
+    // Holds the output of a service for as long as the place is taken, and for
+    // as long as nobody takes over from a worker that was killed.
+    void Hold(uint64_t fence);
     void reset();
 
    private:
@@ -57,14 +66,15 @@ class GroupGuard {
 
     GroupGuard* guard_ = nullptr;
     uint32_t index_ = 0;
+    bool holds_ = false;
   };
 
   // Best before the process has many threads or much memory: it is forked.
   // `mark` is in the environment of all that is not to outlive the worker;
   // empty: of nothing.
   static absl::StatusOr<std::unique_ptr<GroupGuard>> Start(
-      std::string mark = "");
-  // Kills what is in the table.
+      std::string mark = "", KeeperPlan keeper = {});
+  // Kills what is in the table. The worker has ended its services.
   ~GroupGuard();
   GroupGuard(const GroupGuard&) = delete;
   GroupGuard& operator=(const GroupGuard&) = delete;
@@ -72,11 +82,22 @@ class GroupGuard {
   // No place when the table is full.
   Slot Take();
   pid_t pid() const { return pid_; }
+  // How long the daemon waits for a worker that it does not hear of. Default:
+  // 10 s.
+  void SetReattachWindow(absl::Duration window);
 
  private:
-  GroupGuard(std::atomic<pid_t>* table, pid_t pid, UniqueFd alive);
+  struct Shared;
+  struct Order;
 
-  std::atomic<pid_t>* const table_;  // shared with the process
+  void Tell(const Order& order);
+
+  GroupGuard(Shared* shared, pid_t pid, UniqueFd alive);
+  [[noreturn]] static void Guard(const Shared& shared, int alive,
+                                 const std::string& mark,
+                                 const KeeperPlan& keeper, pid_t worker);
+
+  Shared* const shared_;  // with the process
   const pid_t pid_;
   UniqueFd alive_;  // open for as long as this process lives
   std::vector<uint32_t> free_;

@@ -52,7 +52,9 @@ void OutputPipe::OnReadable() {
 bool OutputPipe::ReadOnce() {
   if (!fd_) return false;
   std::array<char, kChunkBytes> buffer;
-  const ssize_t count = read(fd_.get(), buffer.data(), buffer.size());
+  const ssize_t count = reader_
+                            ? reader_(fd_.get(), buffer.data(), buffer.size())
+                            : read(fd_.get(), buffer.data(), buffer.size());
   if (count > 0) {
     const bool more =
         data_(std::string_view(buffer.data(), static_cast<size_t>(count)));

@@ -3,9 +3,12 @@
 #ifndef W2T_CLIENT_WORKER_EXEC_OUTPUT_PIPE_H_
 #define W2T_CLIENT_WORKER_EXEC_OUTPUT_PIPE_H_
 
+#include <sys/types.h>
+
 #include <cstddef>
 #include <cstdint>
 #include <string_view>
+#include <utility>
 
 #include "absl/functional/any_invocable.h"
 #include "absl/status/status.h"
@@ -31,6 +34,10 @@ class OutputPipe {
   OutputPipe(const OutputPipe&) = delete;
   OutputPipe& operator=(const OutputPipe&) = delete;
 
+  // Like read(2) of `fd`, which does not block.
+  using Reader = absl::AnyInvocable<ssize_t(int fd, char* to, size_t most)>;
+  // In place of read(2). Before Open.
+  void ReadBy(Reader reader) { reader_ = std::move(reader); }
   absl::Status Open(UniqueFd fd);
   void Resume();
   // The writer has ended: reads what it left behind, and goes on to read
@@ -49,6 +56,7 @@ class OutputPipe {
   Loop* const loop_;
   absl::AnyInvocable<bool(std::string_view)> data_;
   absl::AnyInvocable<void()> closed_;
+  Reader reader_;
   UniqueFd fd_;
   WatchId watch_ = 0;  // 0: paused
   bool draining_ = false;

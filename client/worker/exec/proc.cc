@@ -10,8 +10,7 @@
 #include <cerrno>
 #include <charconv>
 #include <cstring>
-
-#include "client/worker/loop/unique_fd.h"
+#include <ctime>
 
 namespace w2t::worker {
 
@@ -88,6 +87,26 @@ std::optional<ProcessStat> StatOf(pid_t pid) {
   const ssize_t size = ReadSome(fd.get(), text.data(), text.size());
   if (size <= 0) return std::nullopt;
   return ParseStat({text.data(), static_cast<size_t>(size)});
+}
+
+UniqueFd OpenProcess(pid_t pid, uint64_t start_ticks) {
+  if (pid <= 0) return UniqueFd();
+  UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
+  if (!pidfd) return pidfd;
+  // The one that is open now: it cannot be another one any more.
+  const std::optional<ProcessStat> stat = StatOf(pid);
+  if (!stat || !stat->alive() || stat->start_ticks != start_ticks) {
+    return UniqueFd();
+  }
+  return pidfd;
+}
+
+absl::Duration AgeOf(uint64_t start_ticks) {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  const double start = static_cast<double>(start_ticks) /
+                       static_cast<double>(sysconf(_SC_CLK_TCK));
+  return absl::DurationFromTimespec(now) - absl::Seconds(start);
 }
 
 bool IsMarked(pid_t pid, std::string_view mark) {

@@ -15,6 +15,8 @@
 #include <string_view>
 
 #include "absl/functional/function_ref.h"
+#include "absl/time/time.h"
+#include "client/worker/loop/unique_fd.h"
 
 namespace w2t::worker {
 
@@ -40,6 +42,13 @@ inline constexpr size_t kMaxMarkBytes = 64;
 // Whether the environment that `pid` was started with has `mark`. False for
 // what has ended, and for what this user may not look into. Does not allocate.
 bool IsMarked(pid_t pid, std::string_view mark);
+
+// The process `pid` that was started at `start_ticks`, to be told when it ends.
+// None when it has ended, also when a later one has its number.
+UniqueFd OpenProcess(pid_t pid, uint64_t start_ticks);
+
+// How long ago that was.
+absl::Duration AgeOf(uint64_t start_ticks);
 
 // Calls `found` for each living process that is marked. Neither allocates nor
 // locks, so a process that was forked from one with threads may call it.

@@ -27,12 +27,26 @@ void SignalMarked(pid_t pid, std::string_view mark, int signal) {
 ProcessTree::ProcessTree(Orphans* orphans, pid_t leader, std::string mark)
     : orphans_(orphans), group_(leader), mark_(std::move(mark)) {}
 
-void ProcessTree::Signal(int signal) const { SignalGroup(group_, signal); }
+ProcessTree ProcessTree::Adopted(pid_t leader, std::string mark) {
+  ProcessTree tree(nullptr, leader, std::move(mark));
+  tree.adopted_ = true;
+  return tree;
+}
+
+void ProcessTree::Signal(int signal) const {
+  if (group_ != 0) SignalGroup(group_, signal);
+}
+
+void ProcessTree::LeaderEnded() {
+  if (adopted_) group_ = 0;
+}
 
 bool ProcessTree::Lives() {
   strays_.clear();
-  const bool orphans = orphans_ != nullptr && orphans_->Sweep();
-  if (GroupLives(group_)) return true;
+  // What an earlier process of the worker had started does not fall to this
+  // one.
+  const bool orphans = adopted_ || (orphans_ != nullptr && orphans_->Sweep());
+  if (group_ != 0 && GroupLives(group_)) return true;
   if (!orphans || mark_.empty()) return false;
   ForEachMarked(mark_, [this](pid_t pid) { strays_.push_back(pid); });
   return !strays_.empty();
@@ -45,7 +59,7 @@ void ProcessTree::SignalStrays(int signal) {
 }
 
 void ProcessTree::Kill() const {
-  SignalGroup(group_, SIGKILL);
+  Signal(SIGKILL);
   for (const pid_t pid : strays_) SignalMarked(pid, mark_, SIGKILL);
 }
 

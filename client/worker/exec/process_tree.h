@@ -21,11 +21,16 @@ class ProcessTree {
   // Of the attempt that is led by `leader`, the first of its group. `orphans`
   // outlives it; null, or no `mark`: what leaves the group is not found.
   ProcessTree(Orphans* orphans, pid_t leader, std::string mark);
+  // Of an attempt that another process of the worker has started. 0: it is not
+  // known who leads it, or that has ended.
+  static ProcessTree Adopted(pid_t leader, std::string mark);
 
   pid_t group() const { return group_; }
   // To the group. Only while it has a member, be it a zombie: its number may be
   // another's later.
   void Signal(int signal) const;
+  // The leader has ended. An adopted group's number may be another's then.
+  void LeaderEnded();
   // Whether a process of it lives, once the leader has ended. Zombies do not
   // count: who is to take them off the process table may never do so.
   bool Lives();
@@ -38,7 +43,8 @@ class ProcessTree {
 
  private:
   Orphans* orphans_ = nullptr;
-  pid_t group_ = 0;
+  bool adopted_ = false;
+  pid_t group_ = 0;  // 0: not to be signalled any more
   std::string mark_;
   std::vector<pid_t> strays_;
   absl::flat_hash_set<pid_t> signalled_;

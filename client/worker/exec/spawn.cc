@@ -33,6 +33,7 @@ struct Plan {
   const rlimit* open_files = nullptr;
   int fds[3] = {-1, -1, -1};
   pid_t parent = 0;
+  bool outlives = false;
   std::atomic<pid_t>* group = nullptr;
   // Set by the child, whose memory is ours.
   volatile Stage failed = Stage::kNone;
@@ -114,9 +115,11 @@ W2T_IN_VFORK_CHILD void ResetSignals() {
   const pid_t group = setsid();
   if (group < 0) Fail(plan, Stage::kSession);
   if (plan.group != nullptr) *plan.group = group;
-  if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) Fail(plan, Stage::kDeathSignal);
-  // The parent may have ended just before that.
-  if (getppid() != plan.parent) _exit(127);
+  if (!plan.outlives) {
+    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) Fail(plan, Stage::kDeathSignal);
+    // The parent may have ended just before that.
+    if (getppid() != plan.parent) _exit(127);
+  }
   PlaceDescriptors(plan);
   if (plan.open_files != nullptr &&
       setrlimit(RLIMIT_NOFILE, plan.open_files) != 0) {
@@ -208,6 +211,7 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
   plan.fds[1] = spec.stdout_fd < 0 ? null.get() : spec.stdout_fd;
   plan.fds[2] = spec.stderr_fd < 0 ? null.get() : spec.stderr_fd;
   plan.parent = getpid();
+  plan.outlives = spec.outlives;
   GroupGuard::Slot guarded =
       spec.guard == nullptr ? GroupGuard::Slot() : spec.guard->Take();
   plan.group = guarded.group();
@@ -253,6 +257,10 @@ Exit Reap(const Child& child) {
         syscall(SYS_waitid, P_PIDFD, child.pidfd.get(), &info, WEXITED, &usage);
   } while (result != 0 && errno == EINTR);
   Exit ended;
+  if (result != 0) {
+    ended.known = false;
+    return ended;
+  }
   if (info.si_code == CLD_EXITED) {
     ended.exit_code = info.si_status;
   } else {

@@ -34,12 +34,14 @@ struct SpawnSpec {
   std::optional<rlimit> open_files;
   // Ends the child's group with the worker. Null: nobody does.
   GroupGuard* guard = nullptr;
+  // It may outlive the thread that starts it.
+  bool outlives = false;
   // Told of the child. Null: nobody is.
   Orphans* orphans = nullptr;
 };
 
 // A child in a session and process group of its own, whose number is `pid`. It
-// is killed when the thread that started it ends.
+// is killed when the thread that started it ends, unless it `outlives` that.
 struct Child {
   pid_t pid = 0;
   // Readable once the child has ended. The child is then reaped by Reap.
@@ -58,6 +60,7 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec);
 
 // How a child ended.
 struct Exit {
+  bool known = true;    // false: the child of another process
   int exit_code = 0;    // 128 + signal, when a signal ended it
   uint32_t signal = 0;  // 0: none
   uint64_t cpu_us = 0;  // user and system, with the children it waited for

@@ -6,6 +6,7 @@
 #include <sys/un.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <array>
 #include <cerrno>
 #include <cstddef>
@@ -67,7 +68,7 @@ std::string NotifyFolder::NewPath() {
 }
 
 absl::StatusOr<std::unique_ptr<NotifySocket>> NotifySocket::Open(
-    Loop* loop, NotifyFolder* folder) {
+    Loop* loop, NotifyFolder* folder, const std::string& wanted) {
   const auto fail = [](std::string_view stage) {
     return absl::ResourceExhaustedError(fmt::format(
         "the socket for notifications: {}: {}", stage, std::strerror(errno)));
@@ -79,10 +80,23 @@ absl::StatusOr<std::unique_ptr<NotifySocket>> NotifySocket::Open(
     return fail("SO_PASSCRED");
   }
   sockaddr_un address{.sun_family = AF_UNIX};
-  const std::string path = folder->NewPath();
+  const bool abstract = wanted.starts_with('@');
+  const std::string path = abstract         ? ""
+                           : wanted.empty() ? folder->NewPath()
+                                            : wanted;
+  if (std::max(path.size(), wanted.size()) > kMaxPathBytes) {
+    errno = ENAMETOOLONG;
+    return fail("bind");
+  }
   std::memcpy(address.sun_path, path.c_str(), path.size() + 1);
   // With the family alone, the system chooses an abstract name.
   socklen_t length = path.empty() ? sizeof(sa_family_t) : sizeof(sockaddr_un);
+  if (abstract) {
+    std::memcpy(address.sun_path + 1, wanted.data() + 1, wanted.size() - 1);
+    length =
+        static_cast<socklen_t>(offsetof(sockaddr_un, sun_path) + wanted.size());
+  }
+  if (!path.empty()) unlink(path.c_str());
   if (bind(fd.get(), reinterpret_cast<sockaddr*>(&address), length) != 0) {
     return fail("bind");
   }

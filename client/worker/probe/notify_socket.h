@@ -44,10 +44,14 @@ class NotifySocket {
     absl::AnyInvocable<void(std::string)> refused;
   };
 
-  // With a path where the folder has one, else in the abstract namespace.
-  // RESOURCE_EXHAUSTED.
+  // Longest path of a socket.
+  static constexpr size_t kMaxPathBytes = 107;
+
+  // With this name, which may be that of a socket whose process has ended.
+  // Empty: with a path where the folder has one, else in the abstract
+  // namespace. RESOURCE_EXHAUSTED.
   static absl::StatusOr<std::unique_ptr<NotifySocket>> Open(
-      Loop* loop, NotifyFolder* folder);
+      Loop* loop, NotifyFolder* folder, const std::string& name = "");
   ~NotifySocket();
   NotifySocket(const NotifySocket&) = delete;
   NotifySocket& operator=(const NotifySocket&) = delete;

@@ -11,11 +11,12 @@ namespace w2t::worker {
 
 absl::StatusOr<std::unique_ptr<Probes>> Probes::Create(
     const Prober::Services& services, NotifyFolder* folder,
-    const v1::Action& action, SpawnSpec* task, Events events) {
+    const std::string& notify, const v1::Action& action, SpawnSpec* task,
+    Events events) {
   if (!action.has_ready() && !action.has_live()) return nullptr;
   std::unique_ptr<Probes> probes(new Probes(std::move(events)));
   if (action.ready().has_notify() || action.live().has_notify()) {
-    auto socket = NotifySocket::Open(services.loop, folder);
+    auto socket = NotifySocket::Open(services.loop, folder, notify);
     if (!socket.ok()) return socket.status();
     probes->socket_ = *std::move(socket);
     SetVariable("NOTIFY_SOCKET", probes->socket_->name(), task);
@@ -55,11 +56,12 @@ absl::StatusOr<std::unique_ptr<Probes>> Probes::Create(
   return probes;
 }
 
-void Probes::Start(pid_t group) {
+void Probes::Start(pid_t group, bool up) {
   group_ = group;
+  if (up) ready_.reset();
   if (ready_ != nullptr) {
     ready_->Start();
-  } else {
+  } else if (live_ != nullptr) {
     live_->Start();
   }
   if (socket_ == nullptr) return;

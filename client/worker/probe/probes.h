@@ -34,15 +34,18 @@ class Probes {
 
   // Those of `action`, which outlives them, as it does what they are served by.
   // Null when it has none. What the task is to find in its environment is added
-  // to `task`. INVALID_ARGUMENT for a probe that makes no sense.
+  // to `task`. `notify` is as for NotifySocket. INVALID_ARGUMENT for a probe
+  // that makes no sense.
   static absl::StatusOr<std::unique_ptr<Probes>> Create(
       const Prober::Services& services, NotifyFolder* folder,
-      const v1::Action& action, SpawnSpec* task, Events events);
+      const std::string& notify, const v1::Action& action, SpawnSpec* task,
+      Events events);
   Probes(const Probes&) = delete;
   Probes& operator=(const Probes&) = delete;
 
-  // The attempt has started, as the leader of `group`.
-  void Start(pid_t group);
+  // The attempt has started, as the leader of `group`. `up`: it has been ready
+  // before.
+  void Start(pid_t group, bool up = false);
   void OnOutput(v1::LogStream stream, std::string_view data);
   void OnOutputEnded();
   // Hears the last words of a process that is about to be reaped.
@@ -50,6 +53,10 @@ class Probes {
   // Nobody wants to know any more.
   void Cancel();
 
+  // The value of NOTIFY_SOCKET; empty when it has none.
+  std::string notify_name() const {
+    return socket_ == nullptr ? "" : socket_->name();
+  }
   // The main process, if the task has said which of its group it is; else 0.
   pid_t main_pid() const { return main_pid_; }
 

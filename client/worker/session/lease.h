@@ -33,6 +33,7 @@ struct Offer {
   std::string name;  // of the task
   std::shared_ptr<const v1::Action> action;
   std::shared_ptr<const std::string> run_id;
+  bool service = false;
 };
 
 // How an attempt ended. `state` is SUCCEEDED, FAILED, TIMED_OUT or CANCELLED.
@@ -59,6 +60,9 @@ class AttemptSink {
  public:
   virtual ~AttemptSink() = default;
 
+  // A service that an earlier process of the worker was given, and `printed`
+  // bytes of whose output the daemon has. Before the session is opened.
+  virtual void Adopted(const Lease&, bool /*up*/, uint64_t /*printed*/) {}
   // It runs. May be held back for a moment, so that an end that follows at once
   // is all that is reported.
   virtual void Started(absl::Span<const Lease> leases) = 0;

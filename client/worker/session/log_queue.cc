@@ -79,8 +79,10 @@ void LogQueue::Rewind() {
   acked_seq_ = 0;
 }
 
-void LogQueue::Ack(uint64_t through_seq) {
+void LogQueue::Ack(uint64_t through_seq,
+                   absl::FunctionRef<void(const v1::LogBatch&)> taken) {
   while (acked_seq_ < std::min(through_seq, last_seq_)) {
+    taken(batches_.front().message->logs());
     batches_.pop_front();
     --sent_;
     ++acked_seq_;

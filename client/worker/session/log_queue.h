@@ -13,6 +13,7 @@
 #include <memory>
 #include <string_view>
 
+#include "absl/functional/function_ref.h"
 #include "client/worker/session/lease.h"
 #include "w2t/v1/worker_service.pb.h"
 
@@ -54,8 +55,9 @@ class LogQueue {
   Serial sent_through() const { return sent_through_; }
 
   void Rewind();
-  // `through_seq` counts as LogBatch.seq does.
-  void Ack(uint64_t through_seq);
+  // `through_seq` counts as LogBatch.seq does. Hands over what is acknowledged.
+  void Ack(uint64_t through_seq,
+           absl::FunctionRef<void(const v1::LogBatch&)> taken);
 
   size_t waiting_bytes() const { return waiting_bytes_; }
 

@@ -42,6 +42,16 @@ Session::Session(Loop* loop, std::string server, v1::Hello identity,
 
 void Session::Open() { Dial(); }
 
+void Session::Adopted(const Lease& lease, bool up, uint64_t printed) {
+  absl::MutexLock lock(&mutex_);
+  state_.Adopt(lease, up, printed);
+}
+
+absl::Duration Session::reattach_window() {
+  absl::MutexLock lock(&mutex_);
+  return state_.reattach_window();
+}
+
 void Session::Dial() {
   if (closing_) return;
   last_heard_ns_ = MonotonicNanos();
@@ -99,6 +109,11 @@ void Session::OnMessage(v1::SessionResponse& message) {
   if (!todo.start.empty()) delegate_->StartAttempts(std::move(todo.start));
   if (!todo.stop.empty()) delegate_->StopAttempts(std::move(todo.stop));
   if (!todo.discard.empty()) delegate_->StopAttempts(std::move(todo.discard));
+  if (!todo.output_taken.empty()) {
+    delegate_->OnOutputTaken(std::move(todo.output_taken));
+  }
+  if (!todo.forgotten.empty())
+    delegate_->OnForgotten(std::move(todo.forgotten));
   if (todo.welcomed) loop_->Post([this] { HandleWelcome(); });
   if (todo.recorded > 0 || todo.refused > 0) {
     Log(LogLevel::kWarn,

@@ -49,6 +49,9 @@ class Session final : public AttemptSink, private Stream::Listener {
     virtual void StopAttempts(std::vector<Lease> leases) = 0;
     // There is room for output again, after Printed had returned false.
     virtual void OnRoomForOutput() = 0;
+    // See Todo.
+    virtual void OnOutputTaken(std::vector<OutputTaken> /*taken*/) {}
+    virtual void OnForgotten(std::vector<uint64_t> /*fences*/) {}
     // On the loop's thread.
     // The daemon has taken this worker for the first time.
     virtual void OnWelcomed() {}
@@ -69,6 +72,9 @@ class Session final : public AttemptSink, private Stream::Listener {
 
   // Of the loop's thread, or before it runs.
   void Open();
+  // How long the daemon waits for a worker that it does not hear of. As far as
+  // is known.
+  absl::Duration reattach_window();
   // Asks for no more offers; OnLeft follows once nothing is held.
   void Leave(std::string reason);
   // Whether the daemon is there and has not acknowledged all that was held.
@@ -76,6 +82,7 @@ class Session final : public AttemptSink, private Stream::Listener {
   // Ends the session at once. What is held is forgotten without a report.
   void Close();
 
+  void Adopted(const Lease& lease, bool up, uint64_t printed) override;
   void Started(absl::Span<const Lease> leases) override;
   void Up(const Lease& lease) override;
   void Ended(const Lease& lease, Outcome outcome) override;

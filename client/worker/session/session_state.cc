@@ -15,26 +15,19 @@ namespace {
 constexpr int kMaxProbes = 256;
 constexpr size_t kMaxProbeBytes = 512;  // of the words of one
 
-bool SameLength(const v1::LeaseColumns& leases) {
-  const int size = leases.run_size();
-  return leases.task_size() == size && leases.attempt_size() == size &&
-         leases.fence_size() == size;
-}
-
-Lease At(const v1::LeaseColumns& leases, int i) {
-  return {leases.run(i), leases.task(i), leases.attempt(i), leases.fence(i)};
-}
-
-Outcome Refused(std::string message) {
-  return {.state = v1::TASK_STATE_FAILED,
-          .exit_code = 1,
-          .message = std::move(message)};
-}
-
 }  // namespace
 
 SessionState::SessionState(v1::Hello identity)
-    : identity_(std::move(identity)) {}
+    : identity_(std::move(identity)), stream_(identity_.stream()) {}
+
+void SessionState::Adopt(const Lease& lease, bool up, uint64_t printed) {
+  const Held held{.lease = lease,
+                  .service = true,
+                  .started = true,
+                  .up = up,
+                  .printed = printed};
+  if (held_.try_emplace(lease.fence, held).second) ++running_;
+}
 
 void SessionState::StreamOpened() {
   ++stream_;
@@ -65,10 +58,8 @@ absl::Status SessionState::OnMessage(v1::SessionResponse& message, Todo& todo) {
     if (!status.ok()) return status;
   }
   if (message.has_cancels()) {
-    if (!SameLength(message.cancels().leases())) {
-      return absl::InvalidArgumentError("a cancel has columns of two lengths");
-    }
-    OnCancels(message.cancels(), todo);
+    const absl::Status status = OnCancels(message.cancels(), todo);
+    if (!status.ok()) return status;
   }
   if (message.has_ack()) {
     OnAck(message.ack(), todo);
@@ -89,6 +80,7 @@ absl::Status SessionState::OnWelcome(const v1::Welcome& welcome, Todo& todo) {
                     welcome.verdicts_size(), hello_held_.size()));
   }
   welcomed_ = true;
+  identity_.clear_restarted();
   todo.welcomed = true;
   const absl::Duration ping = FromProto(welcome.ping_interval());
   if (ping > absl::ZeroDuration()) ping_interval_ = ping;
@@ -130,6 +122,7 @@ void SessionState::Forget(const absl::flat_hash_set<uint64_t>& fences,
   reports_.Forget(fences);
   absl::erase_if(held_, [&](const auto& entry) {
     if (!fences.contains(entry.first)) return false;
+    if (entry.second.service) todo.forgotten.push_back(entry.first);
     if (!entry.second.ended) {
       todo.discard.push_back(entry.second.lease);
       --running_;
@@ -138,65 +131,21 @@ void SessionState::Forget(const absl::flat_hash_set<uint64_t>& fences,
   });
 }
 
-absl::Status SessionState::OnOffers(v1::OfferBatch& batch, Todo& todo) {
-  const v1::LeaseColumns& leases = batch.leases();
-  const int size = leases.run_size();
-  if (!SameLength(leases) || batch.action_size() != size ||
-      batch.name_size() != size) {
-    return absl::InvalidArgumentError("an offer has columns of two lengths");
-  }
-  const uint64_t most = identity_.max_leases();
-  if (most > 0 && running_ + static_cast<size_t>(size) > most) {
-    return absl::InvalidArgumentError(
-        fmt::format("{} attempts were offered beside {} that run; max_leases "
-                    "is {}",
-                    size, running_, most));
-  }
-  for (const uint32_t id : batch.ended_actions()) actions_.erase(id);
-  for (const uint64_t run : batch.ended_runs()) runs_.erase(run);
-  for (v1::OfferedAction& offered : *batch.mutable_new_actions()) {
-    actions_[offered.id()] = std::make_shared<const v1::Action>(
-        std::move(*offered.mutable_action()));
-  }
-  for (v1::OfferedRun& run : *batch.mutable_new_runs()) {
-    runs_[run.run()] =
-        std::make_shared<const std::string>(std::move(*run.mutable_run_id()));
-  }
-  todo.start.reserve(todo.start.size() + static_cast<size_t>(size));
-  for (int i = 0; i < size; ++i) {
-    const Lease lease = At(leases, i);
-    if (!held_.try_emplace(lease.fence, Held{.lease = lease}).second) continue;
-    ++running_;
-    const auto action = actions_.find(batch.action(i));
-    const auto run = runs_.find(lease.run);
-    if (action == actions_.end() || run == runs_.end()) {
-      Ended(lease,
-            Refused(fmt::format(
-                "the daemon offered {} {} without sending it",
-                action == actions_.end() ? "action" : "run",
-                action == actions_.end() ? batch.action(i) : lease.run)));
-      continue;
-    }
-    todo.start.push_back({lease, std::move(*batch.mutable_name(i)),
-                          action->second, run->second});
-  }
-  return absl::OkStatus();
-}
-
-void SessionState::OnCancels(const v1::CancelBatch& batch, Todo& todo) {
-  for (int i = 0; i < batch.leases().run_size(); ++i) {
-    const Lease lease = At(batch.leases(), i);
-    const Held* held = Find(lease);
-    if (held != nullptr && !held->ended) todo.stop.push_back(lease);
-  }
-}
-
 void SessionState::OnAck(const v1::DurableAck& ack, Todo& todo) {
-  reports_.Ack(ack.through_seq(), [this](uint64_t fence) {
-    const auto it = held_.find(fence);
-    if (it != held_.end() && it->second.ended) held_.erase(it);
+  logs_.Ack(ack.logs_through_seq(), [&](const v1::LogBatch& batch) {
+    for (const v1::TaskLogChunk& chunk : batch.chunks()) {
+      const auto it = held_.find(chunk.fence());
+      if (it == held_.end() || !it->second.service) continue;
+      todo.output_taken.push_back(
+          {chunk.fence(), chunk.offset() + chunk.chunk().data().size()});
+    }
   });
-  logs_.Ack(ack.logs_through_seq());
+  reports_.Ack(ack.through_seq(), [&](uint64_t fence) {
+    const auto it = held_.find(fence);
+    if (it == held_.end() || !it->second.ended) return;
+    if (it->second.service) todo.forgotten.push_back(fence);
+    held_.erase(it);
+  });
   const absl::flat_hash_set<uint64_t> refused(ack.refused().begin(),
                                               ack.refused().end());
   todo.refused += refused.size();

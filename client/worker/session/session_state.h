@@ -32,6 +32,12 @@
 
 namespace w2t::worker {
 
+// The daemon has the first `bytes` of what the attempt printed.
+struct OutputTaken {
+  uint64_t fence = 0;
+  uint64_t bytes = 0;
+};
+
 // What a message of the daemon asks for.
 struct Todo {
   std::vector<Offer> start;
@@ -42,14 +48,24 @@ struct Todo {
   // What the daemon said of attempts that were held: their ends are recorded
   // already; they are old ones.
   size_t recorded = 0;
+  // Of services: output that the daemon has, and those that nobody asks about
+  // any more, by fence.
+  std::vector<OutputTaken> output_taken;
+  std::vector<uint64_t> forgotten;
   size_t refused = 0;
   std::optional<std::string> drained;  // the reason
 };
 
 class SessionState {
  public:
-  // `identity` is the Hello to open streams with, `held` apart.
+  // `identity` is the Hello to open streams with, `held` apart. Its `stream` is
+  // the last that was opened, and its `restarted` counts until the first
+  // Welcome.
   explicit SessionState(v1::Hello identity);
+
+  // A service that an earlier process of the worker was given. It has printed
+  // `printed` bytes that need not be told again. Before the first stream.
+  void Adopt(const Lease& lease, bool up, uint64_t printed);
 
   // A stream was dialled: Hello is next, and what is not acknowledged goes
   // again after the Welcome.
@@ -97,6 +113,7 @@ class SessionState {
  private:
   struct Held {
     Lease lease;
+    bool service = false;
     bool started = false;
     bool up = false;
     bool ended = false;
@@ -113,7 +130,8 @@ class SessionState {
   std::shared_ptr<const v1::SessionRequest> Hello();
   absl::Status OnWelcome(const v1::Welcome& welcome, Todo& todo);
   absl::Status OnOffers(v1::OfferBatch& batch, Todo& todo);
-  void OnCancels(const v1::CancelBatch& batch, Todo& todo);
+  void MarkServices(const v1::OfferBatch& batch, Todo& todo);
+  absl::Status OnCancels(const v1::CancelBatch& batch, Todo& todo);
   void OnAck(const v1::DurableAck& ack, Todo& todo);
   void Forget(const absl::flat_hash_set<uint64_t>& fences, Todo& todo);
   Held* Find(const Lease& lease);
@@ -122,7 +140,7 @@ class SessionState {
   std::shared_ptr<const v1::SessionRequest> NextProbes();
   bool HasCertainNext() const;
 
-  const v1::Hello identity_;
+  v1::Hello identity_;
   absl::flat_hash_map<uint64_t, Held> held_;  // by fence
   size_t running_ = 0;
   ReportQueue reports_;

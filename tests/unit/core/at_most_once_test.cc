@@ -139,6 +139,18 @@ TEST_F(LateHelloTest, IsRefusedAfterARestart) {
   EXPECT_EQ(env_.Record("pay").attempt, 1u);
 }
 
+// The process that was given it is gone, and may have started it before.
+TEST_F(AtMostOnceTest, TheNextProcessOfTheWorkerProvesNothing) {
+  env_.Hello("w1");
+  env_.worker("w1").receives_offers = false;
+  SubmitPay();
+  env_.Disconnect("w1");
+  env_.worker("w1").restarted = true;
+  EXPECT_TRUE(env_.Reattach("w1"));
+  EXPECT_EQ(env_.State("pay"), TaskState::kLost);
+  EXPECT_THAT(MessageOf("pay"), HasSubstr("outcome unknown"));
+}
+
 TEST_F(AtMostOnceTest, ADaemonThatRestartsWaitsForTheWorker) {
   env_.Hello("w1");
   SubmitPay();

@@ -1,0 +1,223 @@
+#include "client/worker/state/state_folder.h"
+
+#include <fcntl.h>
+#include <fmt/format.h>
+#include <signal.h>
+#include <sys/file.h>
+#include <sys/stat.h>
+#include <unistd.h>
+
+#include <algorithm>
+#include <cerrno>
+#include <cstdio>
+#include <cstdlib>
+#include <cstring>
+#include <filesystem>
+#include <fstream>
+#include <string_view>
+#include <system_error>
+#include <utility>
+
+#include "absl/time/clock.h"
+#include "client/worker/exec/command.h"
+#include "client/worker/exec/proc.h"
+#include "client/worker/log.h"
+#include "client/worker/state/files.h"
+#include "google/protobuf/util/message_differencer.h"
+
+namespace w2t::worker {
+
+namespace {
+
+constexpr absl::Duration kLockPoll = absl::Milliseconds(10);
+constexpr absl::Duration kKillPatience = absl::Seconds(10);
+constexpr absl::Duration kKillPoll = absl::Milliseconds(5);
+// Streams of one process, of those that it may ever open.
+constexpr uint64_t kStreamsOfAProcess = uint64_t{1} << 32;
+
+bool IsNumber(std::string_view name) {
+  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
+    return c >= '0' && c <= '9';
+  });
+}
+
+std::vector<std::string> AttemptPaths(const std::string& path) {
+  std::vector<std::string> found;
+  std::error_code error;
+  std::filesystem::directory_iterator entries(path, error);
+  for (; !error && entries != std::filesystem::directory_iterator();
+       entries.increment(error)) {
+    if (IsNumber(entries->path().filename().string())) {
+      found.push_back(entries->path());
+    }
+  }
+  std::sort(found.begin(), found.end());
+  return found;
+}
+
+void KillMarked(const std::string& mark) {
+  const absl::Time give_up = absl::Now() + kKillPatience;
+  for (bool found = true; found && absl::Now() < give_up;) {
+    found = false;
+    ForEachMarked(mark, [&found](pid_t pid) {
+      found = true;
+      kill(pid, SIGKILL);
+    });
+    if (found) absl::SleepFor(kKillPoll);
+  }
+}
+
+}  // namespace
+
+absl::StatusOr<std::unique_ptr<StateFolder>> StateFolder::Open(
+    std::string path, absl::Duration patience, v1::Hello* hello) {
+  std::error_code error;
+  // Relative to a folder that may change.
+  path = std::filesystem::absolute(path, error);
+  std::filesystem::create_directories(path, error);
+  if (error) {
+    return absl::InternalError(
+        fmt::format("cannot make {}: {}", path, error.message()));
+  }
+  chmod(path.c_str(), 0700);
+  std::unique_ptr<StateFolder> folder(new StateFolder(std::move(path)));
+  if (absl::Status status = folder->Lock(patience); !status.ok()) return status;
+  if (absl::Status status = folder->Identify(hello); !status.ok()) {
+    return status;
+  }
+  const std::string keeper = folder->path_ + "/keeper";
+  if (mkfifo(keeper.c_str(), 0600) != 0 && errno != EEXIST) {
+    return FileError("mkfifo", keeper);
+  }
+  return folder;
+}
+
+absl::Status StateFolder::Lock(absl::Duration patience) {
+  const std::string path = path_ + "/lock";
+  lock_ = UniqueFd(open(path.c_str(), O_RDWR | O_CREAT | O_CLOEXEC, 0600));
+  if (!lock_) return FileError("open", path);
+  const absl::Time give_up = absl::Now() + patience;
+  while (flock(lock_.get(), LOCK_EX | LOCK_NB) != 0) {
+    if (errno != EWOULDBLOCK && errno != EINTR) return FileError("flock", path);
+    if (absl::Now() >= give_up) {
+      return absl::FailedPreconditionError(fmt::format(
+          "another worker uses the state folder {}; give this one another "
+          "--name or --state",
+          path_));
+    }
+    absl::SleepFor(kLockPoll);
+  }
+  return absl::OkStatus();
+}
+
+absl::Status StateFolder::Identify(v1::Hello* hello) {
+  const std::string path = path_ + "/worker";
+  {
+    std::ifstream file(path, std::ios::binary);
+    if (file && !identity_.ParseFromIstream(&file)) identity_.Clear();
+  }
+  const std::string boot_id = BootId();
+  v1::Hello said = *hello;
+  said.clear_instance();
+  said.clear_version();
+  const bool same_boot = !boot_id.empty() && identity_.boot_id() == boot_id;
+  if (same_boot && google::protobuf::util::MessageDifferencer::Equals(
+                       identity_.hello(), said)) {
+    identity_.set_starts(identity_.starts() + 1);
+    hello->set_restarted(true);
+  } else {
+    // What has this number now is none of ours when the machine was started
+    // anew.
+    if (same_boot) KillAll();
+    std::error_code ignored;
+    for (const std::string& attempt : AttemptPaths(path_)) {
+      std::filesystem::remove_all(attempt, ignored);
+    }
+    identity_.Clear();
+    identity_.set_boot_id(boot_id);
+    identity_.set_instance(RandomName());
+    identity_.set_starts(1);
+    *identity_.mutable_hello() = std::move(said);
+  }
+  hello->set_instance(identity_.instance());
+  hello->set_stream((identity_.starts() - 1) * kStreamsOfAProcess);
+  const std::string fresh = path + ".new";
+  {
+    std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
+    if (!identity_.SerializeToOstream(&file) || !file.flush()) {
+      return FileError("write", fresh);
+    }
+  }
+  if (std::rename(fresh.c_str(), path.c_str()) != 0) {
+    return FileError("rename", fresh);
+  }
+  return absl::OkStatus();
+}
+
+std::string StateFolder::mark() const { return "s" + identity_.instance(); }
+
+void StateFolder::KillAll() const { KillMarked(mark() + "-"); }
+
+std::vector<std::unique_ptr<AttemptFolder>> StateFolder::Take() {
+  std::vector<std::unique_ptr<AttemptFolder>> taken;
+  for (const std::string& path : AttemptPaths(path_)) {
+    absl::StatusOr<std::unique_ptr<AttemptFolder>> folder =
+        AttemptFolder::Open(path);
+    if (folder.ok()) {
+      taken.push_back(*std::move(folder));
+      continue;
+    }
+    // Nobody can go on with it, and the daemon is not told that it is held.
+    Log(LogLevel::kError, "state.unreadable error={}",
+        Quoted(std::string(folder.status().message())));
+    const std::string fence = std::filesystem::path(path).filename();
+    KillMarked(MarkOf(mark(), std::strtoull(fence.c_str(), nullptr, 10)));
+    std::error_code ignored;
+    std::filesystem::remove_all(path, ignored);
+  }
+  return taken;
+}
+
+absl::StatusOr<std::unique_ptr<AttemptFolder>> StateFolder::Create(
+    const Offer& offer) const {
+  return AttemptFolder::Create(fmt::format("{}/{}", path_, offer.lease.fence),
+                               offer);
+}
+
+void StateFolder::TakenOver() const {
+  const UniqueFd keeper(
+      open((path_ + "/keeper").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
+  if (!keeper) return;
+  // There is one keeper for each process that was killed since the last one
+  // that came so far.
+  const char bytes[64] = {};
+  [[maybe_unused]] const ssize_t written =
+      write(keeper.get(), bytes, sizeof(bytes));
+}
+
+std::string DefaultStateFolder(const std::string& name) {
+  std::string parent;
+  if (const char* state = std::getenv("XDG_STATE_HOME");
+      state != nullptr && state[0] == '/') {
+    parent = state;
+  } else if (const char* home = std::getenv("HOME");
+             home != nullptr && home[0] == '/') {
+    parent = fmt::format("{}/.local/state", home);
+  } else {
+    return "";
+  }
+  std::string file;
+  for (const char c : name) {
+    const bool plain = (c >= '0' && c <= '9') || (c >= 'a' && c <= 'z') ||
+                       (c >= 'A' && c <= 'Z') || c == '-' || c == '_' ||
+                       (c == '.' && !file.empty());
+    if (plain) {
+      file += c;
+    } else {
+      file += fmt::format("%{:02X}", static_cast<unsigned char>(c));
+    }
+  }
+  return fmt::format("{}/w2t/workers/{}", parent, file);
+}
+
+}  // namespace w2t::worker
