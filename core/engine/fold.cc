@@ -61,11 +61,29 @@ absl::Status State::Fold(const RunCancelled& fact) {
 }
 
 absl::Status State::Fold(const TasksRestarted& fact) {
-  return Misfit("tasks of run {} cannot be restarted", fact.run.value);
+  Run* run = FindRun(fact.run);
+  if (run == nullptr || !run->CheckRestart(fact.tasks).ok()) {
+    return Misfit("tasks of run {} cannot be restarted", fact.run.value);
+  }
+  run->Restart(fact.tasks, now_us_, &outbox_);
+  Deliver(*run);
+  return absl::OkStatus();
 }
 
 absl::Status State::Fold(const RunRevised& fact) {
-  return Misfit("run {} cannot be revised", fact.run.value);
+  Run* run = FindRun(fact.run);
+  if (run == nullptr || fact.blueprint == nullptr ||
+      fact.definition == nullptr || fact.revision != run->revision() + 1 ||
+      run->revising() || !run->CheckRestart({}).ok() ||
+      !run->CheckRevision({fact.blueprint, fact.definition}, fact.changed)
+           .ok()) {
+    return Misfit("run {} cannot have revision {}", fact.run.value,
+                  fact.revision);
+  }
+  run->Revise({fact.blueprint, fact.definition}, fact.changed, now_us_,
+              &outbox_);
+  Deliver(*run);
+  return absl::OkStatus();
 }
 
 absl::Status State::Fold(const RunEvicted& fact) {
@@ -225,6 +243,33 @@ void State::Lose(Worker& worker, const LeaseRef& lease, bool not_started,
 
 void State::Deliver(Run& run) {
   const RunNumber number = run.spec().number;
+  EmptyOutbox(run);
+  if (run.swap_due()) Swap(run);
+  if (effects_.changed.empty() || effects_.changed.back() != number) {
+    effects_.changed.push_back(number);
+  }
+  if (IsEnded(run.state())) {
+    live_tasks_ -= run.blueprint().size();
+    for (const ShapeId shape : shapes_[number]) scheduler_.RemoveShape(shape);
+    shapes_.erase(number);
+  }
+}
+
+// What a worker has, and what is queued, keeps its shape: only what waits has
+// another one.
+void State::Swap(Run& run) {
+  const RunNumber number = run.spec().number;
+  const std::vector<ShapeId> old = std::exchange(shapes_[number], {});
+  live_tasks_ -= run.blueprint().size();
+  run.Swap(now_us_, &outbox_);
+  live_tasks_ += run.blueprint().size();
+  AddShapes(run);
+  for (const ShapeId shape : old) scheduler_.RemoveShape(shape);
+  EmptyOutbox(run);
+}
+
+void State::EmptyOutbox(Run& run) {
+  const RunNumber number = run.spec().number;
   for (const LeaseRef& lease : outbox_.released) {
     // The record names the worker until the task is leased again.
     Worker* worker = fleet_.Find(run.task(lease.task).worker);
@@ -242,14 +287,6 @@ void State::Deliver(Run& run) {
     }
   }
   outbox_.Clear();
-  if (effects_.changed.empty() || effects_.changed.back() != number) {
-    effects_.changed.push_back(number);
-  }
-  if (IsEnded(run.state())) {
-    live_tasks_ -= run.blueprint().size();
-    for (const ShapeId shape : shapes_[number]) scheduler_.RemoveShape(shape);
-    shapes_.erase(number);
-  }
 }
 
 }  // namespace w2t

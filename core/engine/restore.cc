@@ -121,7 +121,10 @@ void State::Archive() {
 
 RunSummary State::SummaryOf(const Run& run) {
   RunSummary summary = run.Summary();
-  summary.content = ContentHash(run.spec().definition->encoded());
+  summary.content = run.data().content;
+  if (summary.content == 0) {
+    summary.content = ContentHash(run.spec().definition->encoded());
+  }
   summary.hash = run.Hash();
   return summary;
 }

@@ -25,18 +25,18 @@ void State::FillQueues() {
 
 void State::PushReady(const Run& run, TaskIndex task) {
   const Blueprint& blueprint = run.blueprint();
-  scheduler_.Push(shapes_[run.spec().number][blueprint.demand(task)],
-                  blueprint.priority(task), blueprint.remaining_us(task),
-                  {run.spec().number, task});
+  scheduler_.Push(ShapeIdOf(run, task), blueprint.priority(task),
+                  blueprint.remaining_us(task), {run.spec().number, task});
 }
 
 Leased State::Place(int64_t now_us) {
   now_us_ = now_us;
   Leased leased;
   scheduler_.Place(
-      [this](ReadyTask ready) {
+      [this](ShapeId shape, ReadyTask ready) {
         const Run* run = FindRun(ready.run);
-        return run != nullptr && run->IsReady(ready.task);
+        return run != nullptr && run->IsReady(ready.task) &&
+               ShapeIdOf(*run, ready.task) == shape;
       },
       [&](Worker& worker, ReadyTask ready) {
         Run& run = *FindRun(ready.run);
@@ -55,13 +55,21 @@ RetriesDue State::TakeDue(int64_t now_us) {
     const Due due = due_.top();
     due_.pop();
     const Run* run = FindRun(due.run);
-    if (run == nullptr || run->task(due.task).state != TaskState::kBackoff) {
-      continue;  // the run was stopped meanwhile
-    }
+    if (run == nullptr || !IsDue(*run, due)) continue;
+    const bool again = !fact.run.empty() && fact.run.back() == due.run.value &&
+                       fact.task.back() == due.task;
+    if (again) continue;
     fact.run.push_back(due.run.value);
     fact.task.push_back(due.task);
   }
   return fact;
+}
+
+// The run may have been stopped meanwhile, or the task restarted.
+bool State::IsDue(const Run& run, const Due& due) {
+  const TaskRecord& record = run.task(due.task);
+  return record.state == TaskState::kBackoff &&
+         due.due_us == record.end_us + run.BackoffUs(due.task);
 }
 
 int64_t State::next_due_us() const {
@@ -116,8 +124,11 @@ void State::VisitEnded(
 }
 
 const Shape& State::ShapeOf(const Run& run, TaskIndex task) {
-  return scheduler_.shape(
-      shapes_[run.spec().number][run.blueprint().demand(task)]);
+  return scheduler_.shape(ShapeIdOf(run, task));
+}
+
+ShapeId State::ShapeIdOf(const Run& run, TaskIndex task) {
+  return shapes_[run.spec().number][run.blueprint().demand(task)];
 }
 
 }  // namespace w2t

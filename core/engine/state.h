@@ -120,8 +120,11 @@ class State {
   void Lease(Worker& worker, Run& run, const LeaseRef& lease);
   void Lose(Worker& worker, const LeaseRef& lease, bool not_started,
             std::string_view reason);
-  // Carries a run's outbox to queues, fleet and effects.
+  // What follows from a fact about a run: its outbox goes to queues, fleet and
+  // effects, and its next graph takes effect when it is time.
   void Deliver(Run& run);
+  void EmptyOutbox(Run& run);
+  void Swap(Run& run);
   void PushReady(const Run& run, TaskIndex task);
   void AddShapes(const Run& run);
   void Forget(RunNumber run, const std::string& run_id,
@@ -129,6 +132,8 @@ class State {
   absl::Status AddName(RunNumber number, const std::string& run_id,
                        const std::string& request_id);
   const Shape& ShapeOf(const Run& run, TaskIndex task);
+  ShapeId ShapeIdOf(const Run& run, TaskIndex task);
+  static bool IsDue(const Run& run, const Due& due);
 
   Limits limits_;  // those that facts speak of are as the facts say
   absl::btree_map<RunNumber, std::unique_ptr<Run>> runs_;

@@ -15,6 +15,13 @@ namespace {
 // Runs that end one after the other are forgotten in groups.
 constexpr int64_t kExpiryStepUs = 1'000'000;
 
+// Whether `run` was submitted with it.
+bool HasContent(const Run& run, std::string_view content) {
+  const uint64_t first = run.data().content;
+  return first == 0 ? run.spec().definition->encoded() == content
+                    : first == ContentHash(content);
+}
+
 }  // namespace
 
 absl::Status Steps::Replay(const FactBatch& batch) {
@@ -150,7 +157,7 @@ void Steps::Repeat(const SubmitEvent& event, RunNumber known,
   reply->existing = true;
   const bool same = run ? run->spec().hold == event.hold &&
                               run->spec().keep == event.unique_name &&
-                              run->spec().definition->encoded() == content
+                              HasContent(*run, content)
                         : archived->second.hold == event.hold &&
                               archived->second.keep == event.unique_name &&
                               archived->second.content == ContentHash(content);
@@ -195,32 +202,6 @@ absl::Status Steps::Admit(const SubmitEvent& event, Diagnostics* faults) {
   faults->AddLimit("the number of runs that have not ended", "graph",
                    "max_runs", limits.max_runs, runs + 1);
   return absl::ResourceExhaustedError(faults->Summary());
-}
-
-void Steps::Handle(CancelEvent& event) {
-  StatusReply reply{.token = event.token};
-  const RunNumber number = state_.FindId(event.run_id);
-  const Run* run = state_.FindRun(number);
-  if (!number) {
-    reply.status =
-        absl::NotFoundError(fmt::format("no run \"{}\"", event.run_id));
-    reply.faults.Add({.code = DiagnosticCode::kNotFound,
-                      .message = std::string(reply.status.message()),
-                      .field = "run_id"});
-  } else if (run && !run->stopping() && !IsEnded(run->state())) {
-    Record(RunCancelled{number, std::move(event.reason)});
-  }
-  result_.actions.push_back(std::move(reply));
-}
-
-void Steps::Handle(RestartEvent& event) {
-  result_.actions.push_back(StatusReply{
-      .token = event.token, .status = absl::UnimplementedError("restart")});
-}
-
-void Steps::Handle(ReviseEvent& event) {
-  result_.actions.push_back(StatusReply{
-      .token = event.token, .status = absl::UnimplementedError("revise")});
 }
 
 void Steps::Handle(DrainServerEvent&) { draining_ = true; }

@@ -34,11 +34,16 @@ class Steps {
   bool draining() const { return draining_; }
 
  private:
-  // steps.cc: runs, and what a step is made of.
-  void Handle(SubmitEvent& event);
+  // changes.cc: what clients ask of a run that was accepted.
   void Handle(CancelEvent& event);
   void Handle(RestartEvent& event);
   void Handle(ReviseEvent& event);
+  const Run* Lookup(std::string_view run_id, StatusReply* reply) const;
+  void Restart(const Run& run, const RestartEvent& event, StatusReply* reply);
+  void Revise(const Run& run, ReviseEvent& event, StatusReply* reply);
+
+  // steps.cc: runs, and what a step is made of.
+  void Handle(SubmitEvent& event);
   void Handle(DrainServerEvent& event);
   void Repeat(const SubmitEvent& event, RunNumber known, SubmitReply* reply);
   // The run that has the name of `event`, if its name is to be unique.

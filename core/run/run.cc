@@ -14,6 +14,11 @@ void Run::Enter(int64_t now_us, RunOutbox* out) {
 
 void Run::Leave() {
   SettleAll();
+  if (lingering_ == 0 && !restarting_.empty() && !revising()) {
+    for (const TaskIndex task : TakeSet()) unsettled_.push_back(task);
+    SettleAll();
+  }
+  if (std::exchange(list_failures_, false)) ListFailures();
   UpdateRunState();
   out_ = nullptr;
 }
@@ -33,7 +38,7 @@ void Run::Lease(const LeaseRef& lease, WorkerNumber worker, int64_t now_us) {
   record.attempt = lease.attempt;
   record.fence = lease.fence;
   record.worker = worker;
-  record.start_us = 0;
+  record.start_us = record.up_us = 0;
   Source to = SourceOf(record);
   to.state = TaskState::kLeased;
   Move(lease.task, to);
@@ -58,6 +63,7 @@ void Run::Report(const LeaseRef& lease, TaskState state, int32_t exit_code,
     EndAttempt(lease.task, state);
   } else {
     const bool up = state == TaskState::kUp;
+    if (up) record.up_us = now_us;
     Move(lease.task, {.state = state,
                       .has_started = true,
                       .has_been_up = record.has_been_up || up});
@@ -116,12 +122,14 @@ const TaskDetail* Run::detail(TaskIndex task) const {
 
 void Run::EndAttempt(TaskIndex task, TaskState reported) {
   TaskRecord& record = data_.tasks[task];
+  if (record.restarting) return EndMember(task);
   if (reported == TaskState::kCancelled && !data_.stopping) {
     return EndLost(task, /*not_started=*/false, "its worker stopped it");
   }
   record.end_us = now_us_;
   out_->released.push_back({spec_.number, task, record.attempt, record.fence});
   const TaskState outcome = Judge(task, reported);
+  CountAttempt(task);
   if (!WantsRetry(task, outcome)) return EndTask(task, outcome);
   Source to = SourceOf(record);
   to.state = TaskState::kBackoff;
@@ -129,8 +137,12 @@ void Run::EndAttempt(TaskIndex task, TaskState reported) {
     to.has_started = to.has_been_up = false;
   }
   Move(task, to);
-  if (BackoffUs(task) == 0) return Requeue(task);
-  out_->backoff.push_back({task, now_us_ + BackoffUs(task)});
+  if (BackoffUs(task) == 0) {
+    Requeue(task);
+  } else {
+    out_->backoff.push_back({task, now_us_ + BackoffUs(task)});
+  }
+  RestartFollowers(task);
 }
 
 TaskState Run::Judge(TaskIndex task, TaskState reported) {
@@ -145,48 +157,12 @@ TaskState Run::Judge(TaskIndex task, TaskState reported) {
   return TaskState::kFailed;
 }
 
-bool Run::WantsRetry(TaskIndex task, TaskState outcome) const {
-  const RetryPolicy& retry = blueprint().retry(task);
-  const TaskRecord& record = data_.tasks[task];
-  if (data_.stopping ||
-      record.attempt - record.lost_attempts >= retry.attempts) {
-    return false;
-  }
-  if (outcome == TaskState::kSucceeded) return retry.on_success;
-  if (!IsFailure(outcome)) return false;
-  if (retry.exit_codes.empty()) return true;
-  return outcome == TaskState::kFailed &&
-         std::find(retry.exit_codes.begin(), retry.exit_codes.end(),
-                   record.exit_code) != retry.exit_codes.end();
-}
-
-int64_t Run::BackoffUs(TaskIndex task) const {
-  const RetryPolicy& retry = blueprint().retry(task);
-  const TaskRecord& record = data_.tasks[task];
-  const absl::Duration most =
-      std::max(retry.initial_backoff, retry.max_backoff);
-  absl::Duration wait = retry.initial_backoff;
-  for (uint32_t n = record.attempt - record.lost_attempts; n > 1 && wait < most;
-       --n) {
-    wait *= 2;
-  }
-  return absl::ToInt64Microseconds(std::min(wait, most));
-}
-
-void Run::Requeue(TaskIndex task) {
-  Source to = SourceOf(data_.tasks[task]);
-  to.state = TaskState::kWaiting;
-  if (blueprint().kind(task) == TaskKind::kService) {
-    to.has_started = to.has_been_up = false;
-  }
-  Move(task, to);
-  unsettled_.push_back(task);
-}
-
 void Run::EndLost(TaskIndex task, bool not_started, std::string_view reason) {
   TaskRecord& record = data_.tasks[task];
+  if (record.restarting) return EndMember(task);
   record.end_us = now_us_;
   out_->released.push_back({spec_.number, task, record.attempt, record.fence});
+  if (WasStable(task)) ForgetAttempts(task, record.attempt - 1);
   if (record.lost_attempts < UINT8_MAX) ++record.lost_attempts;
   const bool service = blueprint().kind(task) == TaskKind::kService;
   const bool unknown = blueprint().at_most_once(task) && !not_started;
@@ -204,7 +180,10 @@ void Run::EndLost(TaskIndex task, bool not_started, std::string_view reason) {
   }
   data_.details[task].message =
       fmt::format("attempt {} was lost: {}", record.attempt, reason);
-  if (record.lost_attempts < limits_.max_lost_attempts) return Requeue(task);
+  if (record.lost_attempts < limits_.max_lost_attempts) {
+    Requeue(task);
+    return RestartFollowers(task);
+  }
   data_.details[task].message += fmt::format(
       "; the limit max_lost_attempts is {}", limits_.max_lost_attempts);
   EndTask(task, TaskState::kLost);
@@ -229,7 +208,29 @@ void Run::EndTask(TaskIndex task, TaskState outcome) {
     to.has_started = to.has_been_up = false;
   }
   Move(task, to);
-  if (!open_dependents_.empty() && open_dependents_[task] == 0) Close(task);
+  const bool closes = data_.stopping && !open_dependents_.empty();
+  if (closes && open_dependents_[task] == 0) Close(task);
+}
+
+void Run::Reopen(TaskIndex task) {
+  ++(blueprint().kind(task) == TaskKind::kTask ? tasks_open_ : services_open_);
+  if (IsFailure(data_.tasks[task].state)) list_failures_ = true;
+}
+
+void Run::ListFailures() {
+  std::vector<TaskIndex>& failures = data_.failures;
+  failures.clear();
+  for (TaskIndex task = 0; task < data_.tasks.size(); ++task) {
+    if (IsFailure(data_.tasks[task].state) && !blueprint().allow_failure(task))
+      failures.push_back(task);
+  }
+  std::stable_sort(failures.begin(), failures.end(),
+                   [this](TaskIndex a, TaskIndex b) {
+                     return data_.tasks[a].end_us < data_.tasks[b].end_us;
+                   });
+  if (failures.size() > kMaxFailures) failures.resize(kMaxFailures);
+  data_.failed = !failures.empty();
+  if (!data_.failed) data_.exit_code = 0;
 }
 
 void Run::UpdateRunState() {

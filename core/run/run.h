@@ -20,6 +20,17 @@
 // Stopping (a cancelled run, a failed one that must not go on, or services that
 // are no longer needed): whatever no worker has ends at once; whatever a worker
 // has is stopped once all its dependents, direct or not, have ended.
+//
+// A restart is the same for some tasks only, its set: those that were asked
+// for, or had a failed attempt, and all that follow them over edges that say
+// so. What of the set is held is stopped in reverse order; what is not held
+// waits, and does not start. When all of it waits, it waits for its
+// dependencies alone, and so starts in order. A skipped task whose dependencies
+// are open again waits again, too. There is one set at a time; what is added
+// joins it.
+//
+// A revision restarts what it changes, and puts its graph in the place of the
+// old one when all of that waits.
 #ifndef W2T_CORE_RUN_RUN_H_
 #define W2T_CORE_RUN_RUN_H_
 
@@ -33,6 +44,7 @@
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "absl/time/time.h"
+#include "absl/types/span.h"
 #include "core/base/definition.h"
 #include "core/base/ids.h"
 #include "core/run/lease.h"
@@ -72,8 +84,20 @@ enum class LeaseStanding : uint8_t {
   kOld,       // neither: it was lost, or is another worker's
 };
 
+// A task that is restarted, and the one that it follows; kNoTask: none.
+struct Restarting {
+  TaskIndex task = kNoTask;
+  TaskIndex follows = kNoTask;
+
+  bool operator==(const Restarting&) const = default;
+};
+
 class Run {
  public:
+  struct Revision {
+    std::shared_ptr<const Blueprint> blueprint;
+    std::shared_ptr<const Definition> definition;
+  };
   struct Spec {
     RunNumber number;
     std::string run_id;
@@ -83,6 +107,7 @@ class Run {
     bool keep = false;
     std::shared_ptr<const Blueprint> blueprint;
     std::shared_ptr<const Definition> definition;
+    Revision pending = {};  // what follows; null: nothing
   };
 
   Run(Spec spec, int64_t now_us, const Limits& limits);
@@ -93,7 +118,8 @@ class Run {
 
   // Facts. The engine makes them only when they are legal: Lease for a ready
   // task, Report when Accepts, Lose when Holds, RetryDue in backoff, Cancel
-  // once and before stopping.
+  // once and before stopping, Restart when CheckRestart, Revise when
+  // CheckRevision is OK.
   void Begin(int64_t now_us, RunOutbox* out);
   void Lease(const LeaseRef& lease, WorkerNumber worker, int64_t now_us);
   // `detail` may be null.
@@ -104,6 +130,28 @@ class Run {
             int64_t now_us, RunOutbox* out);
   void RetryDue(TaskIndex task, int64_t now_us, RunOutbox* out);
   void Cancel(std::string_view reason, int64_t now_us, RunOutbox* out);
+  void Restart(absl::Span<const TaskIndex> tasks, int64_t now_us,
+               RunOutbox* out);
+  // `changed`: beside those that come or go.
+  void Revise(Revision revision, absl::Span<const TaskIndex> changed,
+              int64_t now_us, RunOutbox* out);
+
+  // FAILED_PRECONDITION when the run stops or has ended, or one of them runs at
+  // most once and may have started. INVALID_ARGUMENT for no task.
+  absl::Status CheckRestart(absl::Span<const TaskIndex> tasks) const;
+  // See ReviseEvent for what it refuses.
+  absl::Status CheckRevision(const Revision& revision,
+                             absl::Span<const TaskIndex> changed) const;
+  // What a restart of `tasks` restarts, in an order of the graph.
+  std::vector<Restarting> RestartSet(absl::Span<const TaskIndex> tasks) const;
+
+  // True when all that the pending revision changes has stopped: Swap is due,
+  // before anything else. It is a consequence, and no fact: the caller then
+  // looks at the blueprint anew.
+  bool swap_due() const {
+    return spec_.pending.blueprint != nullptr && lingering_ == 0;
+  }
+  void Swap(int64_t now_us, RunOutbox* out);
 
   LeaseStanding Standing(const LeaseRef& lease, WorkerNumber worker) const;
   // True when `lease` is the task's live lease, held by `worker`.
@@ -129,6 +177,10 @@ class Run {
   int32_t exit_code() const { return data_.exit_code; }
   // It ends as soon as what still runs has been stopped.
   bool stopping() const { return data_.stopping; }
+  // It has a revision whose time has not come.
+  bool revising() const { return spec_.pending.blueprint != nullptr; }
+  // Watchers that know of no later event know another graph.
+  uint64_t revised_seq() const { return data_.revised_seq; }
   // How long a task in backoff waits from end_us of its record on.
   int64_t BackoffUs(TaskIndex task) const;
   // Tasks that did not end well by themselves, the earliest first; at most
@@ -151,8 +203,9 @@ class Run {
   bool IsReady(TaskIndex task) const {
     return data_.tasks[task].state == TaskState::kReady;
   }
-  // Dependencies that a waiting task waits for, or that skipped a skipped one.
-  // At most `most`.
+  // Dependencies that a waiting task waits for, or that skipped a skipped one;
+  // of one that is restarted, those tasks that must stop before. At most
+  // `most`.
   std::vector<TaskIndex> Blockers(TaskIndex task, size_t most) const;
 
   // Everything that Restore needs beside the spec.
@@ -173,7 +226,9 @@ class Run {
     TaskState state;
     bool has_started;
     bool has_been_up;
+    bool operator==(const Source&) const = default;
   };
+  static constexpr Source kNeverStarted = {TaskState::kWaiting, false, false};
 
   // run_data.cc: what follows from the data.
   absl::Status CheckData() const;
@@ -183,14 +238,25 @@ class Run {
   // run.cc: attempts and their ends.
   void EndAttempt(TaskIndex task, TaskState outcome);
   TaskState Judge(TaskIndex task, TaskState reported);
-  bool WantsRetry(TaskIndex task, TaskState outcome) const;
-  void Requeue(TaskIndex task);
   void EndTask(TaskIndex task, TaskState outcome);
+  // Takes an outcome back; the caller moves the task.
+  void Reopen(TaskIndex task);
+  void ListFailures();
   void EndLost(TaskIndex task, bool not_started, std::string_view reason);
   void UpdateRunState();
   void SetState(RunState state);
   void Enter(int64_t now_us, RunOutbox* out);
   void Leave();
+
+  // run_retry.cc: what is tried again, and when.
+  bool WantsRetry(TaskIndex task, TaskState outcome) const;
+  void Requeue(TaskIndex task);
+  bool WasStable(TaskIndex task) const;
+  // An attempt that counts has ended.
+  void CountAttempt(TaskIndex task);
+  // No attempt up to this one counts any more.
+  void ForgetAttempts(TaskIndex task, uint32_t through);
+  uint32_t CountedAttempts(TaskIndex task) const;
 
   // run_edges.cc: every change of a task, and what it means for others.
   // What is known of a quorum's edges.
@@ -213,14 +279,32 @@ class Run {
   void UpdateEdges(TaskIndex task, const Source& before, const Source& after);
   void SettleAll();
   void Settle(TaskIndex task);
+  // Of all tasks, from scratch.
+  void CountEdges();
   void AddEvent(TaskIndex task);
 
   // run_stop.cc: ending what still runs, in reverse order.
   void StartStopping();
+  // Held, and to be stopped.
+  bool Lingers(TaskIndex task) const;
+  void StopInOrder();
   void Close(TaskIndex task);
   void RequestStop(TaskIndex task);
 
-  const Spec spec_;
+  // run_restart.cc: what is stopped to be started again.
+  // It runs at most once, and may have started.
+  bool IsSpent(TaskIndex task) const;
+  // `forgive`: their attempts count from the first again.
+  void JoinRestart(const std::vector<Restarting>& set, bool forgive);
+  void Join(TaskIndex task, bool forgive);
+  void RestartFollowers(TaskIndex task);
+  void Park(TaskIndex task, const Source& to);
+  void EndMember(TaskIndex task);
+  void SetRestarting(TaskIndex task, bool restarting);
+  // Lets go of the set; returns it in an order of the graph.
+  std::vector<TaskIndex> TakeSet();
+
+  Spec spec_;
   const Limits& limits_;
   RunData data_;
 
@@ -229,8 +313,11 @@ class Run {
   uint32_t tasks_open_ = 0;     // of kind task, without an outcome
   uint32_t services_open_ = 0;  // likewise
   uint32_t moving_ = 0;
-  // Once stopping: how many dependents of each task have not closed. A task has
-  // closed when it has ended and all its dependents have closed.
+  std::vector<TaskIndex> restarting_;  // the set, in no order
+  uint32_t lingering_ = 0;             // of the set
+  // While something is to be stopped in order: how many dependents of each task
+  // have not closed. A task has closed when it does not linger and all its
+  // dependents have closed.
   std::vector<uint32_t> open_dependents_;
   std::vector<QuorumCount> quorums_;  // of the blueprint's
 
@@ -238,6 +325,7 @@ class Run {
   int64_t now_us_ = 0;
   RunOutbox* out_ = nullptr;
   std::vector<TaskIndex> unsettled_;  // whose edges changed
+  bool list_failures_ = false;        // a failure was taken back
 };
 
 }  // namespace w2t

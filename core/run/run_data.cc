@@ -21,13 +21,16 @@ RunData NewData(const Blueprint& blueprint, int64_t now_us) {
 void AddTo(StateHash* hash, const TaskRecord& record) {
   hash->Add(static_cast<uint64_t>(record.state) | record.has_started << 8 |
             record.has_been_up << 9 | record.stop_requested << 10 |
+            record.restarting << 11 |
             static_cast<uint64_t>(record.lost_attempts) << 16 |
             static_cast<uint64_t>(record.attempt) << 32);
   hash->Add(static_cast<uint64_t>(record.satisfied) << 32 | record.impossible);
   hash->Add(static_cast<uint64_t>(record.worker.value) << 32 |
             static_cast<uint32_t>(record.exit_code));
   hash->Add(record.fence.value);
+  hash->Add(record.excused);
   hash->Add(static_cast<uint64_t>(record.start_us));
+  hash->Add(static_cast<uint64_t>(record.up_us));
   hash->Add(static_cast<uint64_t>(record.end_us));
 }
 
@@ -90,20 +93,36 @@ absl::Status Run::CheckData() const {
       return misfit(fmt::format("task {}", task));
     }
   }
+  if (!revising()) return absl::OkStatus();
+  std::vector<TaskIndex> changed;
+  for (TaskIndex task = 0; task < size; ++task) {
+    const TaskRecord& record = data_.tasks[task];
+    if (record.restarting || IsOutcome(record.state)) changed.push_back(task);
+  }
+  if (!CheckRevision(spec_.pending, changed).ok()) {
+    return misfit("the graph that follows");
+  }
   return absl::OkStatus();
 }
 
 void Run::Count() {
+  counts_.fill(0);
+  tasks_open_ = services_open_ = moving_ = lingering_ = 0;
+  restarting_.clear();
   for (TaskIndex task = 0; task < data_.tasks.size(); ++task) {
     const TaskState state = data_.tasks[task].state;
     ++counts_[static_cast<int>(state)];
     if (IsMoving(task)) ++moving_;
+    if (data_.tasks[task].restarting) {
+      restarting_.push_back(task);
+      if (Lingers(task)) ++lingering_;
+    }
     if (IsOutcome(state)) continue;
     ++(blueprint().kind(task) == TaskKind::kTask ? tasks_open_
                                                  : services_open_);
   }
-  if (data_.stopping) open_dependents_ = OpenDependents();
-  quorums_.resize(blueprint().quorums().size());
+  if (data_.stopping || lingering_ > 0) open_dependents_ = OpenDependents();
+  quorums_.assign(blueprint().quorums().size(), {});
   for (TaskIndex task = 0; !quorums_.empty() && task < blueprint().size();
        ++task) {
     if (!blueprint().has_quorums(task)) continue;
@@ -121,7 +140,7 @@ std::vector<uint32_t> Run::OpenDependents() const {
   std::vector<uint32_t> open(data_.tasks.size());
   for (uint32_t place = blueprint().size(); place-- > 0;) {
     const TaskIndex task = blueprint().in_order(place);
-    if (IsOutcome(data_.tasks[task].state) && open[task] == 0) continue;
+    if (!Lingers(task) && open[task] == 0) continue;
     for (const Blueprint::Edge& edge : blueprint().predecessors(task)) {
       ++open[edge.task];
     }
@@ -142,6 +161,7 @@ RunSummary Run::Summary() const {
           .create_us = data_.create_us,
           .end_us = data_.end_us,
           .last_seq = data_.last_seq,
+          .revision = data_.revision,
           .counts = counts_,
           .steps = blueprint().steps(),
           .critical_path_us =
@@ -157,6 +177,11 @@ uint64_t Run::Hash() const {
            data_.failed << 9 | data_.cancelled << 10 | data_.fail_fast << 11 |
            spec_.hold << 12 | spec_.keep << 13);
   hash.Add(data_.revision);
+  hash.Add(data_.revised_seq);
+  hash.Add(data_.content);
+  if (spec_.pending.blueprint != nullptr) {
+    hash.Add(ContentHash(spec_.pending.definition->encoded()));
+  }
   hash.Add(data_.last_seq);
   hash.Add(static_cast<uint64_t>(data_.exit_code));
   hash.Add(static_cast<uint64_t>(data_.create_us));
@@ -173,6 +198,10 @@ uint64_t Run::Hash() const {
       hash.Add(d->max_rss_bytes);
       hash.Add(d->output);
     }
+  }
+  for (const auto& [task, ends] : data_.recent) {
+    hash.Add(task);
+    for (const int64_t end_us : ends) hash.Add(static_cast<uint64_t>(end_us));
   }
   for (const RunEvent& event : data_.events) AddTo(&hash, event);
   for (const uint32_t open : open_dependents_) hash.Add(open);

@@ -13,6 +13,7 @@
 #include <string>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "core/base/ids.h"
 #include "core/run/task_state.h"
@@ -20,22 +21,26 @@
 
 namespace w2t {
 
-// Where a task of a run stands. 56 bytes, because there are millions.
+// Where a task of a run stands. 64 bytes, because there are millions.
 struct TaskRecord {
   TaskState state = TaskState::kWaiting;
   bool has_started : 1 = false;  // of a service: in this incarnation
   bool has_been_up : 1 = false;  // likewise
   bool stop_requested : 1 = false;
-  uint8_t lost_attempts = 0;
-  uint32_t satisfied = 0;   // edges
-  uint32_t impossible = 0;  // edges
-  uint32_t attempt = 0;     // latest; 0: none yet
-  WorkerNumber worker;      // of the latest attempt
+  bool restarting : 1 = false;  // held: to be stopped; else: waits for that
+  uint8_t lost_attempts = 0;    // of those that count
+  uint32_t satisfied = 0;       // edges
+  uint32_t impossible = 0;      // edges
+  uint32_t attempt = 0;         // latest; 0: none yet
+  uint32_t excused = 0;         // attempts that count no more, beside lost ones
+  WorkerNumber worker;          // of the latest attempt
   int32_t exit_code = 0;
   Fence fence;           // of the latest attempt
   int64_t start_us = 0;  // of the latest attempt; 0: not yet
+  int64_t up_us = 0;     // when the latest attempt was ready; 0: not yet
   int64_t end_us = 0;    // of the task, or of its latest attempt in backoff
 };
+static_assert(sizeof(TaskRecord) == 64);
 
 // What only some tasks have.
 struct TaskDetail {
@@ -63,6 +68,9 @@ struct RunData {
   bool cancelled = false;  // before it was through
   bool fail_fast = false;  // a fail_run task failed
   uint64_t revision = 1;   // of its graph
+  // Of the event with which that graph took effect; 0: it is the first one.
+  uint64_t revised_seq = 0;
+  uint64_t content = 0;  // ContentHash of the first definition; 0: the present
   int32_t exit_code = 0;
   std::string cancel_reason;
   std::vector<TaskIndex> failures;
@@ -70,6 +78,8 @@ struct RunData {
   int64_t end_us = 0;  // 0: not yet
   std::vector<TaskRecord> tasks;
   absl::flat_hash_map<TaskIndex, TaskDetail> details;
+  // When attempts ended that count, of tasks whose retries have a window.
+  absl::btree_map<TaskIndex, std::vector<int64_t>> recent;
   std::deque<RunEvent> events;  // the latest ones
   uint64_t last_seq = 0;        // of the last event; changes with every fact
 };
@@ -89,10 +99,11 @@ struct RunSummary {
   int64_t create_us = 0;
   int64_t end_us = 0;
   uint64_t last_seq = 0;
+  uint64_t revision = 1;
   std::array<uint32_t, kTaskStates> counts{};  // of tasks, by TaskState
   uint32_t steps = 0;
   int64_t critical_path_us = 0;
-  uint64_t content = 0;  // ContentHash of its definition
+  uint64_t content = 0;  // ContentHash of its first definition
   uint64_t hash = 0;     // Run::Hash
 };
 

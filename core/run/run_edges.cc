@@ -1,3 +1,5 @@
+#include <algorithm>
+
 #include "core/run/run.h"
 
 namespace w2t {
@@ -47,6 +49,7 @@ Run::Source Run::SourceOf(const TaskRecord& record) {
 
 bool Run::IsMoving(TaskIndex task) const {
   const TaskState state = data_.tasks[task].state;
+  if (data_.tasks[task].restarting) return true;
   if (state == TaskState::kWaiting || IsOutcome(state)) return false;
   if (blueprint().kind(task) == TaskKind::kTask) return true;
   const bool up = state == TaskState::kUp || (state == TaskState::kRunning &&
@@ -66,7 +69,8 @@ void Run::Move(TaskIndex task, const Source& to) {
   if (IsMoving(task)) ++moving_;
   AddEvent(task);
   // Before the end only a start or readiness that somebody waits for matters.
-  if (IsOutcome(to.state) || blueprint().watched_alive(task)) {
+  if (IsOutcome(to.state) || IsOutcome(from.state) ||
+      blueprint().watched_alive(task)) {
     UpdateEdges(task, from, to);
   }
 }
@@ -110,23 +114,49 @@ void Run::SettleAll() {
 
 void Run::Settle(TaskIndex task) {
   TaskRecord& record = data_.tasks[task];
-  if (data_.stopping || (record.state != TaskState::kWaiting &&
-                         record.state != TaskState::kReady)) {
+  const bool unheld = record.state == TaskState::kWaiting ||
+                      record.state == TaskState::kReady ||
+                      record.state == TaskState::kSkipped;
+  if (data_.stopping || record.restarting || !unheld) return;
+  if (blueprint().removed(task)) {
+    data_.details[task].message = "removed";
+    return EndTask(task, TaskState::kCancelled);
+  }
+  const uint32_t need = blueprint().need(task);
+  if (blueprint().countable(task) - record.impossible < need) {
+    if (record.state != TaskState::kSkipped) {
+      EndTask(task, TaskState::kSkipped);
+    }
     return;
   }
-  const uint32_t countable = blueprint().countable(task);
-  const uint32_t need = blueprint().need(task);
+  const TaskState right =
+      record.satisfied >= need ? TaskState::kReady : TaskState::kWaiting;
+  if (record.state == right) return;
+  if (record.state == TaskState::kSkipped) Reopen(task);
   Source to = SourceOf(record);
-  if (record.satisfied >= need) {
-    if (record.state == TaskState::kReady) return;
-    to.state = TaskState::kReady;
-    Move(task, to);
-    out_->ready.push_back(task);
-  } else if (countable - record.impossible < need) {
-    EndTask(task, TaskState::kSkipped);
-  } else if (record.state == TaskState::kReady) {
-    to.state = TaskState::kWaiting;
-    Move(task, to);
+  to.state = right;
+  Move(task, to);
+  if (right == TaskState::kReady) out_->ready.push_back(task);
+}
+
+void Run::CountEdges() {
+  for (TaskIndex task = 0; task < data_.tasks.size(); ++task) {
+    TaskRecord& record = data_.tasks[task];
+    record.satisfied = record.impossible = 0;
+    std::vector<uint32_t> counted;  // quorums
+    for (const Blueprint::Edge& edge : blueprint().predecessors(task)) {
+      EdgeState state =
+          Evaluate(edge.condition, SourceOf(data_.tasks[edge.task]));
+      if (edge.quorum != 0) {
+        if (std::count(counted.begin(), counted.end(), edge.quorum) > 0) {
+          continue;
+        }
+        counted.push_back(edge.quorum);
+        state = EvaluateQuorum(edge.quorum);
+      }
+      if (state == EdgeState::kSatisfied) ++record.satisfied;
+      if (state == EdgeState::kImpossible) ++record.impossible;
+    }
   }
 }
 
@@ -134,6 +164,12 @@ std::vector<TaskIndex> Run::Blockers(TaskIndex task, size_t most) const {
   const TaskState state = data_.tasks[task].state;
   std::vector<TaskIndex> blockers;
   if (state != TaskState::kWaiting && state != TaskState::kSkipped) {
+    return blockers;
+  }
+  if (data_.tasks[task].restarting) {
+    for (const TaskIndex member : restarting_) {
+      if (blockers.size() < most && Lingers(member)) blockers.push_back(member);
+    }
     return blockers;
   }
   for (const Blueprint::Edge& edge : blueprint().predecessors(task)) {

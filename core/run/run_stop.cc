@@ -8,6 +8,8 @@ namespace w2t {
 // to stop. From the end of the order, so that no walk back is needed yet.
 void Run::StartStopping() {
   data_.stopping = true;
+  spec_.pending = {};
+  TakeSet();
   const TaskState unheld = data_.cancelled || data_.fail_fast
                                ? TaskState::kCancelled
                                : TaskState::kSkipped;
@@ -16,17 +18,25 @@ void Run::StartStopping() {
     const TaskState state = data_.tasks[task].state;
     if (!IsHeld(state) && !IsOutcome(state)) EndTask(task, unheld);
   }
-  open_dependents_ = OpenDependents();
-  for (uint32_t place = blueprint().size(); place-- > 0;) {
-    const TaskIndex task = blueprint().in_order(place);
-    if (IsHeld(data_.tasks[task].state) && open_dependents_[task] == 0) {
-      RequestStop(task);
-    }
-  }
+  StopInOrder();
   unsettled_.clear();
 }
 
-// Walks up from a task that has ended and whose dependents have all closed.
+bool Run::Lingers(TaskIndex task) const {
+  const TaskRecord& record = data_.tasks[task];
+  return IsHeld(record.state) && (data_.stopping || record.restarting);
+}
+
+void Run::StopInOrder() {
+  open_dependents_ = OpenDependents();
+  for (uint32_t place = blueprint().size(); place-- > 0;) {
+    const TaskIndex task = blueprint().in_order(place);
+    if (Lingers(task) && open_dependents_[task] == 0) RequestStop(task);
+  }
+}
+
+// Walks up from a task that lingers no more and whose dependents have all
+// closed.
 void Run::Close(TaskIndex task) {
   std::vector<TaskIndex> closing = {task};
   while (!closing.empty()) {
@@ -34,11 +44,10 @@ void Run::Close(TaskIndex task) {
     closing.pop_back();
     for (const Blueprint::Edge& edge : blueprint().predecessors(closed)) {
       if (--open_dependents_[edge.task] > 0) continue;
-      const TaskState state = data_.tasks[edge.task].state;
-      if (IsOutcome(state)) {
-        closing.push_back(edge.task);
-      } else if (IsHeld(state)) {
+      if (Lingers(edge.task)) {
         RequestStop(edge.task);
+      } else {
+        closing.push_back(edge.task);
       }
     }
   }

@@ -23,7 +23,7 @@ void Scheduler::Push(ShapeId shape, int32_t priority, int64_t remaining_us,
   queues_[shape].Push({priority, remaining_us, next_ticket_++}, task);
 }
 
-void Scheduler::Place(absl::FunctionRef<bool(ReadyTask)> is_ready,
+void Scheduler::Place(IsReady is_ready,
                       absl::FunctionRef<void(Worker&, ReadyTask)> lease) {
   std::vector<Lane> lanes;
   for (const ShapeId shape : active_) {
@@ -37,7 +37,7 @@ void Scheduler::Place(absl::FunctionRef<bool(ReadyTask)> is_ready,
     Lane& lane = lanes.back();
     ReadyQueue& queue = queues_[lane.shape];
     Worker* worker = nullptr;
-    if (DropStale(&queue, is_ready)) {
+    if (DropStale(lane.shape, is_ready)) {
       if (queue.top() != lane.top) {
         // What gave the lane its place is gone; the next task may rank lower.
         lane.top = queue.top();
@@ -57,11 +57,11 @@ void Scheduler::Place(absl::FunctionRef<bool(ReadyTask)> is_ready,
   std::erase_if(active_, [this](ShapeId id) { return queues_[id].empty(); });
 }
 
-bool Scheduler::DropStale(ReadyQueue* queue,
-                          absl::FunctionRef<bool(ReadyTask)> is_ready) {
-  while (!queue->empty()) {
-    if (is_ready(queue->front())) return true;
-    queue->Pop();
+bool Scheduler::DropStale(ShapeId shape, IsReady is_ready) {
+  ReadyQueue& queue = queues_[shape];
+  while (!queue.empty()) {
+    if (is_ready(shape, queue.front())) return true;
+    queue.Pop();
   }
   return false;
 }

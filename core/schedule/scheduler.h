@@ -31,10 +31,11 @@ class Scheduler {
   void Push(ShapeId shape, int32_t priority, int64_t remaining_us,
             ReadyTask task);
 
-  // One pass. `is_ready` tells whether a queued task still waits to be leased:
-  // a task that was taken back stays in its queue until a pass meets it.
-  // `lease` must take the shape's amounts from the worker.
-  void Place(absl::FunctionRef<bool(ReadyTask)> is_ready,
+  // One pass. `is_ready` tells whether a queued task still waits to be leased,
+  // and has this shape: a task that was taken back stays in its queue until a
+  // pass meets it. `lease` must take the shape's amounts from the worker.
+  using IsReady = absl::FunctionRef<bool(ShapeId, ReadyTask)>;
+  void Place(IsReady is_ready,
              absl::FunctionRef<void(Worker&, ReadyTask)> lease);
 
  private:
@@ -61,8 +62,7 @@ class Scheduler {
   // The least loaded worker that still fits, or null.
   Worker* Choose(const Shape& shape, std::vector<Candidate>* candidates);
   // Drops tasks from the front that are not ready any more.
-  static bool DropStale(ReadyQueue* queue,
-                        absl::FunctionRef<bool(ReadyTask)> is_ready);
+  bool DropStale(ShapeId shape, IsReady is_ready);
 
   Fleet& fleet_;
   const ResourceKind cpus_;

@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "proto/wire/graph_codec.h"
 #include "proto/wire/newer.h"
 #include "proto/wire/session_codec.h"
 #include "proto/wire/snapshot_columns.h"
@@ -65,6 +66,8 @@ absl::StatusOr<RunData> DecodeData(const journal::v1::RunState& in) {
   data.exit_code = in.exit_code();
   data.cancel_reason = in.cancel_reason();
   data.revision = std::max<uint64_t>(in.revision(), 1);
+  data.revised_seq = in.revised_seq();
+  data.content = in.content();
   data.failures.assign(in.failures().begin(), in.failures().end());
   data.create_us = in.create_us();
   data.end_us = in.end_us();
@@ -80,6 +83,11 @@ absl::StatusOr<RunData> DecodeData(const journal::v1::RunState& in) {
     data.details[detail.task()] = {detail.message(), detail.signal(),
                                    detail.cpu_us(), detail.max_rss_bytes(),
                                    detail.output()};
+  }
+  for (const journal::v1::RecentAttempts& recent : in.recent()) {
+    if (recent.task() >= data.tasks.size()) return Unfit("attempts of no task");
+    data.recent[recent.task()] = {recent.end_us().begin(),
+                                  recent.end_us().end()};
   }
   return data;
 }
@@ -171,6 +179,7 @@ std::string EncodeEnded(const RunSummary& summary) {
   out.set_critical_path_us(summary.critical_path_us);
   out.set_content(summary.content);
   out.set_hash(summary.hash);
+  out.set_revision(summary.revision);
   return out.SerializeAsString();
 }
 
@@ -198,6 +207,7 @@ absl::StatusOr<RunSummary> DecodeEnded(std::string_view bytes) {
   summary.critical_path_us = in->critical_path_us();
   summary.content = in->content();
   summary.hash = in->hash();
+  summary.revision = std::max<uint64_t>(in->revision(), 1);
   return summary;
 }
 
@@ -215,6 +225,17 @@ std::string EncodeRun(const Run& run) {
   out.set_cancelled(data.cancelled);
   out.set_fail_fast(data.fail_fast);
   out.set_revision(data.revision);
+  out.set_revised_seq(data.revised_seq);
+  out.set_content(data.content);
+  if (run.revising()) {
+    const std::string_view next = run.spec().pending.definition->encoded();
+    out.set_pending_graph(next.data(), next.size());
+  }
+  for (const auto& [task, ends] : data.recent) {
+    journal::v1::RecentAttempts* const recent = out.add_recent();
+    recent->set_task(task);
+    recent->mutable_end_us()->Add(ends.begin(), ends.end());
+  }
   out.set_exit_code(data.exit_code);
   out.set_cancel_reason(data.cancel_reason);
   out.mutable_failures()->Add(data.failures.begin(), data.failures.end());
@@ -233,11 +254,20 @@ absl::StatusOr<RunParts> DecodeRun(std::string_view bytes) {
   if (IsNewer(in->tasks()) || IsNewer(in->events())) return Newer();
   absl::StatusOr<RunData> data = DecodeData(*in);
   if (!data.ok()) return data.status();
+  Run::Revision pending;
+  if (!in->pending_graph().empty()) {
+    DecodedGraph graph = RestoreGraph(in->pending_graph());
+    if (graph.blueprint == nullptr) return Unfit(graph.faults.Summary());
+    pending = {std::move(graph.blueprint), std::move(graph.definition)};
+  }
   return RunParts{.spec = {.number = {in->run()},
                            .run_id = in->run_id(),
                            .request_id = in->request_id(),
                            .hold = in->hold(),
-                           .keep = in->keep()},
+                           .keep = in->keep(),
+                           .blueprint = nullptr,
+                           .definition = nullptr,
+                           .pending = std::move(pending)},
                   .data = *std::move(data)};
 }
 

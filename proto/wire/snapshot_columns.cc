@@ -8,12 +8,18 @@
 namespace w2t::wire {
 namespace {
 
-enum Flag : uint8_t { kHasStarted = 1, kHasBeenUp = 2, kStopRequested = 4 };
+enum Flag : uint8_t {
+  kHasStarted = 1,
+  kHasBeenUp = 2,
+  kStopRequested = 4,
+  kRestarting = 8
+};
 
 uint8_t FlagsOf(const TaskRecord& record) {
   return static_cast<uint8_t>((record.has_started ? kHasStarted : 0) |
                               (record.has_been_up ? kHasBeenUp : 0) |
-                              (record.stop_requested ? kStopRequested : 0));
+                              (record.stop_requested ? kStopRequested : 0) |
+                              (record.restarting ? kRestarting : 0));
 }
 
 // A column of `values`, each as `of` says; nothing when all are 0.
@@ -93,6 +99,9 @@ void EncodeTasks(const RunData& data, journal::v1::TaskColumns* out) {
             [base](Task t) { return After(base, t.start_us); });
   PutColumn(tasks, out->mutable_end(),
             [base](Task t) { return After(base, t.end_us); });
+  PutColumn(tasks, out->mutable_excused(), [](Task t) { return t.excused; });
+  PutColumn(tasks, out->mutable_up(),
+            [base](Task t) { return After(base, t.up_us); });
 }
 
 bool DecodeTasks(const journal::v1::TaskColumns& in, RunData* out) {
@@ -109,6 +118,7 @@ bool DecodeTasks(const journal::v1::TaskColumns& in, RunData* out) {
                      t.has_started = (flags & kHasStarted) != 0;
                      t.has_been_up = (flags & kHasBeenUp) != 0;
                      t.stop_requested = (flags & kStopRequested) != 0;
+                     t.restarting = (flags & kRestarting) != 0;
                    }) &&
          GetColumn(in.lost_attempts(), tasks,
                    [](TaskRecord& t, char lost) {
@@ -133,8 +143,14 @@ bool DecodeTasks(const journal::v1::TaskColumns& in, RunData* out) {
                    [base](TaskRecord& t, int64_t after) {
                      t.start_us = Moment(base, after);
                    }) &&
-         GetColumn(in.end(), tasks, [base](TaskRecord& t, int64_t after) {
-           t.end_us = Moment(base, after);
+         GetColumn(in.end(), tasks,
+                   [base](TaskRecord& t, int64_t after) {
+                     t.end_us = Moment(base, after);
+                   }) &&
+         GetColumn(in.excused(), tasks,
+                   [](TaskRecord& t, uint32_t n) { t.excused = n; }) &&
+         GetColumn(in.up(), tasks, [base](TaskRecord& t, int64_t after) {
+           t.up_us = Moment(base, after);
          });
 }
 

@@ -130,7 +130,7 @@ absl::Status Snapshots::RestoreRuns(const EngineData& data, PartReader& reader,
     for (absl::StatusOr<wire::RunParts>& parts : DecodeRuns(bytes)) {
       if (!parts.ok()) return parts.status();
       const RunNumber number = parts->spec.number;
-      saved_[number] = parts->data.last_seq;
+      saved_[number] = {parts->data.last_seq, parts->data.revision};
       const absl::Status status =
           engine->Restore(std::move(parts->spec), std::move(parts->data));
       if (!status.ok()) return AtPart(status, {Kind::kRun, number.value});
@@ -154,7 +154,7 @@ absl::Status Snapshots::RestoreEnded(const EngineData& data, PartReader& reader,
     absl::StatusOr<RunSummary> summary = wire::DecodeEnded(bytes);
     if (!summary.ok()) return AtPart(summary.status(), name);
     if (summary->number.value != number) return Mixed(name);
-    saved_[summary->number] = summary->last_seq;
+    saved_[summary->number] = {summary->last_seq, summary->revision};
     const absl::Status status = engine->Restore(*std::move(summary));
     return status.ok() ? status : AtPart(status, name);
   };
@@ -191,10 +191,10 @@ absl::Status Snapshots::PutRuns(const Engine& engine, PartWriter& writer,
   for (const auto& [number, run] : engine.runs()) {
     const auto it = saved_.find(number);
     absl::Status put;
-    if (it == saved_.end()) {
+    if (it == saved_.end() || it->second.revision != run->revision()) {
       put = writer.Put({Kind::kGraph, number.value},
                        run->spec().definition->encoded());
-    } else if (it->second == run->last_seq()) {
+    } else if (it->second.last_seq == run->last_seq()) {
       continue;
     }
     if (put.ok())
@@ -204,14 +204,14 @@ absl::Status Snapshots::PutRuns(const Engine& engine, PartWriter& writer,
                        wire::EncodeEnded(Engine::SummaryOf(*run)));
     }
     if (!put.ok()) return put;
-    (*saved)[number] = run->last_seq();
+    (*saved)[number] = {run->last_seq(), run->revision()};
   }
   return absl::OkStatus();
 }
 
 absl::Status Snapshots::EraseForgotten(const Engine& engine, PartWriter& writer,
                                        SavedRuns* saved) const {
-  for (const auto& [number, last_seq] : saved_) {
+  for (const auto& [number, state] : saved_) {
     if (engine.FindRun(number) != nullptr ||
         engine.archived().contains(number)) {
       continue;

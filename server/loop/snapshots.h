@@ -2,7 +2,8 @@
 //
 // A snapshot writes those runs only that have changed since the one before; of
 // a run that has ended its state is written once, and its graph is written once
-// in any case. Not thread-safe: owned by the loop.
+// in any case, and again when a revision has changed it. Not thread-safe: owned
+// by the loop.
 #ifndef W2T_SERVER_LOOP_SNAPSHOTS_H_
 #define W2T_SERVER_LOOP_SNAPSHOTS_H_
 
@@ -40,8 +41,12 @@ class Snapshots {
 
  private:
   // Those in the journal's snapshot, each with its last event's sequence
-  // number, which changes with every fact about the run.
-  using SavedRuns = absl::btree_map<RunNumber, uint64_t>;
+  // number, which changes with every fact about the run, and its revision.
+  struct Saved {
+    uint64_t last_seq;
+    uint64_t revision;
+  };
+  using SavedRuns = absl::btree_map<RunNumber, Saved>;
 
   absl::Status RestoreRuns(const EngineData& data, PartReader& reader,
                            Engine* engine);

@@ -63,6 +63,11 @@ void PutSnapshot(const View& view, const Run& run, WatchFeed* feed) {
                     wire::TaskColumns::Of(run, NamerOf(view)));
 }
 
+// Whether the events after `seq` can be told to one who knows all up to it.
+bool CanTell(const Run& run, uint64_t seq) {
+  return seq + 1 >= run.first_seq() && seq >= run.revised_seq();
+}
+
 absl::Status NotKept(const Run& run, uint64_t after_seq) {
   Diagnostic fault;
   fault.code = DiagnosticCode::kInvalidValue;
@@ -74,7 +79,8 @@ absl::Status NotKept(const Run& run, uint64_t after_seq) {
           : fmt::format(
                 "run {} keeps its events from {} on, those after {} "
                 "are gone; watch from a snapshot instead",
-                run.spec().run_id, run.first_seq(), after_seq);
+                run.spec().run_id, std::max(run.first_seq(), run.revised_seq()),
+                after_seq);
   return wire::ToStatus(fault, absl::StatusCode::kOutOfRange);
 }
 
@@ -89,8 +95,7 @@ void Tell(const std::vector<std::weak_ptr<RunEndListener>>& listeners) {
 absl::Status WatchHub::Watch(const View& view, const Run& run, const Wish& wish,
                              std::shared_ptr<WatchFeed> feed) {
   if (wish.after_seq != 0 && !wish.end_only &&
-      (wish.after_seq + 1 < run.first_seq() ||
-       wish.after_seq > run.last_seq())) {
+      (!CanTell(run, wish.after_seq) || wish.after_seq > run.last_seq())) {
     return NotKept(run, wish.after_seq);
   }
   if (wish.end_only) {
@@ -152,7 +157,7 @@ void WatchHub::Flush(const View& view) {
 void WatchHub::Update(const View& view, const Run& run, Watched* watched) {
   DropGone(watched);
   if (watched->feeds.empty() || watched->sent_seq == run.last_seq()) return;
-  if (watched->sent_seq + 1 < run.first_seq()) {
+  if (!CanTell(run, watched->sent_seq)) {
     for (const auto& feed : watched->feeds) {
       PutSnapshot(view, run, feed.get());
     }

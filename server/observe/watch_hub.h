@@ -3,7 +3,8 @@
 // A watcher gets a snapshot of its run, or the events after the one that it
 // names; then the events of each step, encoded once for all watchers of the
 // run; then the run as it ended. When a single step brings more events than a
-// run keeps, a further snapshot takes their place.
+// run keeps, or a revision gave the run other tasks, a further snapshot takes
+// their place.
 //
 // Not thread-safe: owned by the loop.
 #ifndef W2T_SERVER_OBSERVE_WATCH_HUB_H_

@@ -92,6 +92,11 @@ class EngineEnv {
   SubmitReply TrySubmit(const Graph& graph, const SubmitOptions& options = {});
   // The present run, or another one.
   absl::Status Cancel(std::string_view run_id = {});
+  absl::Status RestartTasks(std::vector<std::string> tasks);
+  // The present run goes on under `graph`; `base_revision` 0: its own.
+  absl::Status Revise(const Graph& graph,
+                      const std::vector<std::string>& changed,
+                      uint64_t base_revision = 0);
   absl::Status DrainWorker(const std::string& worker, bool undo = false);
   void DrainServer();
   // Lets task names speak of `run_id` from now on.
@@ -138,7 +143,8 @@ class EngineEnv {
   // One step with `events`, as they are.
   StepResult Step(std::vector<Event> events);
   // Between the two, verbs are gathered; then all of them are one step. Only
-  // for Report, Cancel and Disconnect, which then see no answer.
+  // for Report, Cancel, RestartTasks, Revise and Disconnect, which then see no
+  // answer.
   void BeginTogether() { together_.emplace(); }
   void EndTogether();
 

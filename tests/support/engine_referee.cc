@@ -84,7 +84,10 @@ void EngineReferee::Judge(const StepResult& result) {
   faulted_ = false;
   granted_.clear();
   ended_fences_.clear();
-  for (auto& [number, book] : runs_) book.changed = false;
+  for (auto& [number, book] : runs_) {
+    book.changed = false;
+    book.joined = 0;
+  }
   for (const Fact& fact : result.facts.facts) Fold(fact);
   for (const Action& action : result.actions) {
     if (const auto* welcome = std::get_if<WelcomeWorker>(&action)) {
@@ -117,7 +120,14 @@ void EngineReferee::Fold(const Fact& fact) {
     RunBook& book = runs_[f->run.value];
     if (book.blueprint != nullptr) Fault("a run was accepted twice");
     book.blueprint = f->blueprint;
+    book.keep = f->keep;
     book.tasks.resize(f->blueprint->size());
+  } else if (const auto* f = std::get_if<RunCancelled>(&fact)) {
+    runs_[f->run.value].cancelled = true;
+  } else if (const auto* f = std::get_if<TasksRestarted>(&fact)) {
+    FoldRestarted(runs_[f->run.value], f->tasks);
+  } else if (const auto* f = std::get_if<RunRevised>(&fact)) {
+    FoldRevised(*f);
   } else if (const auto* f = std::get_if<RunEvicted>(&fact)) {
     for (const Task& task : runs_[f->run.value].tasks) {
       if (task.lease) Fault("a run was evicted that holds leases");
@@ -156,7 +166,15 @@ void EngineReferee::FoldLeased(WorkerNumber worker, const LeaseRef& lease) {
   }
   Task& task = run->second.tasks[lease.task];
   if (task.lease) return Fault("two live leases of one task", lease);
-  if (IsOutcome(task.outcome)) Fault("a lease of an ended task", lease);
+  const bool ended =
+      IsOutcome(task.outcome) && task.outcome != TaskState::kSkipped;
+  if (ended) Fault("a lease of an ended task", lease);
+  if (!run->second.set.empty()) {
+    const RunBook& book = run->second;
+    if (book.set.contains(lease.task)) {
+      Fault("a start before what is restarted with it has stopped", lease);
+    }
+  }
   if (task.attempt > 0 && !task.not_started &&
       run->second.blueprint->at_most_once(lease.task)) {
     Fault("a second start of a task that is to run at most once", lease);
@@ -212,13 +230,21 @@ void EngineReferee::EndAttempt(WorkerNumber worker, const LeaseRef& lease,
     Fault("two outcomes of one attempt", lease);
   }
   ended_fences_.insert(lease.fence.value);
+  const bool started =
+      outcome != TaskState::kLost || task->reported != TaskState::kLeased;
   task->lease.reset();
   task->last = outcome;
-  const Blueprint& blueprint = *runs_[lease.run.value].blueprint;
-  if (blueprint.kind(lease.task) == TaskKind::kService) {
+  RunBook& book = runs_[lease.run.value];
+  if (book.blueprint->kind(lease.task) == TaskKind::kService) {
     task->started = task->up = false;
   }
   workers_[worker.value].holds.erase({lease.run.value, lease.task});
+  if (book.set.contains(lease.task)) {
+    Reset(*task);
+    LeaveSet(book);
+  } else if (started) {
+    FoldCrash(book, lease);
+  }
 }
 
 void EngineReferee::FoldWorkerLeft(WorkerNumber number) {
@@ -231,6 +257,8 @@ void EngineReferee::FoldWorkerLeft(WorkerNumber number) {
 }
 
 void EngineReferee::CheckRun(uint64_t number, RunBook& book, const Run& run) {
+  CheckSet(book, run);
+  if (book.blueprint->size() != run.blueprint().size()) return;
   for (TaskIndex i = 0; i < book.tasks.size(); ++i) {
     CheckTask(number, book, run, i);
   }
@@ -266,9 +294,18 @@ void EngineReferee::CheckTask(uint64_t number, RunBook& book, const Run& run,
                       Name(task.reported)),
           lease);
   }
-  if (IsOutcome(task.outcome)) {
-    if (record.state != task.outcome) Fault("an outcome has changed", lease);
-  } else if (IsOutcome(record.state)) {
+  // A task that had ended, and runs again with what it follows.
+  if (book.restarts) {
+    task.started = task.started && record.has_started;
+    task.up = task.up && record.has_been_up;
+  }
+  if (IsOutcome(task.outcome) && record.state != task.outcome) {
+    if (!MayReplace(book, run, task.outcome, record.state)) {
+      Fault("an outcome has changed", lease);
+    }
+    task.outcome = TaskState::kUnspecified;
+  }
+  if (!IsOutcome(task.outcome) && IsOutcome(record.state)) {
     task.outcome = record.state;
     CheckOutcome(book, run, index);
   }
@@ -297,7 +334,7 @@ void EngineReferee::CheckOutcome(const RunBook& book, const Run& run,
           task.last == TaskState::kLost || task.last == TaskState::kCancelled;
       break;
     case TaskState::kCancelled:
-      follows = stopping;
+      follows = stopping || book.blueprint->removed(index);
       break;
     case TaskState::kSkipped:
       follows = true;  // CheckUnheld
@@ -362,6 +399,10 @@ void EngineReferee::CheckUnheld(const RunBook& book, const Run& run,
   const TaskState state = run.task(index).state;
   const bool open = state == TaskState::kWaiting || state == TaskState::kReady;
   if (!open && state != TaskState::kSkipped) return;
+  if (book.set.contains(index)) {
+    if (state == TaskState::kWaiting) return;
+    Fault(fmt::format("task {} is restarted and {}", index, Name(state)));
+  }
   const auto [hold, never] = Edges(book, index);
   const uint32_t all = book.blueprint->countable(index);
   const uint32_t need = book.blueprint->need(index);
@@ -385,7 +426,8 @@ void EngineReferee::CheckWatch(uint64_t number, RunBook& book, const Run& run) {
   const std::string id = fmt::format("run {}", number);
   if (run.last_seq() < book.seen_seq) Fault(id + ": the watch went backwards");
   book.changed = run.last_seq() != book.seen_seq;
-  if (run.first_seq() > book.seen_seq + 1) {
+  if (run.first_seq() > book.seen_seq + 1 ||
+      run.revised_seq() > book.seen_seq) {
     book.seen_seq = run.last_seq();  // too far behind: starts with a snapshot
     for (TaskIndex i = 0; i < book.tasks.size(); ++i) {
       book.tasks[i].seen = run.task(i).state;
@@ -396,7 +438,12 @@ void EngineReferee::CheckWatch(uint64_t number, RunBook& book, const Run& run) {
     const RunEvent& event = run.events()[seq - run.first_seq()];
     if (event.task == kNoTask) continue;
     Task& task = book.tasks[event.task];
-    if (IsOutcome(task.seen)) Fault(id + ": an event after the outcome");
+    const bool again =
+        event.state == TaskState::kWaiting || event.state == TaskState::kReady;
+    if (IsOutcome(task.seen) && !(again && book.restarts)) {
+      Fault(fmt::format("{}: task {} is {} after it was {}", id, event.task,
+                        Name(event.state), Name(task.seen)));
+    }
     task.seen = event.state;
   }
   book.seen_seq = run.last_seq();
@@ -512,73 +559,6 @@ void EngineReferee::CheckNothingIdles() {
       if (!HasRoom(worker, demand)) continue;
       Fault(fmt::format("task {} of run {} is ready and worker {} has room",
                         task, key.first, worker.spec.name));
-    }
-  }
-}
-
-void EngineReferee::CheckCancels(const CancelLeases& action) {
-  for (size_t i = 0; i < action.leases.size(); ++i) {
-    const LeaseRef lease = action.leases.at(i);
-    const auto run = runs_.find(lease.run.value);
-    if (run == runs_.end()) return Fault("a stop in an unknown run", lease);
-    const RunBook& book = run->second;
-    const Task& task = book.tasks[lease.task];
-    if (task.lease != lease) continue;  // it ended in the same step
-    if (workers_[task.worker.value].session != action.session) {
-      Fault("a stop went to the wrong worker", lease);
-    }
-    std::vector<bool> seen(book.tasks.size());
-    std::vector<TaskIndex> todo = {lease.task};
-    while (!todo.empty()) {
-      const TaskIndex at = todo.back();
-      todo.pop_back();
-      for (const Blueprint::Edge& edge : book.blueprint->successors(at)) {
-        if (seen[edge.task]) continue;
-        seen[edge.task] = true;
-        todo.push_back(edge.task);
-        if (book.tasks[edge.task].lease) {
-          Fault("a stop before a dependent has ended", lease);
-        }
-      }
-    }
-  }
-}
-
-void EngineReferee::CheckActions(const StepResult& result) {
-  std::set<uint64_t> offered;
-  std::set<uint64_t> ended;
-  std::set<uint64_t> changed;
-  for (const Action& action : result.actions) {
-    if (const auto* a = std::get_if<OfferLeases>(&action)) {
-      const WorkerBook* worker = BySession(a->session);
-      for (size_t i = 0; i < a->leases.size(); ++i) {
-        const LeaseRef lease = a->leases.at(i);
-        if (!offered.insert(lease.fence.value).second) {
-          Fault("a lease was offered twice", lease);
-        }
-        if (worker == nullptr ||
-            !worker->holds.contains({lease.run.value, lease.task})) {
-          Fault("an offer went to the wrong worker", lease);
-        }
-      }
-    } else if (const auto* a = std::get_if<CancelLeases>(&action)) {
-      CheckCancels(*a);
-    } else if (const auto* a = std::get_if<AttemptsEnded>(&action)) {
-      ended.insert(a->leases.fence.begin(), a->leases.fence.end());
-    } else if (const auto* a = std::get_if<RunChanged>(&action)) {
-      if (!changed.insert(a->run.value).second) Fault("a change told twice");
-      if (!runs_.contains(a->run.value)) Fault("a change of an unknown run");
-    }
-  }
-  std::set<uint64_t> granted;
-  for (const auto& [worker, lease] : granted_) {
-    granted.insert(lease.fence.value);
-  }
-  if (offered != granted) Fault("what was leased is not what was offered");
-  if (ended != ended_fences_) Fault("attempts ended that were not announced");
-  for (const auto& [number, book] : runs_) {
-    if (book.changed && !changed.contains(number) && !missed_) {
-      Fault(fmt::format("run {} has new events, nobody was told", number));
     }
   }
 }

@@ -72,7 +72,14 @@ class EngineReferee {
   };
   struct RunBook {
     std::shared_ptr<const Blueprint> blueprint;
+    std::shared_ptr<const Blueprint> next;  // waits for the set to stop
     std::vector<Task> tasks;
+    std::set<TaskIndex> set;  // tasks that are being restarted
+    int joined = 0;           // how often in this step the set grew
+    uint64_t revision = 1;
+    bool keep = false;
+    bool cancelled = false;
+    bool restarts = false;  // outcomes may be taken back
     uint64_t seen_seq = 0;
     bool changed = false;  // in this step
   };
@@ -112,6 +119,20 @@ class EngineReferee {
   bool HasRoom(const WorkerBook& worker, const Demand& demand) const;
   uint64_t Used(const WorkerBook& worker, std::string_view resource) const;
   static bool MayRun(const WorkerSpec& spec, const Demand& demand);
+
+  // engine_referee_restart.cc: tasks that start again.
+  void FoldRestarted(RunBook& book, const std::vector<TaskIndex>& tasks);
+  void FoldRevised(const RunRevised& fact);
+  // The attempt of `lease` has ended; if another follows, so do its followers.
+  void FoldCrash(RunBook& book, const LeaseRef& lease);
+  bool IsSpent(const RunBook& book, TaskIndex task) const;
+  void Join(RunBook& book, const std::vector<TaskIndex>& roots, bool anew);
+  static void Reset(Task& task);
+  void LeaveSet(RunBook& book);
+  void CheckSet(RunBook& book, const Run& run);
+  // Whether `outcome` may have come in the place of another one.
+  static bool MayReplace(const RunBook& book, const Run& run, TaskState was,
+                         TaskState is);
 
   // How many dependencies of `task` hold, and how many never can.
   std::pair<uint32_t, uint32_t> Edges(const RunBook& book,

@@ -33,6 +33,14 @@ struct Dep {
   Dependency dependency;
 };
 
+// One that the dependent is restarted with.
+inline Dep Followed(std::string task,
+                    Condition condition = Condition::kDefault) {
+  Dep dep(std::move(task), condition);
+  dep.dependency.restart = true;
+  return dep;
+}
+
 class GraphBuilder {
  public:
   explicit GraphBuilder(std::string name = "run") : graph_(std::move(name)) {}
@@ -89,6 +97,10 @@ class GraphBuilder {
     return *this;
   }
 
+  GraphBuilder& Removed() {
+    task_.removed = true;
+    return *this;
+  }
   GraphBuilder& AtMostOnce() {
     task_.at_most_once = true;
     return *this;

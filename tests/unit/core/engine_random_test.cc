@@ -6,7 +6,9 @@
 // W2T_SEEDS=<count> plays more of them.
 #include <cstdint>
 #include <cstdlib>
+#include <map>
 #include <random>
+#include <set>
 #include <string>
 #include <utility>
 #include <vector>
@@ -96,18 +98,114 @@ class RandomWorld {
       ManyAtOnce();
     } else if (dice < 44) {
       env_.Snapshot();
+    } else if (dice < 47) {
+      RestartSome();
+    } else if (dice < 50) {
+      ReviseOne();
     } else {
       Work();
     }
   }
 
   void Submit() {
-    const SubmitReply reply = env_.TrySubmit(MakeGraph(), {.hold = Chance(20)});
+    const Graph graph = MakeGraph();
+    const bool unique = Chance(30);
+    const SubmitReply reply =
+        env_.TrySubmit(graph, {.hold = Chance(20), .unique_name = unique});
     if (reply.status.ok()) {
       runs_.push_back(reply.run_id);
-    } else {
+      graphs_[reply.run_id] = graph;
+    } else if (!unique || !absl::IsAlreadyExists(reply.status)) {
       EXPECT_TRUE(absl::IsResourceExhausted(reply.status)) << reply.status;
     }
+  }
+
+  // A run that lives, or empty.
+  std::string LiveRun() {
+    std::vector<std::string> live;
+    for (const std::string& id : runs_) {
+      const Run* run = env_.FindRun(id);
+      if (run != nullptr && !run->stopping() && !IsEnded(run->state())) {
+        live.push_back(id);
+      }
+    }
+    return live.empty() ? "" : OneOf(live);
+  }
+
+  void RestartSome() {
+    const std::string id = LiveRun();
+    if (id.empty()) return;
+    env_.Use(id);
+    const Blueprint& blueprint = env_.run().blueprint();
+    std::vector<std::string> tasks;
+    for (uint64_t i = 1 + Below(3); i > 0; --i) {
+      tasks.emplace_back(
+          blueprint.task_name(static_cast<TaskIndex>(Below(blueprint.size()))));
+    }
+    const absl::Status status = env_.RestartTasks(std::move(tasks));
+    EXPECT_TRUE(status.ok() || absl::IsNotFound(status) ||
+                absl::IsFailedPrecondition(status))
+        << status;
+  }
+
+  void ReviseOne() {
+    const std::string id = LiveRun();
+    if (id.empty()) return;
+    env_.Use(id);
+    std::vector<std::string> changed;
+    const bool pending = env_.run().revising();
+    const Graph graph = Revised(graphs_[id], &changed);
+    if (pending) changed.clear();  // they may not be there yet
+    const absl::Status status = env_.Revise(graph, changed);
+    if (status.ok()) {
+      EXPECT_FALSE(pending);
+      graphs_[id] = graph;
+    } else {
+      EXPECT_TRUE(pending ? absl::IsAborted(status)
+                          : absl::IsFailedPrecondition(status))
+          << status;
+    }
+  }
+
+  Graph Revised(const Graph& old, std::vector<std::string>* changed) {
+    Graph graph(old.name());
+    for (const Demand& demand : old.demands()) graph.AddDemand(demand);
+    for (const RetryPolicy& retry : old.retries()) graph.AddRetry(retry);
+    std::set<std::string> removed;
+    for (const TaskSpec& task : old.tasks()) {
+      if (Chance(task.removed ? 70 : 10)) removed.insert(task.name);
+    }
+    for (TaskSpec task : old.tasks()) {
+      const bool goes = removed.contains(task.name);
+      const size_t gone = std::erase_if(
+          task.depends_on,
+          [&](const Dependency& d) { return removed.contains(d.task); });
+      const bool changes = !goes && (gone > 0 || Chance(15));
+      if (goes) task.depends_on.clear();
+      if (goes || changes) {
+        for (Dependency& dependency : task.depends_on) dependency.quorum = 0;
+        task.quorums.clear();
+        task.trigger = 0;
+      }
+      if (changes) {
+        ++task.priority;
+        task.demand = graph.AddDemand(DemandOf(task.kind));
+        if (!task.removed) changed->push_back(task.name);
+      }
+      task.removed = goes;
+      graph.Add(std::move(task));
+    }
+    for (uint64_t i = Below(3); i > 0; --i) {
+      TaskSpec task{.name = "n" + std::to_string(++added_),
+                    .kind = Chance(50) ? TaskKind::kTask : TaskKind::kService};
+      task.demand = graph.AddDemand(DemandOf(task.kind));
+      const TaskSpec& on = OneOf(old.tasks());
+      if (!removed.contains(on.name)) {
+        task.depends_on.push_back({.task = on.name, .restart = Chance(50)});
+      }
+      graph.Add(std::move(task));
+    }
+    return graph;
   }
 
   Graph MakeGraph() {
@@ -164,7 +262,9 @@ class RandomWorld {
                      {Condition::kSucceeded, Condition::kSucceeded,
                       Condition::kFinished, Condition::kFailed});
     }
-    return Dep("t" + std::to_string(to), OneOf(choices));
+    Dep dep("t" + std::to_string(to), OneOf(choices));
+    dep.dependency.restart = Chance(35);
+    return dep;
   }
 
   Demand MakeDemand() {
@@ -176,13 +276,24 @@ class RandomWorld {
                           {.labels = {{"role", "db"}}}});
   }
 
+  // Services that take something could keep others from ever starting.
+  Demand DemandOf(TaskKind kind) {
+    if (kind == TaskKind::kTask) return MakeDemand();
+    return OneOf<Demand>(
+        {{.resources = {}}, {.resources = {}, .labels = {{"role", "db"}}}});
+  }
+
   RetryPolicy MakeRetry() {
-    return {.attempts = static_cast<uint32_t>(1 + Below(4)),
-            .initial_backoff = absl::Seconds(Below(3)),
-            .max_backoff = absl::Seconds(4),
-            .exit_codes =
-                Chance(20) ? std::vector<int32_t>{1} : std::vector<int32_t>{},
-            .on_success = Chance(10)};
+    RetryPolicy retry = {.attempts = static_cast<uint32_t>(1 + Below(4)),
+                         .initial_backoff = absl::Seconds(Below(3)),
+                         .max_backoff = absl::Seconds(4),
+                         .exit_codes = Chance(20) ? std::vector<int32_t>{1}
+                                                  : std::vector<int32_t>{},
+                         .on_success = Chance(10)};
+    if (retry.on_success) return retry;  // with these it might never end
+    if (Chance(20)) retry.window = absl::Seconds(5);
+    if (Chance(20)) retry.stable_after = absl::Seconds(2);
+    return retry;
   }
 
   WorkerOptions MakeWorker() {
@@ -291,8 +402,10 @@ class RandomWorld {
     env_.BeginTogether();
     const uint64_t moves = 2 + Below(4);
     for (uint64_t i = 0; i < moves; ++i) {
-      if (Chance(80)) {
+      if (Chance(70)) {
         Work();
+      } else if (Chance(30)) {
+        RestartSome();
       } else if (Chance(50)) {
         if (!runs_.empty()) static_cast<void>(env_.Cancel(OneOf(runs_)));
       } else if (const std::string name = AnyWorker(); !name.empty()) {
@@ -319,6 +432,8 @@ class RandomWorld {
   std::mt19937_64 random_;
   EngineEnv env_;
   std::vector<std::string> runs_;
+  std::map<std::string, Graph> graphs_;  // as last accepted
+  int added_ = 0;
   std::vector<ReportColumns> said_;
   int instances_ = 0;
 };

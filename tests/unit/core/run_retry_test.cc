@@ -1,4 +1,6 @@
 // Attempts that are repeated, and what a failure means for the run.
+#include <algorithm>
+#include <string>
 #include <vector>
 
 #include "gmock/gmock.h"
@@ -79,13 +81,95 @@ TEST_F(RunRetryTest, BackoffDoublesUpToItsBound) {
   for (const int seconds : {1, 2, 3, 3}) {
     env_.Fail("a");
     EXPECT_EQ(env_.State("a"), TaskState::kBackoff);
-    env_.Advance(absl::Seconds(seconds) - absl::Milliseconds(1));
+    env_.Advance(0.75 * absl::Seconds(seconds) - absl::Milliseconds(1));
     EXPECT_EQ(env_.State("a"), TaskState::kBackoff) << seconds;
-    env_.Advance(absl::Milliseconds(1));
+    env_.Advance(0.25 * absl::Seconds(seconds) + absl::Milliseconds(1));
     EXPECT_EQ(env_.State("a"), TaskState::kLeased) << seconds;
   }
   env_.Fail("a");
   EXPECT_EQ(env_.State("a"), TaskState::kFailed);
+}
+
+TEST_F(RunRetryTest, TasksThatFailTogetherAreTriedAgainOneByOne) {
+  GraphBuilder graph;
+  for (int i = 0; i < 50; ++i) {
+    graph.Task("t" + std::to_string(i))
+        .Retry({.attempts = 2, .initial_backoff = absl::Seconds(8)});
+  }
+  env_.Submit(graph);
+  for (int i = 0; i < 50; ++i) env_.Fail("t" + std::to_string(i));
+  env_.Advance(absl::Seconds(6) - absl::Milliseconds(1));
+  EXPECT_EQ(env_.run().count(TaskState::kBackoff), 50u);
+  int most = 0;
+  for (int step = 0; step < 20; ++step) {
+    const uint32_t before = env_.run().count(TaskState::kBackoff);
+    env_.Advance(absl::Milliseconds(101));
+    most = std::max<int>(
+        most, static_cast<int>(before - env_.run().count(TaskState::kBackoff)));
+  }
+  EXPECT_EQ(env_.run().count(TaskState::kBackoff), 0u);
+  EXPECT_LT(most, 15);
+}
+
+TEST_F(RunRetryTest, WithoutABoundOfAttemptsThereIsAlwaysAnother) {
+  SubmitOne({.attempts = RetryPolicy::kUnlimited,
+             .initial_backoff = absl::Milliseconds(100),
+             .max_backoff = absl::Seconds(1)});
+  for (int i = 0; i < 200; ++i) {
+    env_.Fail("a");
+    env_.Advance(absl::Seconds(1));
+    ASSERT_EQ(env_.State("a"), TaskState::kLeased);
+  }
+}
+
+TEST_F(RunRetryTest, OnlyAttemptsWithinTheWindowCount) {
+  SubmitOne({.attempts = 3, .window = absl::Seconds(60)});
+  for (int i = 0; i < 6; ++i) {
+    env_.Fail("a");
+    ASSERT_EQ(env_.State("a"), TaskState::kLeased) << i;
+    env_.Advance(absl::Seconds(30));
+  }
+  env_.Restart();
+  env_.Reattach("w1");
+  env_.Fail("a");  // the one 30 s ago counts, the one 60 s ago does not
+  ASSERT_EQ(env_.State("a"), TaskState::kLeased);
+  env_.Fail("a");
+  EXPECT_EQ(env_.State("a"), TaskState::kFailed);
+}
+
+TEST_F(RunRetryTest, AnAttemptThatWasStableEndsTheCount) {
+  SubmitOne({.attempts = 2,
+             .initial_backoff = absl::Seconds(1),
+             .max_backoff = absl::Seconds(64),
+             .stable_after = absl::Seconds(10)});
+  for (int i = 0; i < 5; ++i) {
+    env_.Start("a");
+    env_.Advance(absl::Seconds(10));
+    env_.Fail("a");
+    ASSERT_EQ(env_.State("a"), TaskState::kBackoff) << i;
+    env_.Advance(absl::Seconds(1));
+    ASSERT_EQ(env_.State("a"), TaskState::kLeased) << i;
+  }
+  env_.Start("a");
+  env_.Advance(absl::Seconds(9));
+  env_.Fail("a");
+  EXPECT_EQ(env_.State("a"), TaskState::kFailed);
+}
+
+TEST_F(RunRetryTest, WithAProbeOnlyTheTimeSinceItPassedIsStable) {
+  env_.Submit(GraphBuilder().Service("db").Probe().Retry(
+                  {.attempts = 2, .stable_after = absl::Seconds(10)}),
+              {.hold = true});
+  env_.Start("db");
+  env_.Advance(absl::Seconds(60));
+  env_.Fail("db");
+  ASSERT_EQ(env_.State("db"), TaskState::kLeased);
+  env_.Start("db");
+  env_.Advance(absl::Seconds(60));
+  env_.Ready("db");
+  env_.Advance(absl::Seconds(9));
+  env_.Fail("db");
+  EXPECT_EQ(env_.State("db"), TaskState::kFailed);
 }
 
 TEST_F(RunRetryTest, WithoutABoundTheBackoffStaysAsItIs) {
