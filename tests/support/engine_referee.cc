@@ -248,10 +248,13 @@ void EngineReferee::EndAttempt(WorkerNumber worker, const LeaseRef& lease,
 }
 
 void EngineReferee::FoldWorkerLeft(WorkerNumber number) {
-  const std::set<TaskKey> holds = workers_[number.value].holds;
-  for (const auto& [run, index] : holds) {
-    const Task& task = runs_[run].tasks[index];
-    EndAttempt(number, *task.lease, TaskState::kLost);
+  std::map<uint64_t, LeaseRef> holds;  // in the order in which they were given
+  for (const auto& [run, index] : workers_[number.value].holds) {
+    const LeaseRef& lease = *runs_[run].tasks[index].lease;
+    holds.emplace(lease.fence.value, lease);
+  }
+  for (const auto& [fence, lease] : holds) {
+    EndAttempt(number, lease, TaskState::kLost);
   }
   workers_.erase(number.value);
 }
