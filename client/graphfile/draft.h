@@ -54,6 +54,10 @@ struct TaskDraft {
   // Of its env_files; what `env` says counts before them.
   Environment file_env;
 
+  // What undoes it, and where the file says so. Null: nothing.
+  std::shared_ptr<const TaskDraft> undo;
+  Position undo_at;
+
   // The last of the task's keys that only a command takes, and that only a
   // handler takes; the name is empty when there was none.
   Field exec_only;

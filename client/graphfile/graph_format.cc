@@ -29,6 +29,12 @@ struct GraphReader {
   // Of `declared`, by kind and name; only when there are several files.
   bool merges = false;
   absl::flat_hash_map<std::pair<v1::TaskKind, absl::string_view>, size_t> known;
+  // What undoes tasks; they come last, so that replicas lie beside each other.
+  struct Undo {
+    TaskDraft task;
+    Draft::Layers layers;
+  };
+  std::vector<Undo> undos;
   // Values with their variables put in, which defaults go on pointing to.
   std::vector<std::unique_ptr<Document>> kept;
 
@@ -61,6 +67,22 @@ void Declare(const Field& body, v1::TaskKind kind, GraphReader& reader) {
   reader.declared.push_back({body.name, kind, {layer}});
 }
 
+void ReadOnFailure(Context& context, const Field& field, GraphReader& reader) {
+  const Field expanded = Expanded(context, field, reader);
+  const std::string_view word =
+      expanded.value.is_scalar() ? expanded.value.text() : std::string_view();
+  v1::Graph& graph = reader.draft.graph();
+  if (word == "continue") {
+    graph.set_on_failure(v1::ON_FAILURE_CONTINUE);
+  } else if (word == "cancel") {
+    graph.set_on_failure(v1::ON_FAILURE_CANCEL);
+  } else if (word == "undo") {
+    graph.set_on_failure(v1::ON_FAILURE_UNDO);
+  } else {
+    WrongValue(context, expanded, "continue, cancel or undo");
+  }
+}
+
 template <v1::TaskKind kKind>
 void ReadSection(Context& context, const Field& section, GraphReader& reader) {
   if (section.value.is_null()) return;
@@ -74,6 +96,7 @@ void Skip(Context& /*context*/, const Field& /*field*/,
 
 constexpr KeyReader<GraphReader> kKeys[] = {
     {"name", ReadName},
+    {"on_failure", ReadOnFailure},
     {"include", Skip},
     {"env_file", Skip},
     {"tasks", ReadSection<v1::TASK_KIND_TASK>},
@@ -81,8 +104,8 @@ constexpr KeyReader<GraphReader> kKeys[] = {
     {"defaults", Skip},
 };
 constexpr std::string_view kUnserved[] = {
-    "matrix",     "profiles", "concurrency", "deadline", "env",     "networks",
-    "on_failure", "secrets",  "undo",        "version",  "volumes",
+    "matrix",   "profiles", "concurrency", "deadline", "env",
+    "networks", "secrets",  "undo",        "version",  "volumes",
 };
 
 template <Defaults GraphReader::*kOf>
@@ -101,6 +124,17 @@ constexpr KeyReader<GraphReader> kDefaultsKeys[] = {
     {"tasks", ReadDefaults<&GraphReader::task>},
     {"services", ReadDefaults<&GraphReader::service>},
 };
+
+// What the layers of a task say of what undoes it.
+Draft::Layers UndosOf(const Draft::Layers& layers) {
+  Draft::Layers undos;
+  for (const Value& layer : layers) {
+    for (const Entry& entry : layer.Entries()) {
+      if (entry.key.text() == "undo") undos.push_back(entry.value);
+    }
+  }
+  return undos;
+}
 
 // Reads one of the tasks that `declared` makes, whose own variables are `own`.
 void ReadInstance(Context& context, const Declared& declared, std::string name,
@@ -128,6 +162,9 @@ void ReadInstance(Context& context, const Declared& declared, std::string name,
   const Field& body = declared.layers.front().body;
   FinishTask(context, body, layers, task);
   shapes.Resolve(context, task);
+  if (task.undo != nullptr) {
+    reader.undos.push_back({TakeUndo(task), UndosOf(layers)});
+  }
   reader.draft.Add(std::move(task), body.key_at, std::move(layers));
 }
 
@@ -202,6 +239,10 @@ void ReadGraphFormat(Context& context, absl::Span<const Source> sources,
   for (const Declared& declared : reader.declared) {
     ReadTask(context, declared, shapes, reader);
     if (draft.full()) return;
+  }
+  for (GraphReader::Undo& undo : reader.undos) {
+    const Position at = undo.task.undo_at;
+    draft.Add(std::move(undo.task), at, std::move(undo.layers));
   }
 }
 

@@ -29,7 +29,7 @@ bool IsLine(std::string_view text, absl::Span<const std::string_view> keys,
              (IsProbe(keys[0]) && text.starts_with("exec:"));
     case 2:
       return (IsProbe(keys[0]) && keys[1] == "exec") ||
-             (keys[0] == "stop" && keys[1] == "command");
+             ((keys[0] == "stop" || keys[0] == "undo") && keys[1] == "command");
     default:
       return false;
   }

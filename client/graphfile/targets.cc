@@ -21,9 +21,12 @@ v1::Graph OnlyNeeded(const v1::Graph& graph, const Blueprint& blueprint,
     for (const Blueprint::Edge& edge : blueprint.predecessors(task)) {
       need(edge.task);
     }
+    const TaskIndex partner = blueprint.undo_partner(task);
+    if (partner != kNoTask) need(partner);
   }
   v1::Graph part;
   part.set_name(graph.name());
+  part.set_on_failure(graph.on_failure());
   constexpr uint32_t kNone = UINT32_MAX;
   std::vector<uint32_t> actions(static_cast<size_t>(graph.actions_size()),
                                 kNone);

@@ -72,13 +72,14 @@ constexpr KeyReader<TaskDraft> kKeys[] = {
     {"stop", ReadStop},
     {"ready", ReadReady},
     {"live", ReadLive},
+    {"undo", ReadUndo},
 };
 
 // Known from design or from other tools' files, and not carried out so far.
 constexpr std::string_view kUnserved[] = {
     "build",       "concurrency", "deadline", "environment", "foreach",
     "healthcheck", "image",       "include",  "networks",    "outputs",
-    "ports",       "undo",        "volumes",  "when",
+    "ports",       "volumes",     "when",
 };
 
 }  // namespace

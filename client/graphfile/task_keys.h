@@ -60,6 +60,13 @@ void ReadHost(Context& context, const Field& field, TaskDraft& draft);
 void ReadReady(Context& context, const Field& field, TaskDraft& draft);
 void ReadLive(Context& context, const Field& field, TaskDraft& draft);
 
+// undo_keys.cc
+inline constexpr std::string_view kUndoSuffix = ".undo";
+void ReadUndo(Context& context, const Field& field, TaskDraft& draft);
+// The task that undoes a finished one which says how: on the same hosts, in the
+// same directory and environment, unless it says otherwise.
+TaskDraft TakeUndo(TaskDraft& draft);
+
 // stop_keys.cc
 void ReadStop(Context& context, const Field& field, TaskDraft& draft);
 // The number of a signal, given as one or by name.

@@ -28,11 +28,13 @@ class BlueprintBuilder {
     if (CheckSizes()) {
       AddTasks();
       ResolveDependencies();
+      ResolveUndos();
       SetTriggers();
       CheckLimit("the number of quorums", "graph.tasks", "max_quorums",
                  Blueprint::kMostQuorums, quorums_);
       draft_.SetDemands(graph_.demands());
       draft_.SetRetries(graph_.retries());
+      draft_.SetOnFailure(graph_.on_failure());
       AddCycles(draft_.Freeze());
     }
     if (!faults_.empty()) return {nullptr, std::move(faults_)};
@@ -133,6 +135,14 @@ class BlueprintBuilder {
     const auto it = index.find(AbslView(dependency.task));
     if (it == index.end()) return AddUnknown(i, d, dependency.task);
     const TaskIndex from = it->second;
+    if (!spec(from).undo_of.empty()) {
+      AddEdgeFault(
+          i, d, DiagnosticCode::kInvalidValue,
+          fmt::format("task \"{}\" depends on \"{}\", which only "
+                      "undoes \"{}\"",
+                      spec(i).name, dependency.task, spec(from).undo_of));
+      return;
+    }
     if (from == i) {
       AddEdgeFault(i, d, DiagnosticCode::kSelfDependency,
                    fmt::format("task \"{}\" depends on itself", spec(i).name));
@@ -155,6 +165,37 @@ class BlueprintBuilder {
     }
     draft_.Depend(i, from, condition, QuorumOf(i, d, dependency.quorum),
                   dependency.restart);
+  }
+
+  void ResolveUndos() {
+    for (TaskIndex i = 0; i < size(); ++i) {
+      if (spec(i).undo_of.empty()) continue;
+      const auto& index = draft_.by_name();
+      const auto it = index.find(AbslView(spec(i).undo_of));
+      const TaskIndex of = it == index.end() ? kNoTask : it->second;
+      const std::string fault = UndoFault(i, of);
+      if (fault.empty()) {
+        draft_.Undo(i, of);
+      } else {
+        faults_.Add(
+            TaskFault(i, DiagnosticCode::kInvalidValue, "undo_of",
+                      fmt::format("task \"{}\" undoes \"{}\", {}", spec(i).name,
+                                  spec(i).undo_of, fault)));
+      }
+    }
+  }
+
+  // What is wrong with `i` undoing `of`; empty: nothing.
+  std::string UndoFault(TaskIndex i, TaskIndex of) const {
+    if (of == kNoTask) return "which is no task";
+    if (of == i || !spec(of).undo_of.empty()) return "which undoes something";
+    if (draft_.undo_partner(of) != kNoTask) {
+      return fmt::format("which \"{}\" undoes already",
+                         spec(draft_.undo_partner(of)).name);
+    }
+    if (spec(i).kind == TaskKind::kService) return "and is a service";
+    if (!spec(i).depends_on.empty()) return "and has dependencies of its own";
+    return "";
   }
 
   void AddQuorums(TaskIndex i) {

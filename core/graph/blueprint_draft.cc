@@ -83,6 +83,16 @@ void BlueprintDraft::Depend(TaskIndex task, TaskIndex on, Condition condition,
   }
 }
 
+void BlueprintDraft::SetOnFailure(OnFailure on_failure) {
+  blueprint_->on_failure_ = on_failure;
+}
+
+void BlueprintDraft::Undo(TaskIndex task, TaskIndex of) {
+  blueprint_->tasks_[task].is_undo = true;
+  blueprint_->undo_partners_[task] = of;
+  blueprint_->undo_partners_[of] = task;
+}
+
 void BlueprintDraft::SetNeed(TaskIndex task, uint32_t need) {
   blueprint_->tasks_[task].need = need;
   blueprint_->tasks_[task].waits_for_some = true;

@@ -50,6 +50,12 @@ class BlueprintDraft {
   const Blueprint::Quorum& quorum(uint32_t quorum) const {
     return blueprint_->quorums_[quorum - 1];
   }
+  void SetOnFailure(OnFailure on_failure);
+  // `task` undoes `of`; neither has a partner yet.
+  void Undo(TaskIndex task, TaskIndex of);
+  TaskIndex undo_partner(TaskIndex task) const {
+    return blueprint_->undo_partner(task);
+  }
   // How many of its dependencies must hold. Default: all.
   void SetNeed(TaskIndex task, uint32_t need);
   bool WaitsForSome(TaskIndex task) const {

@@ -52,6 +52,7 @@ class GraphDecoder {
   DecodedGraph Decode(bool restoring) {
     if (!CheckSizes()) return {nullptr, nullptr, std::move(faults_)};
     CheckGraphName(message_, root_, &check_);
+    DecodeOnFailure();
     if (!restoring) CheckActions();
     AddTasks();
     BlueprintOr built = Blueprint::Build(graph_, limits_);
@@ -79,6 +80,22 @@ class GraphDecoder {
                               static_cast<uint64_t>(message_.actions_size()));
     return tasks && actions &&
            fits("tasks.depends_on", "max_edges", limits_.max_edges, edges);
+  }
+
+  void DecodeOnFailure() {
+    switch (message_.on_failure()) {
+      case v1::ON_FAILURE_UNSPECIFIED:
+      case v1::ON_FAILURE_CONTINUE:
+        return graph_.SetOnFailure(OnFailure::kContinue);
+      case v1::ON_FAILURE_CANCEL:
+        return graph_.SetOnFailure(OnFailure::kCancel);
+      case v1::ON_FAILURE_UNDO:
+        return graph_.SetOnFailure(OnFailure::kUndo);
+      default:
+        check_.Invalid(root_.Field("on_failure"),
+                       fmt::format("{} is no policy",
+                                   static_cast<int>(message_.on_failure())));
+    }
   }
 
   void CheckActions() {

@@ -116,6 +116,10 @@ TaskSpec DecodeTask(const v1::Task& task, const FieldPath& path,
   spec.fail_run = task.fail_run();
   spec.at_most_once = DecodeAtMostOnce(task.side_effect(), path, check);
   spec.removed = task.removed();
+  // A name this long is no task's; Blueprint will say so.
+  spec.undo_of = task.undo_of().size() > check->limits().max_name_bytes
+                     ? Shown(task.undo_of())
+                     : task.undo_of();
   spec.depends_on.reserve(task.depends_on_size());
   for (int i = 0; i < task.depends_on_size(); ++i) {
     const v1::Dependency& dependency = task.depends_on(i);

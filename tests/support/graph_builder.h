@@ -106,6 +106,16 @@ class GraphBuilder {
     return *this;
   }
 
+  GraphBuilder& UndoOf(std::string task) {
+    task_.undo_of = std::move(task);
+    return *this;
+  }
+  // Of the graph.
+  GraphBuilder& OnFailure(w2t::OnFailure on_failure) {
+    graph_.SetOnFailure(on_failure);
+    return *this;
+  }
+
   Graph Build() {
     Close();
     return graph_;

@@ -54,7 +54,7 @@ class Blueprint {
 
   // Checks `graph` and freezes it. Reports all faults: names, unknown,
   // duplicate and self dependencies, a shortest cycle for each knot, triggers,
-  // retries of what runs at most once, limits.
+  // retries of what runs at most once, what undoes what, limits.
   static BlueprintOr Build(const Graph& graph, const Limits& limits);
 
   const std::string& name() const { return name_; }
@@ -89,6 +89,15 @@ class Blueprint {
   bool fail_run(TaskIndex task) const { return tasks_[task].fail_run; }
   bool at_most_once(TaskIndex task) const { return tasks_[task].at_most_once; }
   bool removed(TaskIndex task) const { return tasks_[task].removed; }
+  OnFailure on_failure() const { return on_failure_; }
+  // True for a task that undoes another one.
+  bool is_undo(TaskIndex task) const { return tasks_[task].is_undo; }
+  // What `task` undoes, when it undoes something; else what undoes it, or
+  // kNoTask.
+  TaskIndex undo_partner(TaskIndex task) const {
+    const auto it = undo_partners_.find(task);
+    return it == undo_partners_.end() ? kNoTask : it->second;
+  }
   // True when a dependent is restarted with the task.
   bool has_followers(TaskIndex task) const {
     return tasks_[task].has_followers;
@@ -152,6 +161,7 @@ class Blueprint {
     bool has_quorums : 1 = false;
     bool removed : 1 = false;
     bool has_followers : 1 = false;
+    bool is_undo : 1 = false;
   };
   struct Placing {
     uint32_t action = 0;
@@ -194,6 +204,8 @@ class Blueprint {
   std::vector<Quorum> quorums_;
   // By how much a task's edges are more than what they count as.
   absl::flat_hash_map<TaskIndex, uint32_t> merged_;
+  absl::flat_hash_map<TaskIndex, TaskIndex> undo_partners_;  // both ways
+  OnFailure on_failure_ = OnFailure::kContinue;
   std::vector<TaskIndex> order_;  // empty: the order of the indices is one
   std::vector<Demand> demands_;
   std::vector<RetryPolicy> retries_;

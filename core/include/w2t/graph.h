@@ -41,6 +41,13 @@ enum class Condition : uint8_t {
   kReady,      // the probe has passed
 };
 
+// What the first failure of a task that counts means for the rest of a run.
+enum class OnFailure : uint8_t {
+  kContinue,  // what depends on it is skipped
+  kCancel,    // all else is stopped, in reverse order
+  kUndo,      // and what had succeeded is undone on the way back
+};
+
 struct Dependency {
   std::string task;
   Condition condition = Condition::kDefault;
@@ -133,6 +140,8 @@ struct TaskSpec {
   bool at_most_once = false;
   // Its run goes on without it; only its position is left.
   bool removed = false;
+  // The task that this one undoes; empty: it is like any other.
+  std::string undo_of;
 };
 
 class Graph {
@@ -145,13 +154,17 @@ class Graph {
   uint32_t AddDemand(const Demand& demand);
   uint32_t AddRetry(const RetryPolicy& retry);
 
+  void SetOnFailure(OnFailure on_failure) { on_failure_ = on_failure; }
+
   const std::string& name() const { return name_; }
+  OnFailure on_failure() const { return on_failure_; }
   const std::vector<TaskSpec>& tasks() const { return tasks_; }
   const std::vector<Demand>& demands() const { return demands_; }
   const std::vector<RetryPolicy>& retries() const { return retries_; }
 
  private:
   std::string name_;
+  OnFailure on_failure_ = OnFailure::kContinue;
   std::vector<TaskSpec> tasks_;
   std::vector<Demand> demands_ = {Demand()};
   std::vector<RetryPolicy> retries_ = {RetryPolicy()};

@@ -42,13 +42,12 @@ TEST(FaultTest, UnknownKeys) {
 }
 
 TEST(FaultTest, KeysThatAreNotServedYetAreRefusedByName) {
-  for (const char* key : {"undo", "concurrency", "deadline", "image"}) {
+  for (const char* key : {"concurrency", "deadline", "image"}) {
     EXPECT_THAT(
         FaultsOf(fmt::format("tasks: {{a: {{command: x, {}: 1}}}}", key)),
         ElementsAre(fmt::format("1:25: key \"{}\" is not served yet", key)));
   }
-  for (const char* key :
-       {"on_failure", "deadline", "profiles", "concurrency"}) {
+  for (const char* key : {"undo", "deadline", "profiles", "concurrency"}) {
     EXPECT_THAT(
         FaultsOf(fmt::format("tasks: {{a: x}}\n{}: 1\n", key)),
         ElementsAre(fmt::format("2:1: key \"{}\" is not served yet", key)));
@@ -108,7 +107,7 @@ TEST(FaultTest, AllFaultsAtOnceInTheOrderOfTheFile) {
                "tasks:\n"
                "  a: {comand: x, depends_on: [dc]}\n"
                "  b: {command: x, timeout: 3, depends_on: [c]}\n"
-               "  c: {command: x, undo: {}, depends_on: [b]}\n"
+               "  c: {command: x, image: {}, depends_on: [b]}\n"
                "nam: x\n"),
       ElementsAre(
           "2:27: \"ready\" must be PORT or HOST:PORT after tcp, with a port "
@@ -118,7 +117,7 @@ TEST(FaultTest, AllFaultsAtOnceInTheOrderOfTheFile) {
           "5:28: \"timeout\" must be a duration such as 500ms, 30s or 1m30s, "
           "not \"3\"",
           "5:44: dependency cycle: b -> c -> b",
-          "6:19: key \"undo\" is not served yet",
+          "6:19: key \"image\" is not served yet",
           "7:1: unknown key \"nam\"; did you mean \"name\"?"));
 }
 

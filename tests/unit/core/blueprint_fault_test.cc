@@ -330,5 +330,38 @@ TEST(DiagnosticsTest, ALimitSaysWhatItsBoundIsAndWhatWasFound) {
   EXPECT_THAT(fault.message, HasSubstr("max_tasks is 10"));
 }
 
+TEST(BlueprintFaultTest, WhatUndoesATaskIsApartFromTheGraph) {
+  const std::vector<Diagnostic> faults = Faults(GraphBuilder()
+                                                    .Task("a")
+                                                    .Task("gone")
+                                                    .UndoOf("nobody")
+                                                    .Task("self")
+                                                    .UndoOf("self")
+                                                    .Task("first")
+                                                    .UndoOf("a")
+                                                    .Task("second")
+                                                    .UndoOf("a")
+                                                    .Task("third")
+                                                    .UndoOf("first")
+                                                    .Service("up")
+                                                    .UndoOf("b")
+                                                    .Task("b", {"a"})
+                                                    .Task("after", {"a"})
+                                                    .UndoOf("b")
+                                                    .Task("c", {"first"}));
+  std::vector<std::string> messages;
+  for (const Diagnostic& fault : faults) messages.push_back(fault.message);
+  EXPECT_THAT(
+      messages,
+      UnorderedElementsAre(
+          "task \"gone\" undoes \"nobody\", which is no task",
+          "task \"self\" undoes \"self\", which undoes something",
+          "task \"second\" undoes \"a\", which \"first\" undoes already",
+          "task \"third\" undoes \"first\", which undoes something",
+          "task \"up\" undoes \"b\", and is a service",
+          "task \"after\" undoes \"b\", and has dependencies of its own",
+          "task \"c\" depends on \"first\", which only undoes \"a\""));
+}
+
 }  // namespace
 }  // namespace w2t::testing
