@@ -193,6 +193,9 @@ class BlueprintBuilder {
       return fmt::format("which \"{}\" undoes already",
                          spec(draft_.undo_partner(of)).name);
     }
+    if (spec(of).kind == TaskKind::kService) {
+      return "which is a service, and is stopped instead";
+    }
     if (spec(i).kind == TaskKind::kService) return "and is a service";
     if (!spec(i).depends_on.empty()) return "and has dependencies of its own";
     return "";

@@ -123,7 +123,7 @@ const TaskDetail* Run::detail(TaskIndex task) const {
 void Run::EndAttempt(TaskIndex task, TaskState reported) {
   TaskRecord& record = data_.tasks[task];
   if (record.restarting) return EndMember(task);
-  if (reported == TaskState::kCancelled && !data_.stopping) {
+  if (reported == TaskState::kCancelled && !MustWindDown(task)) {
     return EndLost(task, /*not_started=*/false, "its worker stopped it");
   }
   record.end_us = now_us_;
@@ -166,7 +166,7 @@ void Run::EndLost(TaskIndex task, bool not_started, std::string_view reason) {
   if (record.lost_attempts < UINT8_MAX) ++record.lost_attempts;
   const bool service = blueprint().kind(task) == TaskKind::kService;
   const bool unknown = blueprint().at_most_once(task) && !not_started;
-  if (data_.stopping && (service || !unknown)) {
+  if (MustWindDown(task) && (service || !unknown)) {
     const bool done = service && !data_.cancelled;
     return EndTask(task, done ? TaskState::kSucceeded : TaskState::kCancelled);
   }
@@ -196,9 +196,13 @@ void Run::EndTask(TaskIndex task, TaskState outcome) {
     data_.failed = true;
     if (data_.failures.size() < kMaxFailures) data_.failures.push_back(task);
     if (data_.exit_code == 0) data_.exit_code = 1;
-    if (blueprint().fail_run(task) && !data_.stopping) {
+    const bool fails_run = blueprint().fail_run(task);
+    if (!data_.stopping &&
+        (fails_run || blueprint().on_failure() != OnFailure::kContinue)) {
       data_.fail_fast = true;
-      if (record.exit_code != 0) data_.exit_code = record.exit_code;
+      if (fails_run && record.exit_code != 0) {
+        data_.exit_code = record.exit_code;
+      }
     }
   }
   --(blueprint().kind(task) == TaskKind::kTask ? tasks_open_ : services_open_);
@@ -208,8 +212,7 @@ void Run::EndTask(TaskIndex task, TaskState outcome) {
     to.has_started = to.has_been_up = false;
   }
   Move(task, to);
-  const bool closes = data_.stopping && !open_dependents_.empty();
-  if (closes && open_dependents_[task] == 0) Close(task);
+  if (data_.stopping && !open_dependents_.empty()) EndStopped(task);
 }
 
 void Run::Reopen(TaskIndex task) {
@@ -239,8 +242,10 @@ void Run::UpdateRunState() {
   const bool through = moving_ == 0;
   const bool held =
       spec_.hold && (!data_.failed || spec_.keep) && services_open_ > 0;
-  if (!data_.stopping && (data_.fail_fast || (through && !held)))
+  if (!data_.stopping && (data_.fail_fast || (through && !held))) {
     StartStopping();
+    SettleAll();
+  }
   if (tasks_open_ + services_open_ == 0) {
     data_.end_us = now_us_;
     SetState(data_.cancelled ? RunState::kCancelled

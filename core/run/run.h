@@ -19,7 +19,9 @@
 //
 // Stopping (a cancelled run, a failed one that must not go on, or services that
 // are no longer needed): whatever no worker has ends at once; whatever a worker
-// has is stopped once all its dependents, direct or not, have ended.
+// has is stopped once all its dependents, direct or not, have ended. A failed
+// run whose graph says so also undoes what had succeeded, in the same order: a
+// task that is to be undone has ended for those it depends on only once it is.
 //
 // A restart is the same for some tasks only, its set: those that were asked
 // for, or had a failed attempt, and all that follow them over edges that say
@@ -285,11 +287,24 @@ class Run {
 
   // run_stop.cc: ending what still runs, in reverse order.
   void StartStopping();
-  // Held, and to be stopped.
+  // Held, and to be stopped, or to be undone.
   bool Lingers(TaskIndex task) const;
   void StopInOrder();
+  void EndStopped(TaskIndex task);
   void Close(TaskIndex task);
+  // Stops what a worker has, and undoes what has ended.
   void RequestStop(TaskIndex task);
+
+  // run_undo.cc: undoing what had succeeded, on the way back.
+  bool undoing() const;
+  // The run stops, and so does the task: it does not undo anything.
+  bool MustWindDown(TaskIndex task) const;
+  // It has succeeded, and is to be undone before it has closed.
+  bool OwesUndo(TaskIndex task) const;
+  // All that depends on what `undo` undoes has closed.
+  bool IsUndoDue(TaskIndex undo) const;
+  // Ends what will undo nothing.
+  void SkipUndos();
 
   // run_restart.cc: what is stopped to be started again.
   // It runs at most once, and may have started.

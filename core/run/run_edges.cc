@@ -117,7 +117,9 @@ void Run::Settle(TaskIndex task) {
   const bool unheld = record.state == TaskState::kWaiting ||
                       record.state == TaskState::kReady ||
                       record.state == TaskState::kSkipped;
-  if (data_.stopping || record.restarting || !unheld) return;
+  const bool barred =
+      blueprint().is_undo(task) ? !IsUndoDue(task) : data_.stopping;
+  if (barred || record.restarting || !unheld) return;
   if (blueprint().removed(task)) {
     data_.details[task].message = "removed";
     return EndTask(task, TaskState::kCancelled);

@@ -26,6 +26,12 @@ absl::Status Run::CheckRestart(absl::Span<const TaskIndex> tasks) const {
       return absl::InvalidArgumentError(
           fmt::format("run {} has no task {}", spec_.run_id, task));
     }
+    if (blueprint().is_undo(task)) {
+      return absl::FailedPreconditionError(fmt::format(
+          "task \"{}\" only undoes \"{}\"; it runs when the run fails",
+          blueprint().task_name(task),
+          blueprint().task_name(blueprint().undo_partner(task))));
+    }
     if (IsSpent(task)) {
       return absl::FailedPreconditionError(fmt::format(
           "task \"{}\" is to run at most once, and may have started",

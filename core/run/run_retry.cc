@@ -26,7 +26,9 @@ int64_t Spread(int64_t wait_us, RunNumber run, TaskIndex task,
 bool Run::WantsRetry(TaskIndex task, TaskState outcome) const {
   const RetryPolicy& retry = blueprint().retry(task);
   const TaskRecord& record = data_.tasks[task];
-  if (data_.stopping || CountedAttempts(task) >= retry.attempts) return false;
+  if (MustWindDown(task) || CountedAttempts(task) >= retry.attempts) {
+    return false;
+  }
   if (outcome == TaskState::kSucceeded) return retry.on_success;
   if (!IsFailure(outcome)) return false;
   if (retry.exit_codes.empty()) return true;

@@ -16,15 +16,19 @@ void Run::StartStopping() {
   for (uint32_t place = blueprint().size(); place-- > 0;) {
     const TaskIndex task = blueprint().in_order(place);
     const TaskState state = data_.tasks[task].state;
-    if (!IsHeld(state) && !IsOutcome(state)) EndTask(task, unheld);
+    if (!IsHeld(state) && !IsOutcome(state) && !blueprint().is_undo(task)) {
+      EndTask(task, unheld);
+    }
   }
-  StopInOrder();
+  SkipUndos();
   unsettled_.clear();
+  StopInOrder();
 }
 
 bool Run::Lingers(TaskIndex task) const {
   const TaskRecord& record = data_.tasks[task];
-  return IsHeld(record.state) && (data_.stopping || record.restarting);
+  return OwesUndo(task) ||
+         (IsHeld(record.state) && (MustWindDown(task) || record.restarting));
 }
 
 void Run::StopInOrder() {
@@ -32,6 +36,26 @@ void Run::StopInOrder() {
   for (uint32_t place = blueprint().size(); place-- > 0;) {
     const TaskIndex task = blueprint().in_order(place);
     if (Lingers(task) && open_dependents_[task] == 0) RequestStop(task);
+  }
+}
+
+// What is being stopped has ended.
+void Run::EndStopped(TaskIndex task) {
+  const TaskIndex partner = blueprint().undo_partner(task);
+  if (blueprint().is_undo(task)) {
+    // That waited for its undoing.
+    if (!Lingers(partner) && open_dependents_[partner] == 0) Close(partner);
+    return;
+  }
+  if (partner != kNoTask && !OwesUndo(task) &&
+      !IsOutcome(data_.tasks[partner].state)) {
+    return EndTask(partner, TaskState::kSkipped);
+  }
+  if (open_dependents_[task] > 0) return;
+  if (Lingers(task)) {
+    RequestStop(task);
+  } else {
+    Close(task);
   }
 }
 
@@ -54,6 +78,10 @@ void Run::Close(TaskIndex task) {
 }
 
 void Run::RequestStop(TaskIndex task) {
+  if (!IsHeld(data_.tasks[task].state)) {
+    unsettled_.push_back(blueprint().undo_partner(task));
+    return;
+  }
   if (data_.tasks[task].stop_requested) return;
   data_.tasks[task].stop_requested = true;
   out_->stop.push_back(task);

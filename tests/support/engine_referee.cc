@@ -171,7 +171,8 @@ void EngineReferee::FoldLeased(WorkerNumber worker, const LeaseRef& lease) {
   if (ended) Fault("a lease of an ended task", lease);
   if (!run->second.set.empty()) {
     const RunBook& book = run->second;
-    if (book.set.contains(lease.task)) {
+    // A run that stops lets go of the set, and only then undoes something.
+    if (book.set.contains(lease.task) && !book.blueprint->is_undo(lease.task)) {
       Fault("a start before what is restarted with it has stopped", lease);
     }
   }
@@ -402,6 +403,9 @@ void EngineReferee::CheckUnheld(const RunBook& book, const Run& run,
   const TaskState state = run.task(index).state;
   const bool open = state == TaskState::kWaiting || state == TaskState::kReady;
   if (!open && state != TaskState::kSkipped) return;
+  if (book.blueprint->is_undo(index)) {
+    return CheckUndo(book, run, index);
+  }
   if (book.set.contains(index)) {
     if (state == TaskState::kWaiting) return;
     Fault(fmt::format("task {} is restarted and {}", index, Name(state)));
@@ -464,8 +468,16 @@ void EngineReferee::CheckStarts() {
     if (Edges(book, lease.task).first < book.blueprint->need(lease.task)) {
       Fault("a start before its dependencies hold", lease);
     }
-    if (run->state() >= RunState::kStopping) {
-      Fault("a start in a run that stops", lease);
+    const bool undo = book.blueprint->is_undo(lease.task);
+    if (undo != (run->state() >= RunState::kStopping)) {
+      Fault(undo ? "something was undone in a run that goes on"
+                 : "a start in a run that stops",
+            lease);
+    }
+    const TaskIndex undone = book.blueprint->undo_partner(lease.task);
+    if (undo && (book.tasks[undone].outcome != TaskState::kSucceeded ||
+                 !HasClosed(book, undone, Undoes(book, *run), true))) {
+      Fault("something was undone too early, or had not succeeded", lease);
     }
     const WorkerBook& worker = workers_[number.value];
     if (!worker.session || worker.draining || worker.leaving) {

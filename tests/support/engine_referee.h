@@ -134,6 +134,15 @@ class EngineReferee {
   static bool MayReplace(const RunBook& book, const Run& run, TaskState was,
                          TaskState is);
 
+  // engine_referee_undo.cc: what a failed run undoes.
+  static bool Undoes(const RunBook& book, const Run& run);
+  static bool IsUndone(const RunBook& book, TaskIndex task);
+  // Whether nothing that depends on `task` is held, of `all` or of the set, or
+  // is to be undone, when the run `undoes`.
+  static bool HasClosed(const RunBook& book, TaskIndex task, bool undoes,
+                        bool all);
+  void CheckUndo(const RunBook& book, const Run& run, TaskIndex undo);
+
   // How many dependencies of `task` hold, and how many never can.
   std::pair<uint32_t, uint32_t> Edges(const RunBook& book,
                                       TaskIndex task) const;

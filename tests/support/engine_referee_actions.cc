@@ -26,20 +26,12 @@ void EngineReferee::CheckCancels(const CancelLeases& action) {
     if (workers_[task.worker.value].session != action.session) {
       Fault("a stop went to the wrong worker", lease);
     }
-    std::vector<bool> seen(book.tasks.size());
-    std::vector<TaskIndex> todo = {lease.task};
-    while (!todo.empty()) {
-      const TaskIndex at = todo.back();
-      todo.pop_back();
-      for (const Blueprint::Edge& edge : book.blueprint->successors(at)) {
-        if (seen[edge.task]) continue;
-        seen[edge.task] = true;
-        todo.push_back(edge.task);
-        const bool must_end = stopping || book.set.contains(edge.task);
-        if (must_end && book.tasks[edge.task].lease) {
-          Fault("a stop before a dependent has ended", lease);
-        }
-      }
+    const bool undoes = Undoes(book, *engine_->FindRun(lease.run));
+    if (!HasClosed(book, lease.task, undoes, stopping)) {
+      Fault("a stop before a dependent has ended, or is undone", lease);
+    }
+    if (book.blueprint->is_undo(lease.task)) {
+      Fault("a stop of what undoes a task", lease);
     }
   }
 }

@@ -142,9 +142,9 @@ void EngineReferee::CheckSet(RunBook& book, const Run& run) {
       Fault(fmt::format("task {} of {} is {}being restarted", task, id,
                         record.restarting ? "" : "not "));
     }
-    if (IsFailure(record.state) && book.blueprint->fail_run(task)) {
-      failed_fast = true;
-    }
+    const bool fails_run = book.blueprint->fail_run(task) ||
+                           book.blueprint->on_failure() != OnFailure::kContinue;
+    if (IsFailure(record.state) && fails_run) failed_fast = true;
     held = held || IsHeld(record.state);
   }
   const bool leaves_up = book.keep && !book.cancelled && !failed_fast;

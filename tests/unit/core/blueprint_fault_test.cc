@@ -343,6 +343,9 @@ TEST(BlueprintFaultTest, WhatUndoesATaskIsApartFromTheGraph) {
                                                     .UndoOf("a")
                                                     .Task("third")
                                                     .UndoOf("first")
+                                                    .Task("down")
+                                                    .UndoOf("db")
+                                                    .Service("db")
                                                     .Service("up")
                                                     .UndoOf("b")
                                                     .Task("b", {"a"})
@@ -358,6 +361,8 @@ TEST(BlueprintFaultTest, WhatUndoesATaskIsApartFromTheGraph) {
           "task \"self\" undoes \"self\", which undoes something",
           "task \"second\" undoes \"a\", which \"first\" undoes already",
           "task \"third\" undoes \"first\", which undoes something",
+          "task \"down\" undoes \"db\", which is a service, and is stopped "
+          "instead",
           "task \"up\" undoes \"b\", and is a service",
           "task \"after\" undoes \"b\", and has dependencies of its own",
           "task \"c\" depends on \"first\", which only undoes \"a\""));

@@ -182,6 +182,7 @@ class RandomWorld {
           [&](const Dependency& d) { return removed.contains(d.task); });
       const bool changes = !goes && (gone > 0 || Chance(15));
       if (goes) task.depends_on.clear();
+      if (goes) task.undo_of.clear();
       if (goes || changes) {
         for (Dependency& dependency : task.depends_on) dependency.quorum = 0;
         task.quorums.clear();
@@ -200,7 +201,7 @@ class RandomWorld {
                     .kind = Chance(50) ? TaskKind::kTask : TaskKind::kService};
       task.demand = graph.AddDemand(DemandOf(task.kind));
       const TaskSpec& on = OneOf(old.tasks());
-      if (!removed.contains(on.name)) {
+      if (!removed.contains(on.name) && on.undo_of.empty()) {
         task.depends_on.push_back({.task = on.name, .restart = Chance(50)});
       }
       graph.Add(std::move(task));
@@ -239,6 +240,15 @@ class RandomWorld {
       if (Chance(20)) builder.AllowFailure();
       if (Chance(4)) builder.FailRun();
       builder.Priority(static_cast<int32_t>(Below(3)));
+    }
+    builder.OnFailure(OneOf<OnFailure>(
+        {OnFailure::kContinue, OnFailure::kContinue, OnFailure::kCancel,
+         OnFailure::kUndo, OnFailure::kUndo}));
+    for (uint64_t i = 0; i < size; ++i) {
+      if (made[i].first || !Chance(40)) continue;
+      const std::string name = "t" + std::to_string(i);
+      builder.Task(name + ".undo").UndoOf(name).Demands(MakeDemand());
+      if (Chance(30)) builder.Retry(MakeRetry());
     }
     return builder;
   }
