@@ -114,6 +114,23 @@ void AddRetry(Random& random, v1::Task* task) {
   if (random.Chance(10)) retry->set_on_success(true);
 }
 
+// What undoes some of the tasks.
+void AddUndos(Random& random, v1::Graph* graph) {
+  const uint64_t policy = random.Below(10);
+  if (policy < 5) return;
+  graph->set_on_failure(policy < 6 ? v1::ON_FAILURE_CANCEL
+                                   : v1::ON_FAILURE_UNDO);
+  for (int i = graph->tasks_size(); i-- > 0;) {
+    const v1::Task task = graph->tasks(i);
+    if (task.kind() == v1::TASK_KIND_SERVICE || !random.Chance(40)) continue;
+    v1::Task* undo = graph->add_tasks();
+    undo->set_name(task.name() + ".undo");
+    undo->set_undo_of(task.name());
+    undo->set_action(0);
+    if (random.Chance(30)) AddRetry(random, undo);
+  }
+}
+
 }  // namespace
 
 v1::Graph MakeGraph(Random& random, uint64_t most_tasks) {
@@ -147,6 +164,7 @@ v1::Graph MakeGraph(Random& random, uint64_t most_tasks) {
           static_cast<int64_t>(random.Below(20)));
     }
   }
+  AddUndos(random, &graph);
   return graph;
 }
 
