@@ -5,6 +5,7 @@
 #include <algorithm>
 #include <climits>
 
+#include "google/protobuf/arena.h"
 #include "proto/wire/graph_codec.h"
 #include "proto/wire/newer.h"
 #include "proto/wire/session_codec.h"
@@ -14,6 +15,10 @@
 
 namespace w2t::wire {
 namespace {
+
+// Blocks of memory for one run.
+constexpr size_t kFirstArenaBytes = 4 * 1024;
+constexpr size_t kMostArenaBytes = 1024 * 1024;
 
 absl::Status Newer() { return absl::DataLossError("it is of a newer version"); }
 
@@ -213,7 +218,13 @@ absl::StatusOr<RunSummary> DecodeEnded(std::string_view bytes) {
 
 std::string EncodeRun(const Run& run) {
   const RunData& data = run.data();
-  journal::v1::RunState out;
+  // There may be a million details, and the daemon's loop waits.
+  google::protobuf::ArenaOptions options;
+  options.start_block_size = kFirstArenaBytes;
+  options.max_block_size = kMostArenaBytes;
+  google::protobuf::Arena arena(options);
+  auto& out =
+      *google::protobuf::Arena::CreateMessage<journal::v1::RunState>(&arena);
   out.set_run(run.spec().number.value);
   out.set_run_id(run.spec().run_id);
   out.set_request_id(run.spec().request_id);
