@@ -20,7 +20,7 @@ struct ServerLimits : Limits {
   uint64_t max_outbox_bytes = 64 << 20;    // that wait for one slow reader
   uint64_t max_waiting_bytes = 512 << 20;  // that wait for all of them
   uint64_t max_watchers = 10'000;          // WatchRun and ReadLogs calls
-  uint64_t max_log_bytes = 64 << 20;       // output kept of one attempt
+  uint64_t max_log_bytes = 64 << 20;       // files of one attempt's output
   uint64_t max_log_queue_bytes = 16 << 20;  // output that waits for the disk
   uint64_t max_log_batches = 64;            // unacknowledged ones of one worker
   // Facts in the journal, from which on a snapshot takes their place; as many

@@ -31,7 +31,7 @@ size_t ReadAll(int fd, char* to, size_t size, uint64_t at) {
 }  // namespace
 
 LogFileReader::~LogFileReader() {
-  if (fd_ >= 0) close(fd_);
+  for (const File& file : files_) close(file.fd);
 }
 
 std::string_view LogFileReader::Peek(uint64_t at, size_t size) {
@@ -44,17 +44,6 @@ std::string_view LogFileReader::Peek(uint64_t at, size_t size) {
   return std::string_view(window_).substr(at - window_at_, size);
 }
 
-absl::Status LogFileReader::ReadHeader() {
-  const std::optional<uint64_t> dropped =
-      DecodeLogHeader(Peek(0, kLogHeaderBytes));
-  if (!dropped) {
-    return absl::DataLossError(
-        fmt::format("{} is no log, or is damaged", path_));
-  }
-  dropped_at_end_ = *dropped;
-  return absl::OkStatus();
-}
-
 bool LogFileReader::NextFrame(uint64_t at, LogFrame* frame) {
   const std::optional<LogFrame> next = DecodeLogFrame(Peek(at, kLogFrameBytes));
   if (!next) return false;
@@ -64,65 +53,126 @@ bool LogFileReader::NextFrame(uint64_t at, LogFrame* frame) {
 }
 
 void LogFileReader::Deliver(uint64_t at, const LogFrame& frame, uint64_t skip,
-                            LogRead* out) {
+                            uint64_t left_out, LogRead* out) {
   const std::string_view data =
       Peek(at, kLogFrameBytes + frame.length).substr(kLogFrameBytes + skip);
   v1::LogChunk& chunk = out->chunks.emplace_back();
   chunk.set_stream(frame.stream);
   chunk.set_time_us(frame.time_us);
   chunk.set_data(data.data(), data.size());
-  if (skip == 0) chunk.set_dropped_bytes(frame.dropped);
+  chunk.set_dropped_bytes(left_out);
+}
+
+std::optional<uint64_t> LogFileReader::HeaderOf(LogFileKind kind, int fd) {
+  char bytes[kLogHeaderBytes];
+  return DecodeLogHeader(kind, {bytes, ReadAll(fd, bytes, sizeof(bytes), 0)});
+}
+
+// None when the writer has only just made the first one, or was killed as it
+// did. The slots are opened before anything is read: what is not in these files
+// then was not in any.
+absl::Status LogFileReader::OpenFiles() {
+  const int first = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
+  if (first < 0) {
+    if (errno == ENOENT) return absl::OkStatus();
+    return absl::UnavailableError(
+        fmt::format("cannot open {}: {}", path_, std::strerror(errno)));
+  }
+  files_.push_back({first, 0});
+  const std::optional<uint64_t> dropped =
+      HeaderOf(LogFileKind::kBeginning, first);
+  if (!dropped) {
+    char bytes[kLogHeaderBytes];
+    if (ReadAll(first, bytes, sizeof(bytes), 0) == sizeof(bytes)) {
+      return absl::DataLossError(
+          fmt::format("{} is no log, or is damaged", path_));
+    }
+    close(first);
+    files_.clear();
+    return absl::OkStatus();
+  }
+  dropped_at_end_ = *dropped;
+  for (const int slot : {0, 1}) {
+    const int fd = open(LogSlotPath(path_, slot).c_str(), O_RDONLY | O_CLOEXEC);
+    if (fd < 0) continue;
+    const std::optional<uint64_t> before = HeaderOf(LogFileKind::kSlot, fd);
+    if (before) {
+      files_.push_back({fd, *before});
+    } else {
+      close(fd);  // has only just been made
+    }
+  }
+  if (files_.size() == 3 && files_[1].before > files_[2].before) {
+    std::swap(files_[1], files_[2]);
+  }
+  return absl::OkStatus();
+}
+
+void LogFileReader::Enter(size_t file, LogCursor* cursor) {
+  fd_ = files_[file].fd;
+  window_.clear();
+  if (cursor->frame_at_ != 0 && cursor->file_ == files_[file].before) return;
+  cursor->file_ = files_[file].before;
+  cursor->printed_ = files_[file].before;
+  cursor->frame_at_ = kLogHeaderBytes;
+}
+
+bool LogFileReader::ReadFrames(uint64_t max_bytes, uint64_t* bytes,
+                               LogCursor* cursor, LogRead* out) {
+  LogFrame frame;
+  while (NextFrame(cursor->frame_at_, &frame)) {
+    const uint64_t begin = cursor->printed_ + frame.dropped;
+    const uint64_t end = begin + frame.length;
+    if (end > kMaxPrintedBytes) break;  // as if it was cut off here
+    if (end > cursor->offset_) {
+      const uint64_t skip = std::max(cursor->offset_, begin) - begin;
+      const uint64_t size = frame.length - skip;
+      if (*bytes > 0 && *bytes + size > max_bytes) return false;
+      Deliver(cursor->frame_at_, frame, skip,
+              begin - std::min(cursor->offset_, begin), out);
+      *bytes += size;
+      cursor->offset_ = end;
+    }
+    cursor->frame_at_ += kLogFrameBytes + frame.length;
+    cursor->printed_ = end;
+  }
+  return true;
 }
 
 absl::Status LogFileReader::Read(uint64_t max_bytes, LogCursor* cursor,
                                  LogRead* out, bool* end) {
   *end = false;
-  fd_ = open(path_.c_str(), O_RDONLY | O_CLOEXEC);
-  if (fd_ < 0) {
-    *end = errno == ENOENT;
-    if (*end) return absl::OkStatus();
-    return absl::UnavailableError(
-        fmt::format("cannot open {}: {}", path_, std::strerror(errno)));
-  }
-  // The writer has only just made it, or was killed as it did.
-  *end = Peek(0, kLogHeaderBytes).size() < kLogHeaderBytes;
+  if (absl::Status status = OpenFiles(); !status.ok()) return status;
+  *end = files_.empty();
   if (*end) return absl::OkStatus();
-  if (absl::Status status = ReadHeader(); !status.ok()) return status;
-  if (cursor->frame_at_ == 0) cursor->frame_at_ = kLogHeaderBytes;
+  size_t file = 0;
+  while (file + 1 < files_.size() &&
+         files_[file + 1].before <= std::max(cursor->offset_, cursor->file_)) {
+    ++file;
+  }
   uint64_t bytes = 0;
-  LogFrame frame;
-  while (NextFrame(cursor->frame_at_, &frame)) {
-    const uint64_t frame_end = cursor->frame_offset_ + frame.length;
-    const bool passed =
-        cursor->frame_offset_ < cursor->offset_ && frame_end <= cursor->offset_;
-    if (!passed) {
-      const uint64_t skip = std::max(cursor->offset_, cursor->frame_offset_) -
-                            cursor->frame_offset_;
-      const uint64_t size = frame.length - skip;
-      if (bytes > 0 && bytes + size > max_bytes) return absl::OkStatus();
-      Deliver(cursor->frame_at_, frame, skip, out);
-      bytes += size;
-      cursor->offset_ = frame_end;
-    }
-    cursor->frame_at_ += kLogFrameBytes + frame.length;
-    cursor->frame_offset_ = frame_end;
+  for (; file < files_.size(); ++file) {
+    Enter(file, cursor);
+    if (!ReadFrames(max_bytes, &bytes, cursor, out)) return absl::OkStatus();
   }
   *end = true;
-  if (dropped_at_end_ > cursor->dropped_told_) {
+  const uint64_t printed = cursor->printed_ + dropped_at_end_;
+  if (printed > cursor->offset_) {
     v1::LogChunk& chunk = out->chunks.emplace_back();
     chunk.set_stream(v1::LOG_STREAM_WORKER);
-    chunk.set_dropped_bytes(dropped_at_end_ - cursor->dropped_told_);
-    cursor->dropped_told_ = dropped_at_end_;
+    chunk.set_dropped_bytes(printed - cursor->offset_);
+    cursor->offset_ = printed;
   }
   return absl::OkStatus();
 }
 
 LogFileReader::Whole LogFileReader::MeasureWhole(int fd) {
   LogFileReader reader("");
-  reader.fd_ = dup(fd);
+  reader.fd_ = fd;
   Whole whole{.size = kLogHeaderBytes};
   LogFrame frame;
-  while (reader.NextFrame(whole.size, &frame)) {
+  while (reader.NextFrame(whole.size, &frame) &&
+         whole.printed + frame.dropped + frame.length <= kMaxPrintedBytes) {
     whole.size += kLogFrameBytes + frame.length;
     whole.printed += frame.dropped + frame.length;
   }

@@ -10,7 +10,7 @@ namespace w2t {
 namespace {
 
 constexpr char kMagic[] = "w2tl";
-constexpr uint32_t kVersion = 1;
+constexpr size_t kNumberAt = 8;
 constexpr size_t kMaxFolderBytes = 200;
 
 static_assert(std::endian::native == std::endian::little);
@@ -45,19 +45,26 @@ uint64_t Fingerprint(std::string_view text) {
 
 }  // namespace
 
-std::string EncodeLogHeader(uint64_t dropped) {
+std::string EncodeLogHeader(LogFileKind kind, uint64_t number) {
   std::string header(kMagic, 4);
-  Put(kVersion, &header);
-  Put(dropped, &header);
+  Put(static_cast<uint32_t>(kind), &header);
+  Put(number, &header);
   return header;
 }
 
-std::optional<uint64_t> DecodeLogHeader(std::string_view bytes) {
+std::optional<uint64_t> DecodeLogHeader(LogFileKind kind,
+                                        std::string_view bytes) {
   if (bytes.size() < kLogHeaderBytes || !bytes.starts_with(kMagic) ||
-      Get<uint32_t>(bytes, 4) != kVersion) {
+      Get<uint32_t>(bytes, 4) != static_cast<uint32_t>(kind)) {
     return std::nullopt;
   }
-  return Get<uint64_t>(bytes, kLogDroppedAt);
+  const auto number = Get<uint64_t>(bytes, kNumberAt);
+  if (number > kMaxPrintedBytes) return std::nullopt;
+  return number;
+}
+
+std::string LogSlotPath(std::string_view path, int slot) {
+  return fmt::format("{}.{}", path, slot == 0 ? 'a' : 'b');
 }
 
 void AppendLogFrame(const v1::LogChunk& chunk, std::string_view data,
@@ -79,8 +86,8 @@ std::optional<LogFrame> DecodeLogFrame(std::string_view bytes) {
   frame.length = Get<uint32_t>(bytes, 0);
   frame.time_us = Get<int64_t>(bytes, 8);
   frame.dropped = Get<uint64_t>(bytes, 16);
-  if (frame.length > kMaxLogDataBytes || stream < v1::LogStream_MIN + 1 ||
-      stream > v1::LogStream_MAX) {
+  if (frame.length > kMaxLogDataBytes || frame.dropped > kMaxPrintedBytes ||
+      stream < v1::LogStream_MIN + 1 || stream > v1::LogStream_MAX) {
     return std::nullopt;
   }
   frame.stream = static_cast<v1::LogStream>(stream);

@@ -1,5 +1,6 @@
-// LogStore: what attempts printed, in one file for each attempt,
-// <directory>/<run id>/<task index>.<attempt>.
+// LogStore: what attempts printed, in up to three files for each attempt,
+// <directory>/<run id>/<task index>.<attempt> and, when that is full, two slots
+// beside it.
 //
 //   store->Append(std::move(pieces), [] { /* written: acknowledge */ });
 //   LogCursor cursor(offset);
@@ -29,8 +30,9 @@ namespace w2t {
 struct LogStoreOptions {
   // Made when it is missing, for its owner only.
   std::string directory;
-  // Largest file of one attempt. What is printed beyond that is left out, and
-  // readers are told how many bytes that were.
+  // What the files of one attempt hold at most: its first half is the beginning
+  // of the output, and the rest its latest part. Readers are told how many
+  // bytes were left out in between.
   uint64_t max_log_bytes = 64 * 1024 * 1024;
   // Most bytes that wait for the writer.
   uint64_t max_queue_bytes = 16 * 1024 * 1024;
@@ -46,15 +48,15 @@ struct LogStoreOptions {
 class LogCursor {
  public:
   explicit LogCursor(uint64_t offset = 0) : offset_(offset) {}
-  // Byte of the recorded output.
+  // Byte of what the attempt printed; what was left out counts.
   uint64_t offset() const { return offset_; }
 
  private:
   friend class LogFileReader;
   uint64_t offset_;
-  uint64_t frame_at_ = 0;      // in the file; 0: not known yet
-  uint64_t frame_offset_ = 0;  // of the output, where that frame begins
-  uint64_t dropped_told_ = 0;  // of what was left out at the end
+  uint64_t file_ = 0;      // what was printed before it
+  uint64_t frame_at_ = 0;  // in that file; 0: not known yet
+  uint64_t printed_ = 0;   // before that frame and what it tells as left out
 };
 
 struct LogRead {
@@ -83,7 +85,7 @@ class LogStore final : public LogSink {
   struct Stats {
     uint64_t queued_bytes = 0;   // waiting for the writer
     uint64_t written_bytes = 0;  // of output, since the start
-    uint64_t dropped_bytes = 0;  // left out by the store, since the start
+    uint64_t dropped_bytes = 0;  // never written, since the start
     uint64_t open_files = 0;
   };
 

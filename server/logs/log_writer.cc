@@ -5,6 +5,7 @@
 #include <sys/stat.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
 #include <filesystem>
@@ -16,6 +17,9 @@
 
 namespace w2t {
 namespace {
+
+// No less than this, or all that is left, goes into the rest of a file.
+constexpr uint64_t kLeastPartBytes = 64;
 
 absl::Status SystemError(std::string_view doing, const std::string& path) {
   const int error = errno;
@@ -81,48 +85,64 @@ LogWriter::File* LogWriter::FileOf(const LogName& name) {
 // Pieces of one attempt.
 absl::Status LogWriter::WriteRun(File* file, const LogPiece* begin,
                                  const LogPiece* end) {
-  const absl::StatusOr<int> fd = Open(file);
-  uint64_t bytes = 0;   // of output in frames_
-  uint64_t counts = 0;  // the same, and what its frames tell as left out
-  uint64_t left_out = 0;
-  frames_.clear();
+  absl::Status status = Open(file).status();
   for (const LogPiece* piece = begin; piece != end; ++piece) {
     const uint64_t offset =
         piece->offset.value_or(file->printed + piece->chunk.dropped_bytes());
     // A worker that has dialled again repeats what it was not told is here.
     const uint64_t skip = file->printed > offset ? file->printed - offset : 0;
-    const std::string_view data = piece->chunk.data();
+    std::string_view data = piece->chunk.data();
     if (skip > 0 && skip >= data.size()) continue;
-    const uint64_t size = data.size() - skip;
+    data.remove_prefix(skip);
     const uint64_t lost = skip > 0 ? 0 : offset - file->printed;
-    if (size == 0 && lost == 0) continue;
-    file->printed += lost + size;
-    if (!fd.ok()) {
-      file->gap += lost + size;
-      left_out += size;
-    } else if (file->dropped > 0 || size > kMaxLogDataBytes ||
-               file->size + frames_.size() + kLogFrameBytes + size >
-                   max_log_bytes_) {
-      file->dropped += lost + size + std::exchange(file->gap, 0);
-      left_out += size;
+    file->printed += lost;
+    file->gap += lost;
+    if (status.ok() && file->dropped == 0) {
+      status = Add(file, piece->chunk, data);
     } else {
-      const uint64_t before = lost + std::exchange(file->gap, 0);
-      AppendLogFrame(piece->chunk, data.substr(skip), before, &frames_);
-      bytes += size;
-      counts += before + size;
+      file->printed += data.size();
+      file->gap += data.size();
+      dropped_bytes_ += data.size();
     }
   }
-  dropped_bytes_ += left_out;
-  if (!fd.ok()) return fd.status();
-  absl::Status status = Flush(file, *fd, frames_);
-  if (status.ok()) {
-    written_bytes_ += bytes;
-  } else {
-    file->gap += counts;
-    dropped_bytes_ += bytes;
+  status.Update(Flush(file));
+  if (file->dropped > 0 && file->gap > 0) {
+    file->dropped += std::exchange(file->gap, 0);
+    status.Update(WriteDropped(file));
   }
-  if (file->dropped > 0) status.Update(WriteDropped(file, *fd));
   return status;
+}
+
+absl::Status LogWriter::Add(File* file, const v1::LogChunk& chunk,
+                            std::string_view data) {
+  absl::Status status;
+  while (!data.empty() && status.ok()) {
+    const uint64_t used = file->size + frames_.size() + kLogFrameBytes;
+    const uint64_t most = MostBytes(*file);
+    const uint64_t room = used < most ? most - used : 0;
+    if (room < std::min<uint64_t>(data.size(), kLeastPartBytes)) {
+      status = Flush(file);
+      if (status.ok()) status = BeginSlot(file);
+      continue;
+    }
+    const std::string_view part =
+        data.substr(0, std::min<uint64_t>(room, kMaxLogDataBytes));
+    AppendLogFrame(chunk, part, file->gap, &frames_);
+    framed_gaps_ += std::exchange(file->gap, 0);
+    framed_bytes_ += part.size();
+    file->printed += part.size();
+    data.remove_prefix(part.size());
+  }
+  file->printed += data.size();
+  file->gap += data.size();
+  dropped_bytes_ += data.size();
+  return status;
+}
+
+uint64_t LogWriter::MostBytes(const File& file) const {
+  const uint64_t most = max_log_bytes_ / (file.slot < 0 ? 2 : 4);
+  return std::max<uint64_t>(most,
+                            kLogHeaderBytes + kLogFrameBytes + kLeastPartBytes);
 }
 
 absl::StatusOr<int> LogWriter::Open(File* file) {
@@ -131,6 +151,28 @@ absl::StatusOr<int> LogWriter::Open(File* file) {
     return file->open->fd;
   }
   if (open_.size() >= max_open_files_) Close(open_.back().file);
+  int fd = -1;
+  if (!file->measured) {
+    const absl::StatusOr<int> first = OpenFirst(file);
+    if (!first.ok()) return first;
+    absl::Status status = Measure(file, *first);
+    if (status.ok() && file->slot < 0) {
+      fd = *first;
+    } else {
+      close(*first);
+    }
+    if (!status.ok()) return status;
+  }
+  const std::string path =
+      file->slot < 0 ? file->path : LogSlotPath(file->path, file->slot);
+  if (fd < 0) fd = OpenForWriting(path);
+  if (fd < 0) return SystemError("open", path);
+  open_.push_front({fd, file});
+  file->open = open_.begin();
+  return fd;
+}
+
+absl::StatusOr<int> LogWriter::OpenFirst(File* file) {
   int fd = OpenForWriting(file->path);
   if (fd < 0 && errno == ENOENT) {
     const std::string folder = file->path.substr(0, file->path.rfind('/'));
@@ -140,58 +182,117 @@ absl::StatusOr<int> LogWriter::Open(File* file) {
     fd = OpenForWriting(file->path);
   }
   if (fd < 0) return SystemError("open", file->path);
-  open_.push_front({fd, file});
-  file->open = open_.begin();
-  if (absl::Status status = Measure(file, fd); !status.ok()) {
-    Close(file);
-    return status;
-  }
   return fd;
 }
 
-// Finds out where the file ends: it may be from an earlier process, which may
+// Finds out where the output ends: it may be from an earlier process, which may
 // have crashed in the middle of a frame.
 absl::Status LogWriter::Measure(File* file, int fd) {
-  if (file->measured) return absl::OkStatus();
-  char header[kLogHeaderBytes];
-  const ssize_t got = pread(fd, header, sizeof(header), 0);
-  if (got < 0) return SystemError("read", file->path);
+  file->slot = -1;
   const std::optional<uint64_t> dropped =
-      DecodeLogHeader({header, static_cast<size_t>(got)});
+      LogFileReader::HeaderOf(LogFileKind::kBeginning, fd);
   if (dropped) {
     const LogFileReader::Whole whole = LogFileReader::MeasureWhole(fd);
     file->dropped = *dropped;
     file->size = whole.size;
-    file->printed += whole.printed + *dropped;  // beside the gap, so far
+    file->printed = file->gap + whole.printed + *dropped;
+    if (absl::Status status = MeasureSlots(file); !status.ok()) return status;
   } else {
-    if (!WriteAll(fd, EncodeLogHeader(0), 0)) {
+    if (!WriteAll(fd, EncodeLogHeader(LogFileKind::kBeginning, 0), 0)) {
       return SystemError("write", file->path);
     }
     file->size = kLogHeaderBytes;
   }
-  if (ftruncate(fd, static_cast<off_t>(file->size)) != 0) {
+  if (file->slot < 0 && ftruncate(fd, static_cast<off_t>(file->size)) != 0) {
     return SystemError("truncate", file->path);
   }
   file->measured = true;
   return absl::OkStatus();
 }
 
-absl::Status LogWriter::Flush(File* file, int fd, const std::string& frames) {
-  if (WriteAll(fd, frames, file->size)) {
-    file->size += frames.size();
-    return absl::OkStatus();
+// The output goes on in the slot that begins last.
+absl::Status LogWriter::MeasureSlots(File* file) {
+  uint64_t latest = 0;
+  for (const int slot : {0, 1}) {
+    const std::string path = LogSlotPath(file->path, slot);
+    const int fd = open(path.c_str(), O_RDWR | O_CLOEXEC);
+    if (fd < 0) continue;
+    const std::optional<uint64_t> before =
+        LogFileReader::HeaderOf(LogFileKind::kSlot, fd);
+    absl::Status status;
+    if (before && *before >= latest) {
+      const LogFileReader::Whole whole = LogFileReader::MeasureWhole(fd);
+      latest = *before;
+      file->slot = slot;
+      file->size = whole.size;
+      file->printed = file->gap + *before + whole.printed + file->dropped;
+      if (ftruncate(fd, static_cast<off_t>(file->size)) != 0) {
+        status = SystemError("truncate", path);
+      }
+    }
+    close(fd);
+    if (!status.ok()) return status;
   }
-  absl::Status status = SystemError("write", file->path);
-  // What was written of it would be taken for a cut; if that cannot be undone,
-  // the next frames overwrite it.
-  const int undone = ftruncate(fd, static_cast<off_t>(file->size));
-  static_cast<void>(undone);
+  return absl::OkStatus();
+}
+
+absl::Status LogWriter::Flush(File* file) {
+  if (frames_.empty()) return absl::OkStatus();
+  const absl::StatusOr<int> fd = Open(file);
+  absl::Status status = fd.status();
+  if (fd.ok() && !WriteAll(*fd, frames_, file->size)) {
+    status = SystemError("write", file->path);
+    // What was written of it would be taken for a cut; if that cannot be
+    // undone, the next frames overwrite it.
+    const int undone = ftruncate(*fd, static_cast<off_t>(file->size));
+    static_cast<void>(undone);
+  }
+  if (status.ok()) {
+    file->size += frames_.size();
+    written_bytes_ += framed_bytes_;
+  } else {
+    file->gap += framed_bytes_ + framed_gaps_;
+    dropped_bytes_ += framed_bytes_;
+  }
+  frames_.clear();
+  framed_bytes_ = framed_gaps_ = 0;
   return status;
 }
 
-absl::Status LogWriter::WriteDropped(File* file, int fd) {
-  if (WriteAll(fd, EncodeLogHeader(file->dropped), 0)) return absl::OkStatus();
-  return SystemError("write", file->path);
+// In the place of the one before the last. A new file, since somebody may be
+// reading the old one.
+absl::Status LogWriter::BeginSlot(File* file) {
+  const int slot = file->slot == 0 ? 1 : 0;
+  const std::string path = LogSlotPath(file->path, slot);
+  if (unlink(path.c_str()) != 0 && errno != ENOENT) {
+    return SystemError("remove", path);
+  }
+  const int fd = OpenForWriting(path);
+  if (fd < 0) return SystemError("open", path);
+  const uint64_t before = file->printed - file->gap;
+  if (!WriteAll(fd, EncodeLogHeader(LogFileKind::kSlot, before), 0)) {
+    absl::Status status = SystemError("write", path);
+    close(fd);
+    return status;
+  }
+  Close(file);
+  file->slot = slot;
+  file->size = kLogHeaderBytes;
+  open_.push_front({fd, file});
+  file->open = open_.begin();
+  return absl::OkStatus();
+}
+
+absl::Status LogWriter::WriteDropped(File* file) {
+  const int fd = OpenForWriting(file->path);
+  if (fd < 0) return SystemError("open", file->path);
+  absl::Status status;
+  if (!WriteAll(fd, EncodeLogHeader(LogFileKind::kBeginning, file->dropped),
+                0)) {
+    status = SystemError("write", file->path);
+  }
+  close(fd);
+  return status;
 }
 
 void LogWriter::Close(File* file) {
@@ -209,8 +310,7 @@ void LogWriter::Finish(const LogName& name) {
   File* const file = it->second.get();
   if (file->gap > 0) {
     file->dropped += std::exchange(file->gap, 0);
-    const absl::StatusOr<int> fd = Open(file);
-    if (fd.ok()) WriteDropped(file, *fd).IgnoreError();
+    if (Open(file).ok()) WriteDropped(file).IgnoreError();
   }
   Close(file);
   run->second.erase(it);

@@ -6,6 +6,7 @@
 #include <list>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <utility>
 #include <vector>
 
@@ -50,12 +51,13 @@ class LogWriter {
   };
   // What is known of a file that may still grow.
   struct File {
-    std::string path;
+    std::string path;  // of the first file
     bool measured = false;
-    uint64_t size = 0;     // of the part that is whole
-    uint64_t dropped = 0;  // as its header says; not 0: it is full
-    uint64_t gap = 0;      // left out since its last frame, for other reasons
-    // All that it stands for: its frames, `dropped` and `gap`.
+    int slot = -1;         // the one that is written; -1: the first file
+    uint64_t size = 0;     // of that one's part that is whole
+    uint64_t dropped = 0;  // as the first one's header says; not 0: no more
+    uint64_t gap = 0;      // left out since the last frame
+    // All that they stand for: frames, what those left out, and the gap.
     uint64_t printed = 0;
     std::list<OpenFile>::iterator open;  // or open_.end()
   };
@@ -64,18 +66,30 @@ class LogWriter {
 
   File* FileOf(const LogName& name);
   absl::Status WriteRun(File* file, const LogPiece* begin, const LogPiece* end);
+  // Puts `data`, a part of `chunk`'s, into frames_, and what is in there into
+  // files whenever one is full.
+  absl::Status Add(File* file, const v1::LogChunk& chunk,
+                   std::string_view data);
   absl::StatusOr<int> Open(File* file);
+  absl::StatusOr<int> OpenFirst(File* file);
   absl::Status Measure(File* file, int fd);
-  absl::Status Flush(File* file, int fd, const std::string& frames);
-  absl::Status WriteDropped(File* file, int fd);
+  absl::Status MeasureSlots(File* file);
+  // Writes frames_; what cannot be written becomes a gap.
+  absl::Status Flush(File* file);
+  absl::Status BeginSlot(File* file);
+  absl::Status WriteDropped(File* file);
   void Close(File* file);
+  // Bytes that the present file may have.
+  uint64_t MostBytes(const File& file) const;
 
   const std::string directory_;
   const uint64_t max_log_bytes_;
   const uint32_t max_open_files_;
   absl::flat_hash_map<std::string, Run> runs_;
-  std::list<OpenFile> open_;  // the one used last comes first
-  std::string frames_;        // its memory is used again
+  std::list<OpenFile> open_;   // the one used last comes first
+  std::string frames_;         // of one file; its memory is used again
+  uint64_t framed_bytes_ = 0;  // of output in frames_
+  uint64_t framed_gaps_ = 0;   // that its frames tell as left out
   uint64_t growing_files_ = 0;
   uint64_t written_bytes_ = 0;
   uint64_t dropped_bytes_ = 0;

@@ -9,11 +9,16 @@ namespace w2t {
 namespace {
 
 TEST(LogFormatTest, HeadersGoThereAndBack) {
-  EXPECT_EQ(EncodeLogHeader(7).size(), kLogHeaderBytes);
-  EXPECT_EQ(DecodeLogHeader(EncodeLogHeader(7)), 7u);
-  EXPECT_FALSE(DecodeLogHeader("").has_value());
-  EXPECT_FALSE(DecodeLogHeader(EncodeLogHeader(7).substr(0, 15)).has_value());
-  EXPECT_FALSE(DecodeLogHeader(std::string(16, 'x')).has_value());
+  constexpr auto kBeginning = LogFileKind::kBeginning;
+  constexpr auto kSlot = LogFileKind::kSlot;
+  const std::string header = EncodeLogHeader(kBeginning, 7);
+  EXPECT_EQ(header.size(), kLogHeaderBytes);
+  EXPECT_EQ(DecodeLogHeader(kBeginning, header), 7u);
+  EXPECT_EQ(DecodeLogHeader(kSlot, EncodeLogHeader(kSlot, 8)), 8u);
+  EXPECT_FALSE(DecodeLogHeader(kSlot, header).has_value());
+  EXPECT_FALSE(DecodeLogHeader(kBeginning, "").has_value());
+  EXPECT_FALSE(DecodeLogHeader(kBeginning, header.substr(0, 15)).has_value());
+  EXPECT_FALSE(DecodeLogHeader(kBeginning, std::string(16, 'x')).has_value());
 }
 
 TEST(LogFormatTest, FramesGoThereAndBack) {

@@ -3,58 +3,163 @@
 #include <gtest/gtest.h>
 
 #include <filesystem>
+#include <fstream>
 #include <string>
 
 #include "absl/synchronization/notification.h"
+#include "fmt/format.h"
+#include "server/logs/log_format.h"
 #include "tests/unit/server_store/log_store_fixture.h"
 
 namespace w2t {
 namespace {
 
-TEST_F(LogStoreTest, WhatIsBeyondTheBoundIsLeftOutAndCounted) {
-  Open({.max_log_bytes = 1000});
-  for (int i = 0; i < 20; ++i) Append(name_, std::string(100, 'x'));
-  EXPECT_LE(std::filesystem::file_size(dir_ / "logs/shop-7/3.1"), 1000u);
-  LogCursor cursor;
-  const LogRead read = Read(name_, &cursor, true);
-  uint64_t bytes = 0;
-  uint64_t dropped = 0;
-  for (const v1::LogChunk& chunk : read.chunks) {
-    bytes += chunk.data().size();
-    dropped += chunk.dropped_bytes();
+constexpr uint64_t kBound = 4'000;
+
+// Output beyond the bound, in pieces of 100 bytes.
+class LongLogTest : public LogStoreTest {
+ protected:
+  void Reopen() { Open({.max_log_bytes = kBound}); }
+
+  void Print(int pieces) {
+    for (int i = 0; i < pieces; ++i) {
+      LogPiece piece = Piece(name_, fmt::format("{:099}\n", printed_.size()));
+      piece.offset = printed_.size();
+      printed_ += piece.chunk.data();
+      Append({piece});
+    }
   }
-  EXPECT_EQ(bytes, 700u);
-  EXPECT_EQ(dropped, 1300u);
-  EXPECT_EQ(store_->stats().dropped_bytes, 1300u);
-  EXPECT_EQ(store_->stats().written_bytes, 700u);
-  EXPECT_TRUE(read.eof);
+  uint64_t SizeOfFiles() const {
+    uint64_t size = 0;
+    for (const auto& file :
+         std::filesystem::directory_iterator(dir_ / "logs/shop-7")) {
+      size += file.file_size();
+    }
+    return size;
+  }
+  // Reads on to the end, and checks that it is what was printed, but for what
+  // is said to be left out. Returns how many bytes those were.
+  uint64_t ReadOn(LogCursor* cursor, uint64_t max_bytes = 1 << 20) {
+    uint64_t left_out = 0;
+    uint64_t at = cursor->offset();
+    while (true) {
+      const LogRead read = Read(name_, cursor, false, max_bytes);
+      if (read.chunks.empty()) break;
+      for (const v1::LogChunk& chunk : read.chunks) {
+        left_out += chunk.dropped_bytes();
+        at += chunk.dropped_bytes();
+        EXPECT_EQ(chunk.data(), printed_.substr(at, chunk.data().size()));
+        at += chunk.data().size();
+      }
+      EXPECT_EQ(cursor->offset(), at);
+    }
+    EXPECT_EQ(at, printed_.size());
+    return left_out;
+  }
+
+  std::string printed_;
+};
+
+TEST_F(LongLogTest, TheBeginningAndTheLatestPartAreKept) {
+  Reopen();
+  Print(200);
+  EXPECT_LE(SizeOfFiles(), kBound);
+  LogCursor cursor;
+  const LogRead read = Read(name_, &cursor);
+  EXPECT_EQ(read.chunks.front().data(), printed_.substr(0, 100));
+  EXPECT_TRUE(printed_.ends_with(read.chunks.back().data()));
+  LogCursor again;
+  const uint64_t left_out = ReadOn(&again);
+  EXPECT_GT(left_out, printed_.size() - kBound);
+  EXPECT_LT(left_out, printed_.size() - kBound / 2);
+  LogCursor in_parts;
+  EXPECT_EQ(ReadOn(&in_parts, 1), left_out);
 }
 
-TEST_F(LogStoreTest, AFollowerIsToldOnceOfWhatWasLeftOut) {
-  Open({.max_log_bytes = 200});
-  Append(name_, std::string(100, 'x'));
+TEST_F(LongLogTest, WhoeverKeepsPaceMissesNothing) {
+  Reopen();
   LogCursor cursor;
-  EXPECT_EQ(Read(name_, &cursor).chunks.size(), 1u);
-  Append(name_, std::string(300, 'x'));
-  ASSERT_EQ(Read(name_, &cursor).chunks.size(), 1u);
-  EXPECT_TRUE(Read(name_, &cursor).chunks.empty());
-  Append(name_, "y");  // would fit, but there is a gap before it
-  const LogRead read = Read(name_, &cursor);
-  ASSERT_EQ(read.chunks.size(), 1u);
-  EXPECT_EQ(read.chunks[0].dropped_bytes(), 1u);
-  EXPECT_EQ(read.chunks[0].data(), "");
+  for (int i = 0; i < 200; ++i) {
+    Print(1);
+    EXPECT_EQ(ReadOn(&cursor), 0u) << i;
+  }
 }
 
-TEST_F(LogStoreTest, TheBoundAndItsCountHoldAcrossARestart) {
-  Open({.max_log_bytes = 200});
-  Append(name_, std::string(100, 'x'));
-  Append(name_, std::string(300, 'x'));
-  Open({.max_log_bytes = 200});
-  Append(name_, "y");
+TEST_F(LongLogTest, WhoeverFallsBehindIsToldHowMuchWasMissed) {
+  Reopen();
+  for (const int before : {5, 25, 40}) {
+    Print(before);
+    LogCursor cursor;
+    ReadOn(&cursor);
+    LogCursor resumed(cursor.offset());
+    Print(200);
+    const uint64_t left_out = ReadOn(&cursor);
+    EXPECT_GT(left_out, 0u) << before;
+    EXPECT_EQ(ReadOn(&resumed), left_out) << before;
+  }
+}
+
+TEST_F(LongLogTest, StartsAtAnyByteOfWhatIsLeft) {
+  Reopen();
+  Print(200);
+  for (uint64_t offset = 0; offset <= printed_.size(); offset += 37) {
+    LogCursor cursor(offset);
+    ReadOn(&cursor);
+  }
+}
+
+TEST_F(LongLogTest, GoesOnAfterARestart) {
+  for (int i = 0; i < 40; ++i) {
+    Reopen();
+    Print(5);
+    // Said again, which changes nothing.
+    LogPiece again = Piece(name_, printed_.substr(printed_.size() - 250));
+    again.offset = printed_.size() - 250;
+    Append({again});
+    LogCursor cursor;
+    ReadOn(&cursor);
+    EXPECT_LE(SizeOfFiles(), kBound);
+  }
+}
+
+TEST_F(LongLogTest, APieceThatIsLargerThanAFileIsCut) {
+  Reopen();
+  printed_ = std::string(10 * kBound, 'x') + "the end";
+  Append(name_, printed_);
+  EXPECT_LE(SizeOfFiles(), kBound);
   LogCursor cursor;
-  const LogRead read = Read(name_, &cursor);
-  ASSERT_EQ(read.chunks.size(), 2u);
-  EXPECT_EQ(read.chunks[1].dropped_bytes(), 301u);
+  ReadOn(&cursor);
+  LogCursor end(printed_.size() - 7);
+  EXPECT_EQ(Read(name_, &end).chunks.at(0).data(), "the end");
+}
+
+TEST_F(LongLogTest, ASlotThatACrashHasCutOffGoesOn) {
+  Reopen();
+  Print(30);
+  store_.reset();
+  const std::string slot = dir_ / "logs/shop-7/3.1.a";
+  std::filesystem::resize_file(slot, std::filesystem::file_size(slot) - 3);
+  Reopen();
+  Print(1);  // behind a piece that is missing
+  LogCursor cursor;
+  const uint64_t left_out = ReadOn(&cursor);
+  EXPECT_GT(left_out, 0u);
+  EXPECT_LE(left_out, 100u);
+}
+
+// One that an earlier version has filled.
+TEST_F(LongLogTest, AFileThatIsFullStaysAsItIs) {
+  Reopen();
+  Print(2);
+  store_.reset();
+  std::fstream(dir_ / "logs/shop-7/3.1",
+               std::ios::in | std::ios::out | std::ios::binary)
+      << EncodeLogHeader(LogFileKind::kBeginning, 100);
+  printed_ += std::string(100, 'x');
+  Reopen();
+  Print(1);
+  LogCursor cursor;
+  EXPECT_EQ(ReadOn(&cursor), 200u);
 }
 
 TEST_F(LogStoreTest, AFullQueueRefusesPiecesAndSaysWhenThereIsRoom) {
