@@ -160,11 +160,11 @@ void FillRun(const RunSummary& run, v1::Run* out) {
   out->set_steps(run.steps);
   *out->mutable_critical_path() = DurationOf(run.critical_path_us);
   out->set_unique_name(run.keep);
+  out->set_revision(run.revision);
 }
 
 void FillRun(const Run& run, v1::Run* out) {
   FillRun(run.Summary(), out);
-  out->set_revision(run.revision());
 }
 
 void FillRunWithFailures(const Run& run, WorkerNamer name_of, v1::Run* out) {
