@@ -89,6 +89,32 @@ constexpr KeyReader<v1::RetryPolicy> kRestartKeys[] = {
     {"limit", ReadLimit},
 };
 
+void ReadMemory(Context& context, const Field& field, v1::ExecLimits& limits) {
+  const std::optional<uint64_t> bytes =
+      field.value.is_scalar() ? ParseBytes(field.value.text()) : std::nullopt;
+  if (!bytes || *bytes == 0) {
+    return WrongValue(context, field, "an amount of memory such as 512MiB");
+  }
+  limits.set_memory_bytes(*bytes);
+}
+
+void ReadCpus(Context& context, const Field& field, v1::ExecLimits& limits) {
+  const std::optional<uint64_t> milli =
+      field.value.is_scalar() && !field.value.quoted()
+          ? ParseThousandths(field.value.text())
+          : std::nullopt;
+  if (!milli || *milli == 0 || *milli > UINT32_MAX) {
+    return WrongValue(context, field,
+                      "a number of cpus with at most three decimals");
+  }
+  limits.set_cpu_milli(static_cast<uint32_t>(*milli));
+}
+
+constexpr KeyReader<v1::ExecLimits> kLimitKeys[] = {
+    {"memory", ReadMemory},
+    {"cpus", ReadCpus},
+};
+
 }  // namespace
 
 // Services are restarted by the same policy as tasks are tried again.
@@ -136,6 +162,13 @@ void ReadResources(Context& context, const Field& field, TaskDraft& draft) {
     resource.set_name(std::string(entry.name));
     resource.set_milli(*milli);
   });
+}
+
+void ReadLimits(Context& context, const Field& field, TaskDraft& draft) {
+  v1::ExecLimits& limits = *draft.exec.mutable_limits();
+  limits.Clear();
+  ReadMap<v1::ExecLimits>(context, field, kLimitKeys, {}, limits);
+  NoteExecOnly(field, draft);
 }
 
 void ReadHost(Context& context, const Field& field, TaskDraft& draft) {

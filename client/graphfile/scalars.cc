@@ -4,6 +4,7 @@
 #include <charconv>
 #include <cmath>
 #include <csignal>
+#include <utility>
 
 namespace w2t::graphfile {
 namespace {
@@ -118,6 +119,27 @@ std::optional<uint64_t> ParseThousandths(std::string_view text) {
     return std::nullopt;
   }
   return static_cast<uint64_t>(*whole * 1'000 + *billionths / 1'000'000);
+}
+
+std::optional<uint64_t> ParseBytes(std::string_view text) {
+  constexpr std::pair<std::string_view, double> kUnits[] = {
+      {"", 1},         {"B", 1},       {"kB", 1e3},     {"MB", 1e6},
+      {"GB", 1e9},     {"TB", 1e12},   {"KiB", 0x1p10}, {"MiB", 0x1p20},
+      {"GiB", 0x1p30}, {"TiB", 0x1p40}};
+  constexpr double kMost = 1e15;
+  const std::optional<int64_t> whole = TakeDigits(text);
+  if (!whole) return std::nullopt;
+  const std::optional<int64_t> billionths = TakeFraction(text);
+  if (!billionths) return std::nullopt;
+  for (const auto& [name, unit] : kUnits) {
+    if (text != name) continue;
+    const double bytes = (static_cast<double>(*whole) +
+                          static_cast<double>(*billionths) * 1e-9) *
+                         unit;
+    if (bytes > kMost) return std::nullopt;
+    return static_cast<uint64_t>(bytes);
+  }
+  return std::nullopt;
 }
 
 std::optional<double> ParseReal(std::string_view text) {

@@ -21,6 +21,10 @@ std::optional<int64_t> ParseInteger(std::string_view text);
 // than three decimals or above 10^12.
 std::optional<uint64_t> ParseThousandths(std::string_view text);
 
+// An amount of bytes: "512MiB", "1.5GB", "4096". Null when it is none or above
+// 10^15.
+std::optional<uint64_t> ParseBytes(std::string_view text);
+
 // A number in decimal or exponent form; never infinite.
 std::optional<double> ParseReal(std::string_view text);
 

@@ -69,6 +69,7 @@ constexpr KeyReader<TaskDraft> kKeys[] = {
     {"allow_failure", ReadAllowFailure},
     {"side_effect", ReadSideEffect},
     {"success_exit_codes", ReadSuccessExitCodes},
+    {"limits", ReadLimits},
     {"stop", ReadStop},
     {"ready", ReadReady},
     {"live", ReadLive},

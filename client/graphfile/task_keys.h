@@ -54,6 +54,7 @@ std::optional<Enough> ReadEnough(Context& context, const Field& field);
 void ReadRestart(Context& context, const Field& field, TaskDraft& draft);
 void ReadRetry(Context& context, const Field& field, TaskDraft& draft);
 void ReadResources(Context& context, const Field& field, TaskDraft& draft);
+void ReadLimits(Context& context, const Field& field, TaskDraft& draft);
 void ReadHost(Context& context, const Field& field, TaskDraft& draft);
 
 // probe_keys.cc

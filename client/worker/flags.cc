@@ -61,12 +61,24 @@ std::string UsableDefaultState(const std::string& name) {
   return "";
 }
 
+// `state` is what --state said; null: nothing.
+std::string StateFolderOf(const Flags& flags, const std::string* state) {
+  if (state == nullptr) {
+    return flags.stop_with_parent ? "" : UsableDefaultState(flags.worker.name);
+  }
+  if (state->empty()) throw CLI::ValidationError("--state", "is empty");
+  if (*state == "none") return "";
+  // From here, not from --dir.
+  return std::filesystem::absolute(*state).string();
+}
+
 }  // namespace
 
 std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
   Flags flags;
   WorkerOptions& worker = flags.worker;
   worker.exec = true;
+  worker.cgroup = "own";
   std::vector<std::string> labels;
   std::vector<std::string> resources;
 
@@ -110,6 +122,11 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
                      "$XDG_STATE_HOME/w2t/workers/NAME, else "
                      "~/.local/state/w2t/workers/NAME;\nnone with "
                      "--stop-with-parent)");
+  app.add_option("--cgroup", worker.cgroup,
+                 "Folder of cgroup v2 to make a cgroup for each service in, "
+                 "and for each task\nthat has limits; \"own\": the worker's, "
+                 "if it was delegated to it; or \"none\"")
+      ->capture_default_str();
   app.add_option("--log-level", flags.log_level,
                  "debug, info, warn, error or off")
       ->capture_default_str()
@@ -132,16 +149,8 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
       worker.resources.emplace_back(std::move(name),
                                     Units("--resource", amount));
     }
-    if (!with_state->empty()) {
-      if (state.empty()) throw CLI::ValidationError("--state", "is empty");
-      if (state != "none") worker.state = state;
-    } else if (!flags.stop_with_parent) {
-      worker.state = UsableDefaultState(worker.name);
-    }
-    // From here, not from --dir.
-    if (!worker.state.empty()) {
-      worker.state = std::filesystem::absolute(worker.state).string();
-    }
+    worker.state = StateFolderOf(
+        flags, with_state->empty() ? nullptr : &std::as_const(state));
   } catch (const CLI::ParseError& error) {
     exit_code = app.exit(error) == 0 ? 0 : kBadUsage;
     return std::nullopt;

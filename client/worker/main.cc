@@ -112,7 +112,9 @@ int main(int argc, char** argv) {
   flags->worker.on_connected = [] { sd_notify(0, "READY=1"); };
   w2t::worker::Worker worker(flags->worker);
   signals.Start(&worker, flags->stop_with_parent, parent);
-  const absl::Status status = worker.Run();
+  // Not on the thread that orphans fall to: so that only they are its children.
+  absl::Status status;
+  std::thread([&] { status = worker.Run(); }).join();
   sd_notify(0, "STOPPING=1");
   if (status.ok()) return 0;
   fmt::print(stderr, "w2t-worker: {}\n", std::string(status.message()));

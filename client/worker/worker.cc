@@ -150,6 +150,7 @@ class Worker::Impl final : private Session::Delegate {
       if (!state.ok()) return state.status();
       state_ = *std::move(state);
     }
+    if (absl::Status status = OpenCgroups(); !status.ok()) return status;
     Session::Delegate* const delegate = this;
     session_ = std::make_unique<Session>(loop_.get(), options_.server,
                                          std::move(hello), delegate);
@@ -158,7 +159,8 @@ class Worker::Impl final : private Session::Delegate {
       exec_ = std::make_unique<ExecRunner>(
           loop_.get(), session_.get(),
           ExecOptions{options_.name, OwnEnvironment(), RaiseOpenFiles(),
-                      guard_.get(), mark_, state_.get()});
+                      guard_.get(), mark_, state_.get(), cgroups_.get(),
+                      no_cgroups_});
       if (state_ != nullptr) exec_->Adopt(state_->Take());
     }
     if (!handlers_.empty()) {
@@ -225,11 +227,30 @@ class Worker::Impl final : private Session::Delegate {
                                   .exit_code = 1,
                                   .message = std::string(why)});
   }
+  absl::Status OpenCgroups() {
+    if (!options_.exec || options_.cgroup == "none") {
+      no_cgroups_ = "the worker was told to use no cgroups";
+      return absl::OkStatus();
+    }
+    const bool own = options_.cgroup == "own";
+    absl::StatusOr<std::unique_ptr<Cgroups>> cgroups =
+        Cgroups::Open(own ? "" : options_.cgroup);
+    if (cgroups.ok()) {
+      cgroups_ = *std::move(cgroups);
+      return absl::OkStatus();
+    }
+    no_cgroups_ = std::string(cgroups.status().message());
+    return own ? absl::OkStatus() : cgroups.status();
+  }
   void StartGuard() {
-    absl::StatusOr<std::unique_ptr<GroupGuard>> guard = GroupGuard::Start(
-        mark_, state_ == nullptr
-                   ? KeeperPlan()
-                   : KeeperPlan{state_->path(), state_->mark() + "-"});
+    KeeperPlan keeper;
+    if (state_ != nullptr) {
+      keeper.folder = state_->path();
+      keeper.mark = state_->mark() + "-";
+    }
+    if (cgroups_ != nullptr) keeper.cgroups = cgroups_->parent();
+    absl::StatusOr<std::unique_ptr<GroupGuard>> guard =
+        GroupGuard::Start(mark_, std::move(keeper));
     if (guard.ok()) {
       guard_ = *std::move(guard);
     } else {
@@ -248,6 +269,8 @@ class Worker::Impl final : private Session::Delegate {
   absl::Status result_;
   std::unique_ptr<Loop> loop_;
   std::unique_ptr<StateFolder> state_;
+  std::unique_ptr<Cgroups> cgroups_;  // null: there are none
+  std::string no_cgroups_;            // why
   std::unique_ptr<Session> session_;
   std::unique_ptr<GroupGuard> guard_;
   std::unique_ptr<ExecRunner> exec_;

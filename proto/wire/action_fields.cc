@@ -8,6 +8,11 @@
 namespace w2t::wire {
 namespace {
 
+// See ExecLimits.
+constexpr uint64_t kLeastMemory = 1 << 20;
+constexpr uint64_t kMostMemory = uint64_t{1} << 50;
+constexpr uint64_t kLeastCpu = 10;
+constexpr uint64_t kMostCpu = 1'000'000;
 constexpr int kMaxArguments = 4'096;
 constexpr size_t kMaxVariables = 1'024;
 constexpr int kMaxSuccessCodes = 64;
@@ -65,6 +70,7 @@ void ActionChecker::CheckExec(const v1::ExecAction& exec,
   check_.Text(path.Field("shell_program"), exec.shell_program());
   check_.Text(path.Field("dir"), exec.dir());
   CheckEnv(exec, path);
+  CheckLimits(exec.limits(), path.Field("limits"));
   if (exec.success_exit_codes_size() > kMaxSuccessCodes) {
     check_.Invalid(
         path.Field("success_exit_codes"),
@@ -79,6 +85,18 @@ void ActionChecker::CheckExec(const v1::ExecAction& exec,
         path.Entry("success_exit_codes", i),
         fmt::format("{} is not between 0 and {}", code, kMaxExitCode));
   }
+}
+
+void ActionChecker::CheckLimits(const v1::ExecLimits& limits,
+                                const FieldPath& path) {
+  const auto within = [&](std::string_view field, uint64_t value,
+                          uint64_t least, uint64_t most) {
+    if (value == 0 || (value >= least && value <= most)) return;
+    check_.Invalid(path.Field(field), fmt::format("{} is not between {} and {}",
+                                                  value, least, most));
+  };
+  within("memory_bytes", limits.memory_bytes(), kLeastMemory, kMostMemory);
+  within("cpu_milli", limits.cpu_milli(), kLeastCpu, kMostCpu);
 }
 
 void ActionChecker::CheckEnv(const v1::ExecAction& exec,

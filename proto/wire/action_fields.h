@@ -18,6 +18,7 @@ class ActionChecker {
 
  private:
   void CheckExec(const v1::ExecAction& exec, const FieldPath& path);
+  void CheckLimits(const v1::ExecLimits& limits, const FieldPath& path);
   void CheckEnv(const v1::ExecAction& exec, const FieldPath& path);
   void CheckStop(const v1::StopPolicy& stop, const FieldPath& path);
 

@@ -27,7 +27,7 @@ using ::testing::HasSubstr;
 // Counts up on both streams, as fast as it is read.
 constexpr char kCount[] =
     "i=0; while :; do i=$((i+1)); echo out $i; echo err $i >&2; done";
-constexpr char kStayUp[] = "while :; do sleep 0.05; done";
+constexpr char kGoOn[] = "while :; do sleep 0.05; done";
 
 // Processes that were started for the run, in whatever way.
 std::set<pid_t> ProcessesOf(const std::string& run_id) {
@@ -174,10 +174,10 @@ TEST_F(AdoptionTest, WhatItLetLooseIsStoppedWithIt) {
   Start();
   const std::string daemon = dir_.Write(
       "daemon.sh",
-      fmt::format("trap '' TERM; touch '{}'; {}", dir_ / "loose", kStayUp));
+      fmt::format("trap '' TERM; touch '{}'; {}", dir_ / "loose", kGoOn));
   v1::Graph graph = Service(
       fmt::format("(setsid sh '{}' </dev/null >/dev/null 2>&1 &); {}; {}",
-                  daemon, WaitForFile(dir_ / "loose"), kStayUp));
+                  daemon, WaitForFile(dir_ / "loose"), kGoOn));
   graph.mutable_actions(0)->mutable_stop()->mutable_grace()->set_nanos(
       200'000'000);
   const std::string run_id = SubmitHeld(graph);
@@ -192,7 +192,7 @@ TEST_F(AdoptionTest, WhatItLetLooseIsStoppedWithIt) {
 
 TEST_F(AdoptionTest, ALiveProbeGoesOn) {
   Start();
-  v1::Graph graph = Service(kStayUp);
+  v1::Graph graph = Service(kGoOn);
   v1::Probe& live = *graph.mutable_actions(0)->mutable_live();
   live.set_exec(fmt::format("! test -e '{}'", dir_ / "unwell"));
   live.mutable_every()->set_nanos(20'000'000);
@@ -209,7 +209,7 @@ TEST_F(AdoptionTest, ALiveProbeGoesOn) {
 
 TEST_F(AdoptionTest, ATaskOfAKilledWorkerIsRunAgainBesideTheServiceThatGoesOn) {
   Start();
-  v1::Graph graph = Service(kStayUp);
+  v1::Graph graph = Service(kGoOn);
   AddShell(graph, "task",
            fmt::format("echo $W2T_ATTEMPT >> '{}'; {}", dir_ / "ran",
                        WaitForFile(dir_ / "go")),
@@ -228,7 +228,7 @@ TEST_F(AdoptionTest, ATaskOfAKilledWorkerIsRunAgainBesideTheServiceThatGoesOn) {
 // It may have run: the next process does not prove that it did not.
 TEST_F(AdoptionTest, ATaskThatRunsAtMostOnceIsNotRunAgain) {
   Start();
-  v1::Graph graph = Service(kStayUp);
+  v1::Graph graph = Service(kGoOn);
   v1::Task& task = AddShell(
       graph, "task",
       fmt::format("echo 1 >> '{}'; {}", dir_ / "ran", WaitForFile(dir_ / "go")),
@@ -244,10 +244,10 @@ TEST_F(AdoptionTest, ATaskThatRunsAtMostOnceIsNotRunAgain) {
 
 TEST_F(AdoptionTest, TwentyKillsLeaveNothingBehind) {
   Start();
-  v1::Graph graph = Service(kStayUp);
+  v1::Graph graph = Service(kGoOn);
   for (int i = 0; i < 10; ++i) {
     AddShell(graph, fmt::format("s{}", i),
-             fmt::format("(setsid {} &); {}", "sleep 600", kStayUp))
+             fmt::format("(setsid {} &); {}", "sleep 600", kGoOn))
         .set_kind(v1::TASK_KIND_SERVICE);
     // Each one makes up for it by starting anew.
     graph.mutable_tasks(i + 1)->mutable_retry()->set_attempts(1'000);
@@ -262,18 +262,40 @@ TEST_F(AdoptionTest, TwentyKillsLeaveNothingBehind) {
   ExpectStops(run_id);
 }
 
+// One has been started and is not ready, which it will never be, and does not
+// heed the signal; the others wait for their start or for the first.
+TEST_F(AdoptionTest, AStopWhileServicesAreStartingLeavesNothing) {
+  Start();
+  v1::Graph graph = Service(fmt::format("trap '' TERM; {}", kGoOn));
+  LogProbe(graph, "it is ready");
+  graph.mutable_actions(0)->mutable_stop()->mutable_grace()->set_nanos(
+      200'000'000);
+  AddShell(graph, "waiter", kGoOn, {"service"}).set_kind(v1::TASK_KIND_SERVICE);
+  for (int i = 0; i < 50; ++i) {
+    AddShell(graph, fmt::format("s{}", i), kGoOn)
+        .set_kind(v1::TASK_KIND_SERVICE);
+  }
+  const std::string run_id = client_->Submit(graph, /*hold=*/true);
+  ASSERT_TRUE(Eventually([&] { return !Pids().empty(); }));
+  ExpectStops(run_id);
+  const std::vector<v1::TaskStatus> tasks = client_->ListTasks(run_id);
+  EXPECT_EQ(FindTask(tasks, "service")->state(), v1::TASK_STATE_CANCELLED);
+  EXPECT_THAT(FindTask(tasks, "service")->message(),
+              HasSubstr("then killed after 200ms"));
+}
+
 TEST_F(AdoptionTest, WhatNobodyTakesOverEndsWithTheReattachWindow) {
   StartDaemon({"--reattach-window", "300ms"});
   StartOne();
   ASSERT_TRUE(client_->WaitForWorkers(1));
-  const std::string run_id = SubmitHeld(Service(kStayUp));
+  const std::string run_id = SubmitHeld(Service(kGoOn));
   KillWorker();
   EXPECT_TRUE(Eventually([&] { return ProcessesOf(run_id).empty(); }));
 }
 
 TEST_F(AdoptionTest, AWorkerWithOtherLabelsStartsAnew) {
   Start();
-  const std::string run_id = SubmitHeld(Service(kStayUp));
+  const std::string run_id = SubmitHeld(Service(kGoOn));
   KillWorker();
   workers_.clear();
   AddWorker({.flags = {"--label", "role=new"}, .state = dir_ / "state"});

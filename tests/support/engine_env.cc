@@ -67,8 +67,7 @@ bool EngineEnv::Hello(const std::string& name, const WorkerOptions& options) {
   const SessionId session = hello.session;
   Step({std::move(hello)});
   EXPECT_FALSE(dialling_.has_value()) << "a hello was not answered";
-  const FakeWorker* worker = BySession(session);
-  return worker != nullptr;
+  return BySession(session) != nullptr;
 }
 
 HelloEvent EngineEnv::Dialled(FakeWorker& worker) {

@@ -77,6 +77,10 @@ struct WorkerOptions {
   // process is killed, and the next one, with the same options, goes on with
   // them. Empty: they end with it.
   std::string state;
+  // A folder of cgroup v2 to make a cgroup for each service in, and for each
+  // task that has limits; "own": the worker's own, if it was delegated to it;
+  // "none".
+  std::string cgroup = "none";
   // Called once, on a thread of the worker, when the daemon has taken it.
   std::function<void()> on_connected;
 };

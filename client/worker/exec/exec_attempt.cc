@@ -65,6 +65,11 @@ ExecAttempt::~ExecAttempt() {
   if (stopper_.pid != 0) host_->reaper().KillAndReap(std::move(stopper_));
 }
 
+void ExecAttempt::Use(std::unique_ptr<Cgroup> cgroup, std::string unkept) {
+  cgroup_ = std::move(cgroup);
+  unkept_ = std::move(unkept);
+}
+
 bool ExecAttempt::Start() {
   const absl::Status status = TryStart();
   if (status.ok()) return true;
@@ -95,6 +100,7 @@ absl::Status ExecAttempt::TryStart() {
   if (!child.ok()) return child.status();
   child_ = *std::move(child);
   tree_ = ProcessTree(command_.orphans, child_.pid, mark_);
+  tree_.Use(cgroup_.get());
   guarded_ = std::move(child_.guarded);
   if (folder_ != nullptr) {
     HoldOutput();
@@ -107,6 +113,7 @@ absl::Status ExecAttempt::TryStart() {
       return status;
     }
   }
+  if (!unkept_.empty()) Note(unkept_);
   host_->sink().Started({&offer_.lease, 1});
   AwaitTimeout(absl::ZeroDuration());
   if (probes_ != nullptr) probes_->Start(tree_.group());
@@ -115,10 +122,13 @@ absl::Status ExecAttempt::TryStart() {
 
 // Its probes and its stop command end with the worker in any case.
 absl::StatusOr<Child> ExecAttempt::SpawnIt() {
-  if (folder_ == nullptr) return Spawn(command_);
+  if (folder_ == nullptr && cgroup_ == nullptr) return Spawn(command_);
   SpawnSpec spec = command_;
-  spec.guard = nullptr;
-  spec.outlives = true;
+  if (cgroup_ != nullptr) spec.cgroup_fd = cgroup_->fd();
+  if (folder_ != nullptr) {
+    spec.guard = nullptr;
+    spec.outlives = true;
+  }
   return Spawn(spec);
 }
 
@@ -130,6 +140,7 @@ void ExecAttempt::KeepStart() {
   const std::optional<ProcessStat> stat = StatOf(child_.pid);
   news.set_start_ticks(stat ? stat->start_ticks : 0);
   if (probes_ != nullptr) news.set_notify_socket(probes_->notify_name());
+  if (cgroup_ != nullptr) news.set_cgroup(cgroup_->path());
   Keep(news);
 }
 
@@ -171,6 +182,7 @@ void ExecAttempt::Adopt() {
   UniqueFd pidfd = OpenProcess(kept.pid(), kept.start_ticks());
   const bool lives = static_cast<bool>(pidfd);
   tree_ = ProcessTree::Adopted(lives ? kept.pid() : 0, mark_);
+  tree_.Use(cgroup_.get());
   for (auto [pipe, name] :
        {std::pair(&stdout_, "out"), std::pair(&stderr_, "err")}) {
     absl::StatusOr<UniqueFd> end = folder_->OpenOutput(name);

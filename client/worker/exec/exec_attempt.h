@@ -62,6 +62,9 @@ class ExecAttempt {
   // environment. `folder` is null for one that ends with the worker.
   ExecAttempt(Host* host, Offer offer, SpawnSpec command, std::string mark,
               std::unique_ptr<AttemptFolder> folder = nullptr);
+  // Before Start or Adopt: a cgroup of its own. `unkept` says, if anything, why
+  // its limits are not kept to.
+  void Use(std::unique_ptr<Cgroup> cgroup, std::string unkept);
   ~ExecAttempt();
   ExecAttempt(const ExecAttempt&) = delete;
   ExecAttempt& operator=(const ExecAttempt&) = delete;
@@ -107,6 +110,7 @@ class ExecAttempt {
   void Finish();
   Outcome MakeOutcome() const;
   std::string StopWords() const;
+  std::string MemoryWords() const;
   void Note(std::string_view line);
 
   Host* const host_;
@@ -114,6 +118,8 @@ class ExecAttempt {
   SpawnSpec command_;
   const std::string mark_;
   std::unique_ptr<AttemptFolder> folder_;  // null: it is not kept
+  std::unique_ptr<Cgroup> cgroup_;         // null: it has none
+  std::string unkept_;
   std::string unknown_;  // why, when nobody can know how it ended
 
   Child child_;       // pid 0: none, or ended

@@ -214,6 +214,7 @@ Outcome ExecAttempt::MakeOutcome() const {
       }
       break;
   }
+  if (outcome.state == v1::TASK_STATE_FAILED) outcome.message += MemoryWords();
   if (!survivors_.empty()) {
     const std::string_view gap = outcome.message.empty() ? "" : "; ";
     outcome.message +=
@@ -221,6 +222,15 @@ Outcome ExecAttempt::MakeOutcome() const {
                     DurationText(kKillPatience));
   }
   return outcome;
+}
+
+std::string ExecAttempt::MemoryWords() const {
+  const uint64_t killed = cgroup_ == nullptr ? 0 : cgroup_->OutOfMemoryKills();
+  if (killed == 0) return "";
+  return fmt::format(
+      "; the system killed {} of its processes for lack of memory (limits: "
+      "memory is {})",
+      killed, MemoryText(offer_.action->exec().limits().memory_bytes()));
 }
 
 std::string ExecAttempt::StopWords() const {

@@ -59,9 +59,38 @@ std::unique_ptr<ExecAttempt> ExecRunner::Make(
   command.open_files = options_.open_files;
   command.guard = options_.guard;
   command.orphans = &orphans_;
-  return std::make_unique<ExecAttempt>(host, std::move(offer),
-                                       std::move(command), std::move(mark),
-                                       std::move(folder));
+  auto [cgroup, unkept] =
+      CgroupFor(offer, mark, folder == nullptr ? "" : folder->kept().cgroup());
+  auto attempt =
+      std::make_unique<ExecAttempt>(host, std::move(offer), std::move(command),
+                                    std::move(mark), std::move(folder));
+  attempt->Use(std::move(cgroup), std::move(unkept));
+  return attempt;
+}
+
+std::pair<std::unique_ptr<Cgroup>, std::string> ExecRunner::CgroupFor(
+    const Offer& offer, const std::string& mark, const std::string& path) {
+  const v1::ExecLimits& limits = offer.action->exec().limits();
+  const bool limited = limits.memory_bytes() > 0 || limits.cpu_milli() > 0;
+  std::unique_ptr<Cgroup> cgroup;
+  absl::Status status;
+  if (!path.empty()) {
+    cgroup = std::make_unique<Cgroup>(path);
+    if (cgroup->fd() < 0) cgroup.reset();
+  } else if (options_.cgroups != nullptr && (limited || offer.service)) {
+    auto made = options_.cgroups->Make(mark.substr(0, mark.find(';')));
+    status = made.status();
+    if (made.ok()) cgroup = *std::move(made);
+  }
+  if (!limited) return {std::move(cgroup), ""};
+  if (options_.cgroups == nullptr) {
+    status = absl::UnavailableError(options_.no_cgroups);
+  } else if (cgroup != nullptr) {
+    status = options_.cgroups->Limit(*cgroup, limits);
+  }
+  if (status.ok()) return {std::move(cgroup), ""};
+  return {std::move(cgroup), fmt::format("its limits are not kept to here: {}",
+                                         std::string(status.message()))};
 }
 
 std::unique_ptr<AttemptFolder> ExecRunner::FolderFor(const Offer& offer) {

@@ -9,6 +9,7 @@
 #include <memory>
 #include <optional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
@@ -40,6 +41,10 @@ struct ExecOptions {
   // Where services are kept that outlive a worker that is killed. Outlives the
   // runner. Null: none does.
   const StateFolder* state = nullptr;
+  // For services and for what has limits. Outlives the runner. Null: there are
+  // none, for this reason.
+  Cgroups* cgroups = nullptr;
+  std::string no_cgroups = "the worker has no cgroups";
 };
 
 class ExecRunner final : private ExecAttempt::Host {
@@ -81,6 +86,9 @@ class ExecRunner final : private ExecAttempt::Host {
   std::unique_ptr<ExecAttempt> Make(Offer offer,
                                     std::unique_ptr<AttemptFolder> folder);
   std::unique_ptr<AttemptFolder> FolderFor(const Offer& offer);
+  // As for ExecAttempt::Use. `path` is that of the cgroup, if it has one.
+  std::pair<std::unique_ptr<Cgroup>, std::string> CgroupFor(
+      const Offer& offer, const std::string& mark, const std::string& path);
   void StartSome();
   void Drop(const Offer& offer);
   void SweepNow();

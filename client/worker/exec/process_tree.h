@@ -10,6 +10,7 @@
 #include <vector>
 
 #include "absl/container/flat_hash_set.h"
+#include "client/worker/exec/cgroups.h"
 #include "client/worker/exec/orphans.h"
 
 namespace w2t::worker {
@@ -24,6 +25,10 @@ class ProcessTree {
   // Of an attempt that another process of the worker has started. 0: it is not
   // known who leads it, or that has ended.
   static ProcessTree Adopted(pid_t leader, std::string mark);
+
+  // It has this cgroup to itself, which outlives the tree: that says more than
+  // group and mark.
+  void Use(const Cgroup* cgroup) { cgroup_ = cgroup; }
 
   pid_t group() const { return group_; }
   // To the group. Only while it has a member, be it a zombie: its number may be
@@ -42,10 +47,15 @@ class ProcessTree {
   std::string Names() const;
 
  private:
+  void FindStrays();
+  bool IsOurs(pid_t pid) const;
+  void SignalStray(pid_t pid, int signal) const;
+
   Orphans* orphans_ = nullptr;
   bool adopted_ = false;
   pid_t group_ = 0;  // 0: not to be signalled any more
   std::string mark_;
+  const Cgroup* cgroup_ = nullptr;
   std::vector<pid_t> strays_;
   absl::flat_hash_set<pid_t> signalled_;
 };

@@ -32,6 +32,8 @@ struct SpawnSpec {
   int stderr_fd = -1;
   // The child's bound on descriptors, where it is not the worker's.
   std::optional<rlimit> open_files;
+  // Folder of the cgroup that it is started in. -1: the worker's own.
+  int cgroup_fd = -1;
   // Ends the child's group with the worker. Null: nobody does.
   GroupGuard* guard = nullptr;
   // It may outlive the thread that starts it.

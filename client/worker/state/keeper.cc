@@ -49,6 +49,17 @@ int OpenPlusOne(int service, const char* name) {
   return openat(service, name, O_RDONLY | O_NONBLOCK) + 1;
 }
 
+// A cgroup that gives its controllers to those below takes no process.
+void DropControllers(const std::string& cgroups) {
+  if (cgroups.empty()) return;
+  const int folder = open(cgroups.c_str(), O_RDONLY | O_DIRECTORY);
+  const int control = openat(folder, "cgroup.subtree_control", O_WRONLY);
+  for (const std::string_view words : {"-memory", "-cpu"}) {
+    [[maybe_unused]] const ssize_t dropped =
+        write(control, words.data(), words.size());
+  }
+}
+
 bool HasServices() {
   return std::any_of(std::begin(held_output), std::end(held_output),
                      [](const Held& held) { return held.out != 0; });
@@ -88,6 +99,7 @@ void Release(uint32_t place) {
 }
 
 void Keep(const KeeperPlan& plan, int64_t patience_ms) {
+  DropControllers(plan.cgroups);
   if (!HasServices()) return;
   const int folder = open(plan.folder.c_str(), O_RDONLY | O_DIRECTORY);
   if (folder < 0) return;

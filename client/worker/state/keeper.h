@@ -10,8 +10,9 @@
 namespace w2t::worker {
 
 struct KeeperPlan {
-  std::string folder;  // see StateFolder; empty: there is nothing to keep
-  std::string mark;    // of the services
+  std::string folder;   // see StateFolder; empty: there is nothing to keep
+  std::string mark;     // of the services
+  std::string cgroups;  // the folder that holds theirs; empty: they have none
 };
 
 // These are for a process that does nothing else; they neither allocate nor
@@ -24,7 +25,9 @@ inline constexpr uint32_t kMaxHeld = 65'536;
 void Hold(const KeeperPlan& plan, uint32_t place, uint64_t fence);
 void Release(uint32_t place);
 
-// The worker was killed. When nobody takes over for `patience_ms`, which is
+// The worker was killed. Its cgroup is given back, so that a service manager
+// can start the next process in it: limits are in force again when that has
+// come. When nobody takes over for `patience_ms`, which is
 // when the daemon gives its services to other workers, they are stopped with
 // SIGTERM, 2 s later with SIGKILL.
 void Keep(const KeeperPlan& plan, int64_t patience_ms);

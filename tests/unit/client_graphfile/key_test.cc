@@ -283,6 +283,19 @@ TEST(KeyTest, SideEffect) {
                           "retry asks for 3 attempts"));
 }
 
+TEST(KeyTest, Limits) {
+  const v1::ExecLimits limits =
+      ActionOf(Task("limits: {memory: 1.5GiB, cpus: 0.5}")).exec().limits();
+  EXPECT_EQ(limits.memory_bytes(), uint64_t{1536} << 20);
+  EXPECT_EQ(limits.cpu_milli(), 500u);
+  EXPECT_THAT(FaultsOf(Task("limits: {memory: much}")),
+              ElementsAre("2:36: \"memory\" must be an amount of memory such "
+                          "as 512MiB, not \"much\""));
+  EXPECT_THAT(FaultsOf(Task("limits: {cpus: 0}")),
+              ElementsAre("2:34: \"cpus\" must be a number of cpus with at "
+                          "most three decimals, not \"0\""));
+}
+
 TEST(KeyTest, SuccessExitCodes) {
   EXPECT_THAT(
       ActionOf(Task("success_exit_codes: [3, 4]")).exec().success_exit_codes(),

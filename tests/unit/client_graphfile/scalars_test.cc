@@ -50,6 +50,16 @@ TEST(ScalarsTest, ThousandthsAreExact) {
   }
 }
 
+TEST(ScalarsTest, BytesHaveUnits) {
+  EXPECT_EQ(ParseBytes("4096"), 4096u);
+  EXPECT_EQ(ParseBytes("2kB"), 2'000u);
+  EXPECT_EQ(ParseBytes("512MiB"), uint64_t{512} << 20);
+  EXPECT_EQ(ParseBytes("1.5GiB"), uint64_t{1536} << 20);
+  for (const char* text : {"", "MiB", "-1", "1 MiB", "1mib", "2000TB"}) {
+    EXPECT_FALSE(ParseBytes(text)) << text;
+  }
+}
+
 TEST(ScalarsTest, RealsAreFinite) {
   EXPECT_EQ(ParseReal("1e3"), 1000.0);
   EXPECT_EQ(ParseReal("0.5"), 0.5);

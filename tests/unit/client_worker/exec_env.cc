@@ -58,13 +58,14 @@ void RecordingSink::GiveUp(uint64_t fence) {
   ADD_FAILURE() << "waited too long for attempt " << fence;
 }
 
-ExecEnv::ExecEnv() {
+ExecEnv::ExecEnv(Cgroups* cgroups) {
   loop_ = *Loop::Create();
   runner_ = std::make_unique<ExecRunner>(
       loop_.get(), &sink_,
       ExecOptions{.worker = "w1",
                   .environment = OwnEnvironment(),
-                  .mark = fmt::format("test{}", getpid())});
+                  .mark = fmt::format("test{}", getpid()),
+                  .cgroups = cgroups});
   thread_ = std::thread([this] {
     loop_->Run();
     runner_.reset();

@@ -62,7 +62,8 @@ class RecordingSink final : public AttemptSink {
 
 class ExecEnv {
  public:
-  ExecEnv();
+  // `cgroups`, if any, outlive it.
+  explicit ExecEnv(Cgroups* cgroups = nullptr);
   ~ExecEnv();
 
   // Starts an attempt of the task "t"; returns its fence.

@@ -140,6 +140,18 @@ TEST_F(ExecRunnerTest, AProgramThatMayNotBeRunIsNamed) {
             "cannot start: exec " + program + ": Permission denied");
 }
 
+TEST_F(ExecRunnerTest, AProgramOfNoKnownFormatIsNamed) {
+  const TempDir dir;
+  const std::string program = dir.Write("program", "no format");
+  ASSERT_EQ(chmod(program.c_str(), 0755), 0);
+  v1::Action action;
+  action.mutable_exec()->add_argv(program);
+  const Record record = env_.Run(action);
+  EXPECT_EQ(record.outcome->exit_code, 126);
+  EXPECT_EQ(record.outcome->message,
+            fmt::format("cannot start: exec {}: Exec format error", program));
+}
+
 TEST_F(ExecRunnerTest, AMissingFolderIsNamed) {
   v1::Action action = ExecEnv::Shell("exit 0");
   action.mutable_exec()->set_dir("/no/such/folder");
