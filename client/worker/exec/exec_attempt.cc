@@ -47,8 +47,8 @@ ExecAttempt::ExecAttempt(Host* host, Offer offer, SpawnSpec command,
   if (folder_ == nullptr) return;
   for (auto [pipe, stream] : {std::pair(&stdout_, v1::LOG_STREAM_STDOUT),
                               std::pair(&stderr_, v1::LOG_STREAM_STDERR)}) {
-    pipe->ReadBy([this, stream](int fd, char* to, size_t most) {
-      return folder_->spool().Read(stream, fd, to, most);
+    pipe->ReadBy([this, of = stream](int fd, char* to, size_t most) {
+      return folder_->spool().Read(of, fd, to, most);
     });
   }
 }
