@@ -14,6 +14,9 @@ void Mix(std::string_view bytes, uint64_t* hash) {
   }
 }
 
+// Of so many steps the snapshot of one is looked at.
+constexpr uint64_t kStepsToASnapshot = 16;
+
 }  // namespace
 
 Oracle::Oracle(const SimClock* clock, const EngineOptions& options,
@@ -153,6 +156,7 @@ void Oracle::EndLease(uint64_t fence, Ending ending) {
 void Oracle::Stepped(const server::View& view, std::vector<Action> actions) {
   if (engine_ != &view.engine) {
     engine_ = &view.engine;
+    steps_ = 0;
     referee_.Restarted(engine_);
   }
   for (const Action& action : actions) {
@@ -171,6 +175,7 @@ void Oracle::Stepped(const server::View& view, std::vector<Action> actions) {
   if (view.engine.Hash() != shadow_->Hash()) {
     Fault("the state is not what the journal says");
   }
+  if (steps_++ % kStepsToASnapshot == 0) CheckSnapshot(view.engine);
 }
 
 // A worker goes on with what is its own, and with nothing else.

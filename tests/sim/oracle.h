@@ -110,6 +110,8 @@ class Oracle {
   void Fold(const FactBatch& batch);
   void FoldWorkerLeft(const FactBatch& batch, WorkerNumber worker);
   void EndLease(uint64_t fence, Ending ending);
+  // That the parts of a snapshot, made now, lead to the same state.
+  void CheckSnapshot(const Engine& engine);
   void CheckVerdicts(const WelcomeWorker& welcome);
   void CheckDependencies(const LeaseRef& lease);
   bool Held(const Blueprint::Edge& edge, uint64_t run, TaskKind kind);
@@ -125,6 +127,7 @@ class Oracle {
   FactBatch facts_;                 // durable, and not acted upon yet
   std::unique_ptr<Engine> shadow_;  // fed by the journal alone
   const Engine* engine_ = nullptr;  // of the present daemon
+  uint64_t steps_ = 0;              // of it
   testing::EngineReferee referee_;
 
   std::map<uint64_t, std::shared_ptr<const Blueprint>> blueprints_;  // by run

@@ -21,6 +21,10 @@ void ForEachLease(const Leased& fact, Visit visit) {
 
 void EngineReferee::Restarted(const Engine* engine) {
   engine_ = engine;
+  for (const FactBatch& batch : std::exchange(missed_batches_, {})) {
+    for (const Fact& fact : batch.facts) Fold(fact);
+    missed_ = true;
+  }
   for (auto& [number, worker] : workers_) {
     worker.session = SessionId();
     worker.leaving = false;
@@ -51,8 +55,7 @@ void EngineReferee::TakeStreams() {
 }
 
 void EngineReferee::Missed(const FactBatch& facts) {
-  for (const Fact& fact : facts.facts) Fold(fact);
-  missed_ = true;
+  missed_batches_.push_back(facts);
 }
 
 void EngineReferee::Reporting(const ReportColumns& reports) {

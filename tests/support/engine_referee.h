@@ -152,6 +152,8 @@ class EngineReferee {
   uint64_t steps_ = 0;
   bool faulted_ = false;  // in this step
   bool trusts_streams_ = false;
+  // Not looked at before there is an engine that has folded them, too.
+  std::vector<FactBatch> missed_batches_;
   bool missed_ = false;  // since the last step that was judged
   std::map<uint64_t, RunBook> runs_;
   std::map<uint32_t, WorkerBook> workers_;
