@@ -7,10 +7,6 @@
 namespace w2t::graphfile {
 namespace {
 
-void NoteExecOnly(const Field& field, TaskDraft& draft) {
-  draft.exec_only = field;
-}
-
 bool IsSecondAction(Context& context, const Field& field,
                     const TaskDraft& draft, bool other) {
   // What the defaults say is replaced; they are read before any key position
@@ -22,6 +18,10 @@ bool IsSecondAction(Context& context, const Field& field,
 }
 
 }  // namespace
+
+void NoteExecOnly(const Field& field, TaskDraft& draft) {
+  draft.exec_only = field;
+}
 
 void ReadCommand(Context& context, const Field& field, TaskDraft& draft) {
   if (IsSecondAction(context, field, draft, draft.has_handler)) return;

@@ -25,6 +25,8 @@ void FinishTask(Context& context, const Field& body,
                 const Draft::Layers& layers, TaskDraft& draft);
 
 // command_keys.cc
+// Remembers a key that only a command takes.
+void NoteExecOnly(const Field& field, TaskDraft& draft);
 void ReadCommand(Context& context, const Field& field, TaskDraft& draft);
 void ReadHandler(Context& context, const Field& field, TaskDraft& draft);
 void ReadInput(Context& context, const Field& field, TaskDraft& draft);
