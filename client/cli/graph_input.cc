@@ -125,8 +125,9 @@ std::string FileNames(const GraphFlags& flags) {
   return fmt::format("{}", fmt::join(Files(flags), ", "));
 }
 
-graphfile::LoadResult ReadGraph(const GraphFlags& flags) {
+graphfile::LoadResult ReadGraph(const GraphFlags& flags, bool for_run) {
   graphfile::Options options;
+  options.for_run = for_run;
   options.format = ToFormat(flags.format);
   options.time_scale = flags.time_scale.value_or(1);
   options.environment = Variables();
@@ -154,8 +155,9 @@ void PrintFaults(const graphfile::LoadResult& loaded, const GraphFlags& flags,
 }
 
 std::optional<graphfile::LoadResult> LoadGraph(const GraphFlags& flags,
-                                               const Context& context) {
-  graphfile::LoadResult loaded = ReadGraph(flags);
+                                               const Context& context,
+                                               bool for_run) {
+  graphfile::LoadResult loaded = ReadGraph(flags, for_run);
   for (const std::string& note : loaded.notes) {
     context.err << fmt::format("w2t: note: {}\n", note);
   }
@@ -166,21 +168,18 @@ std::optional<graphfile::LoadResult> LoadGraph(const GraphFlags& flags,
 
 std::optional<graphfile::LoadResult> LoadGraphToRun(const GraphFlags& flags,
                                                     const Context& context) {
-  std::optional<graphfile::LoadResult> loaded = LoadGraph(flags, context);
-  if (!loaded || loaded->format != graphfile::Format::kCompose) return loaded;
-  context.Fail(kBadUsage,
-               fmt::format("{} describes containers, which w2t plans and "
-                           "validates, but does not run; `docker compose -f {} "
-                           "up` does",
-                           flags.file, flags.file));
-  return std::nullopt;
+  return LoadGraph(flags, context, /*for_run=*/true);
 }
 
-bool HoldsByItself(const Blueprint& blueprint) {
+bool HoldsByItself(const graphfile::LoadResult& loaded) {
+  const Blueprint& blueprint = *loaded.blueprint;
+  const bool compose = loaded.format == graphfile::Format::kCompose;
   for (TaskIndex task = 0; task < blueprint.size(); ++task) {
-    if (blueprint.kind(task) != TaskKind::kService) return false;
+    const bool service = blueprint.kind(task) == TaskKind::kService;
+    if (compose && service && blueprint.successors(task).empty()) return true;
+    if (!compose && !service) return false;
   }
-  return true;
+  return !compose;
 }
 
 }  // namespace w2t::cli

@@ -49,14 +49,16 @@ std::string UpName(const graphfile::LoadResult& loaded, std::string_view file);
 // How messages call what was read.
 std::string FileNames(const GraphFlags& flags);
 
-graphfile::LoadResult ReadGraph(const GraphFlags& flags);
+// `for_run`: as graphfile::Options has it.
+graphfile::LoadResult ReadGraph(const GraphFlags& flags, bool for_run = false);
 
 // Reads the file and tells the user what was noted and what is wrong with it,
 // every fault as file:line:column. Nothing when it is faulty.
 std::optional<graphfile::LoadResult> LoadGraph(const GraphFlags& flags,
-                                               const Context& context);
+                                               const Context& context,
+                                               bool for_run = false);
 
-// The same for a graph that is to be run; refuses what can only be planned.
+// The same for a graph that is to be run.
 std::optional<graphfile::LoadResult> LoadGraphToRun(const GraphFlags& flags,
                                                     const Context& context);
 
@@ -65,7 +67,8 @@ void PrintFaults(const graphfile::LoadResult& loaded, const GraphFlags& flags,
                  const Context& context);
 
 // A graph of nothing but services would end at once if its run were not held.
-bool HoldsByItself(const Blueprint& blueprint);
+// docker compose stays as long as a service does that nobody depends on.
+bool HoldsByItself(const graphfile::LoadResult& loaded);
 
 }  // namespace w2t::cli
 

@@ -30,7 +30,7 @@ struct RunFlags {
 int SubmitAndFollow(const RunFlags& flags, graphfile::LoadResult loaded,
                     Client& client, PrivateFleet* fleet,
                     const Interrupts& interrupts, const Context& context) {
-  const bool hold = flags.hold || HoldsByItself(*loaded.blueprint);
+  const bool hold = flags.hold || HoldsByItself(loaded);
   const auto submitted = client.Submit(std::move(loaded.graph), {.hold = hold});
   if (!submitted.ok()) return context.Fail(submitted.status());
   FollowOptions options{.run_id = submitted->run_id(),

@@ -24,7 +24,7 @@ int Submit(const SubmitFlags& flags, const Context& context) {
   if (!loaded.has_value()) return kBadUsage;
   const auto client = context.Connect();
   if (!client.ok()) return context.Fail(client.status());
-  const bool hold = flags.hold || HoldsByItself(*loaded->blueprint);
+  const bool hold = flags.hold || HoldsByItself(*loaded);
   const auto submitted = (*client)->Submit(
       std::move(loaded->graph), {.hold = hold, .request_id = flags.request_id});
   if (!submitted.ok()) return context.Fail(submitted.status());

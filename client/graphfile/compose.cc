@@ -1,14 +1,16 @@
 // docker-compose files: which containers there are and the order in which they
-// come up. What a container is made of is not carried over.
+// come up. What a container is made of is left to docker compose.
 #include <fmt/format.h>
 #include <fmt/ranges.h>
 
+#include <algorithm>
 #include <set>
 #include <utility>
 #include <vector>
 
 #include "absl/container/flat_hash_map.h"
 #include "client/graphfile/compose_keys.h"
+#include "client/graphfile/compose_run.h"
 #include "client/graphfile/declared.h"
 #include "client/graphfile/formats.h"
 
@@ -23,7 +25,9 @@ struct ProjectReader {
 
 void ReadName(Context& context, const Field& field, ProjectReader& reader) {
   std::optional<std::string> name = ReadNonEmptyText(context, field);
-  if (name) reader.draft.graph().set_name(*std::move(name));
+  if (!name) return;
+  reader.project.name = *name;
+  reader.draft.graph().set_name(*std::move(name));
 }
 
 void ReadServices(Context& /*context*/, const Field& field,
@@ -42,7 +46,7 @@ void Ignore(Context& /*context*/, const Field& /*field*/,
 constexpr KeyReader<ProjectReader> kKeys[] = {
     {"name", ReadName}, {"services", ReadServices}, {"version", Ignore},
     {"networks", Drop}, {"volumes", Drop},          {"configs", Drop},
-    {"secrets", Drop},  {"models", Drop},           {"include", Drop},
+    {"secrets", Drop},  {"models", Drop},           {"include", Ignore},
 };
 
 std::string Where(const Context& context, Position at) {
@@ -115,6 +119,14 @@ void GiveProbe(ComposeService& service) {
   service.task.rest.mutable_ready()->set_exec("true");
 }
 
+// A plan only asks what there is, not what it runs.
+void StandIn(ComposeService& service) {
+  for (const char* word : {"docker", "compose", "up", "--no-deps"}) {
+    service.task.exec.add_argv(word);
+  }
+  service.task.exec.add_argv(service.task.task.name());
+}
+
 void AddNotes(Context& context, const ComposeProject& project) {
   if (!project.unset.empty()) {
     context.notes.push_back(fmt::format("empty, because they are not set: {}",
@@ -126,23 +138,41 @@ void AddNotes(Context& context, const ComposeProject& project) {
   }
 }
 
-// The variables of the .env beside the file, which may be absent.
-Environment ReadDotEnv(Context& context, const Source& source) {
-  Environment variables;
-  ReadVariables(context, {".env", {.file = source.file}, Value()}, ".env",
-                /*required=*/false, variables);
-  return variables;
+void TakePassed(const Context& context, ComposeProject& project) {
+  for (const std::string& name : project.passed) {
+    const auto outside = context.options.environment.find(name);
+    if (outside != context.options.environment.end()) {
+      project.taken.insert(*outside);
+    }
+  }
+}
+
+// How files on top of others count, as docker compose has it.
+Document::MergeRule RuleFor(absl::Span<const std::string_view> keys) {
+  if (keys.empty()) return Document::MergeRule::kDeep;
+  if (keys.back() == "depends_on" || keys.back() == "environment") {
+    return Document::MergeRule::kByName;
+  }
+  const bool words = keys.back() == "command" || keys.back() == "entrypoint" ||
+                     keys.back() == "test";
+  return words ? Document::MergeRule::kReplace : Document::MergeRule::kDeep;
 }
 
 }  // namespace
 
-void ReadCompose(Context& context, const Source& source, Draft& draft) {
+void ReadCompose(Context& context, absl::Span<const Source> sources,
+                 Draft& draft) {
   ComposeProject project;
-  const Environment dot_env = ReadDotEnv(context, source);
+  // Its folder is that of the project.
+  const Source& source = *std::find_if(
+      sources.begin(), sources.end(),
+      [](const Source& candidate) { return !candidate.included; });
   Scope scope = source.scope(context);
-  scope.file = &dot_env;
   scope.unset = &project.unset;
-  const Value root = source.root();
+  scope.taken = &project.taken;
+  std::unique_ptr<Document> merged;
+  const Value root = MergedRoot(context, sources, RuleFor, merged);
+  draft.Keep(std::move(merged));
   std::unique_ptr<Document> holder;
   ProjectReader reader{project, draft, {}};
   const Field file =
@@ -164,6 +194,7 @@ void ReadCompose(Context& context, const Source& source, Draft& draft) {
   });
   Linter(context, services).Lint();
   shapes.NoteUnknownProfiles(context);
+  std::vector<ComposeService*> kept;
   for (ComposeService& service : services) {
     const std::string& name = service.task.task.name();
     const Shape* shape = shapes.Find(name);
@@ -173,7 +204,18 @@ void ReadCompose(Context& context, const Source& source, Draft& draft) {
     }
     GiveProbe(service);
     shapes.Resolve(context, service.task);
-    draft.Add(std::move(service.task), service.name_at, {service.body});
+    kept.push_back(&service);
+  }
+  if (context.options.for_run && !kept.empty()) {
+    TakePassed(context, project);
+    TaskDraft create = MakeRunnable(context, project, sources, kept);
+    draft.Add(std::move(create), kept.front()->name_at, {});
+    project.dropped.clear();
+  } else {
+    for (ComposeService* service : kept) StandIn(*service);
+  }
+  for (ComposeService* service : kept) {
+    draft.Add(std::move(service->task), service->name_at, {service->body});
   }
   AddNotes(context, project);
 }

@@ -56,7 +56,10 @@ void ReadComposeDependsOn(Context& context, const Field& field,
   }
   VisitEntries(context, field, [&](const Field& entry) {
     EdgeDraft edge = StartedAfter(std::string(entry.name), entry.key_at);
-    ReadMap<EdgeDraft>(context, entry, kEdgeKeys, {}, edge);
+    // An item of a list that was merged says no more than the name.
+    if (!entry.value.is_null()) {
+      ReadMap<EdgeDraft>(context, entry, kEdgeKeys, {}, edge);
+    }
     service.task.edges.push_back(std::move(edge));
   });
 }
@@ -105,6 +108,7 @@ struct Healthcheck {
   std::string line;
   bool disabled = false;
   v1::Probe probe;
+  absl::Duration start_period;
 };
 
 void ReadTest(Context& context, const Field& field, Healthcheck& check) {
@@ -139,9 +143,17 @@ void ReadTime(Context& context, const Field& field, Healthcheck& check) {
 }
 
 void ReadRetries(Context& context, const Field& field, Healthcheck& check) {
-  const std::optional<int64_t> retries =
-      ReadInteger(context, field, 0, 1'000'000);
-  if (retries) check.probe.set_failures(static_cast<uint32_t>(*retries));
+  // A number may stand in quotes there.
+  const std::optional<int64_t> retries = ParseInteger(field.value.text());
+  if (!retries || *retries < 0 || *retries > 1'000'000) {
+    return WrongValue(context, field, "a whole number from 0 to 1000000");
+  }
+  check.probe.set_failures(static_cast<uint32_t>(*retries));
+}
+
+void ReadStartPeriod(Context& context, const Field& field, Healthcheck& check) {
+  check.start_period =
+      ReadDuration(context, field).value_or(absl::ZeroDuration());
 }
 
 // Only checked: how often an unhealthy container is looked at changes no order.
@@ -155,7 +167,7 @@ constexpr KeyReader<Healthcheck> kHealthcheckKeys[] = {
     {"interval", ReadTime<&v1::Probe::mutable_every>},
     {"timeout", ReadTime<&v1::Probe::mutable_timeout>},
     {"retries", ReadRetries},
-    {"start_period", ReadPeriod},
+    {"start_period", ReadStartPeriod},
     {"start_interval", ReadPeriod},
 };
 
@@ -165,10 +177,12 @@ void ReadHealthcheck(Context& context, const Field& field,
   if (!ReadMap<Healthcheck>(context, field, kHealthcheckKeys, {}, check)) {
     return;
   }
-  if (check.disabled) return;
+  service.start_period = check.start_period;
+  // Without a test it only says how an image's own is to be asked.
+  if (check.disabled || check.line.empty()) return;
   service.has_healthcheck = true;
   service.healthcheck_at = field.key_at;
-  check.probe.set_exec(check.line.empty() ? "true" : check.line);
+  check.probe.set_exec(check.line);
   *service.task.rest.mutable_ready() = std::move(check.probe);
 }
 
@@ -198,6 +212,26 @@ void ReadRestart(Context& context, const Field& field,
   }
 }
 
+void ReadStopGrace(Context& context, const Field& field,
+                   ComposeService& service) {
+  service.stop_grace = ReadDuration(context, field);
+  service.project->dropped.emplace(field.name);
+}
+
+// A variable without a value is that of whoever runs docker compose.
+void ReadPassed(Context& /*context*/, const Field& field,
+                ComposeService& service) {
+  service.project->dropped.emplace(field.name);
+  for (const Value& item : field.value.Items()) {
+    if (item.text().find('=') != std::string_view::npos) continue;
+    service.project->passed.emplace(item.text());
+  }
+  for (const Entry& entry : field.value.Entries()) {
+    if (entry.value.is_null())
+      service.project->passed.emplace(entry.key.text());
+  }
+}
+
 void ReadImage(Context& /*context*/, const Field& field,
                ComposeService& service) {
   service.has_image = true;
@@ -217,6 +251,8 @@ constexpr KeyReader<ComposeService> kKeys[] = {
     {"ipc", ReadShared},
     {"pid", ReadShared},
     {"restart", ReadRestart},
+    {"stop_grace_period", ReadStopGrace},
+    {"environment", ReadPassed},
     {"image", ReadImage},
     {"build", ReadImage},
     {"extends", ReadImage},
@@ -255,7 +291,6 @@ constexpr std::string_view kDropped[] = {
     "domainname",
     "entrypoint",
     "env_file",
-    "environment",
     "expose",
     "external_links",
     "extra_hosts",
@@ -280,6 +315,7 @@ constexpr std::string_view kDropped[] = {
     "platform",
     "ports",
     "post_start",
+    "pre_start",
     "pre_stop",
     "privileged",
     "pull_policy",
@@ -290,7 +326,6 @@ constexpr std::string_view kDropped[] = {
     "security_opt",
     "shm_size",
     "stdin_open",
-    "stop_grace_period",
     "stop_signal",
     "storage_opt",
     "sysctls",
@@ -313,10 +348,6 @@ void ReadComposeService(Context& context, const Field& body,
   task.task.set_name(std::string(body.name));
   task.task.set_kind(v1::TASK_KIND_SERVICE);
   task.has_command = true;
-  for (const char* word : {"docker", "compose", "up", "--no-deps"}) {
-    task.exec.add_argv(word);
-  }
-  task.exec.add_argv(std::string(body.name));
   const bool read = VisitEntries(context, body, [&](const Field& entry) {
     const bool dropped = std::find(std::begin(kDropped), std::end(kDropped),
                                    entry.name) != std::end(kDropped);

@@ -2,6 +2,7 @@
 #ifndef W2T_CLIENT_GRAPHFILE_COMPOSE_KEYS_H_
 #define W2T_CLIENT_GRAPHFILE_COMPOSE_KEYS_H_
 
+#include <optional>
 #include <set>
 #include <string>
 #include <vector>
@@ -15,6 +16,9 @@ namespace w2t::graphfile {
 struct ComposeProject {
   std::set<std::string, std::less<>> dropped;  // keys that are not carried over
   std::set<std::string, std::less<>> unset;    // variables that are empty
+  std::set<std::string, std::less<>> passed;   // variables without a value
+  Environment taken;  // variables from outside that count in it
+  std::string name;
 };
 
 struct ComposeService {
@@ -25,6 +29,8 @@ struct ComposeService {
   bool has_image = false;
   bool has_healthcheck = false;
   Position healthcheck_at;
+  absl::Duration start_period;
+  std::optional<absl::Duration> stop_grace;
   bool restarts = false;        // whatever its exit code
   bool is_waited_for = false;   // to be healthy
   std::vector<EdgeDraft> uses;  // of other services, beside depends_on

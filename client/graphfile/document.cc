@@ -55,7 +55,7 @@ uint64_t Value::Weight() const {
 Position Value::at() const {
   if (document_ == nullptr) return {};
   const Document::Node& node = document_->nodes_[node_];
-  return {node.line, node.column, document_->file_};
+  return {node.line, node.column, node.file};
 }
 
 std::vector<Value> Value::Items() const {

@@ -79,7 +79,8 @@ struct Entry {
 class Document {
  public:
   // Parses `text`. Null when it is not well-formed, has more than one document
-  // or exceeds a limit; then a fault says so. Never throws.
+  // or exceeds a limit; then a fault says so. Never throws. `file` is below
+  // 65,536.
   static std::unique_ptr<Document> Parse(std::string_view text,
                                          const DocumentLimits& limits,
                                          Faults& faults, uint32_t file = 0);
@@ -94,6 +95,21 @@ class Document {
   // than `max_nodes`.
   static std::unique_ptr<Document> Copy(const Value& value, uint64_t max_nodes,
                                         Rewrite rewrite);
+
+  // How a value on top of another one counts where both are more than a scalar.
+  enum class MergeRule : uint8_t {
+    kDeep,     // maps by key, and what lists have comes behind
+    kReplace,  // in place of it
+    kByName,   // both become maps; an item of a list is NAME or NAME=VALUE
+  };
+  // How what stands under these keys is merged.
+  using MergeRules =
+      absl::FunctionRef<MergeRule(absl::Span<const std::string_view> keys)>;
+  // `over` on top of `under`, each part of it where it stood. A null says
+  // nothing. Aliases and merge keys are written out. Null when that takes more
+  // than `max_nodes`.
+  static std::unique_ptr<Document> Merge(const Value& under, const Value& over,
+                                         uint64_t max_nodes, MergeRules rules);
 
   Value root() const { return Value(this, root_); }
 
@@ -113,10 +129,12 @@ class Document {
     uint32_t text_begin = 0;
     uint32_t text_size = 0;
     uint32_t height = 1;
+    uint16_t file = 0;
     NodeType type = NodeType::kNull;
-    bool quoted = false;
-    bool alias = false;
+    bool quoted : 1 = false;
+    bool alias : 1 = false;
   };
+  static_assert(sizeof(Node) == 40);
 
   Document() = default;
   const Node& Resolved(uint32_t node) const {
@@ -126,7 +144,6 @@ class Document {
   std::vector<Node> nodes_;
   std::string texts_;
   uint32_t root_ = 0;
-  uint32_t file_ = 0;
 };
 
 }  // namespace w2t::graphfile

@@ -67,8 +67,11 @@ class ViewBuffer : public std::streambuf {
 
 class DocumentBuilder : public YAML::EventHandler {
  public:
-  DocumentBuilder(const DocumentLimits& limits, Document& document)
-      : limits_(limits), document_(document) {}
+  DocumentBuilder(const DocumentLimits& limits, uint32_t file,
+                  Document& document)
+      : limits_(limits),
+        file_(static_cast<uint16_t>(file)),
+        document_(document) {}
 
   void OnDocumentStart(const YAML::Mark& mark) override {
     if (documents_++ > 0) {
@@ -141,7 +144,7 @@ class DocumentBuilder : public YAML::EventHandler {
     const auto node = static_cast<uint32_t>(document_.nodes_.size());
     const Position at = PositionOf(mark);
     document_.nodes_.push_back(
-        {.line = at.line, .column = at.column, .type = type});
+        {.line = at.line, .column = at.column, .file = file_, .type = type});
     if (open_.empty()) {
       document_.root_ = node;
     } else if (last_child_.back() == Document::kNone) {
@@ -201,6 +204,7 @@ class DocumentBuilder : public YAML::EventHandler {
   }
 
   const DocumentLimits limits_;
+  const uint16_t file_;
   Document& document_;
   std::vector<uint32_t> anchors_;     // by the parser's number
   std::vector<uint32_t> open_;        // from the root down
@@ -222,12 +226,11 @@ std::unique_ptr<Document> Document::Parse(std::string_view text,
   const std::optional<std::string> joined = JoinSurrogates(text);
   if (joined) text = *joined;
   std::unique_ptr<Document> document(new Document());
-  document->file_ = file;
   try {
     ViewBuffer buffer(text);
     std::istream stream(&buffer);
     YAML::Parser parser(stream);
-    DocumentBuilder builder(limits, *document);
+    DocumentBuilder builder(limits, file, *document);
     while (parser.HandleNextDocument(builder)) {
     }
   } catch (const Refusal& refusal) {
@@ -242,7 +245,9 @@ std::unique_ptr<Document> Document::Parse(std::string_view text,
   } catch (const std::exception& wrong) {
     return refuse({}, fmt::format("cannot be read: {}", wrong.what()));
   }
-  if (document->nodes_.empty()) document->nodes_.emplace_back();
+  if (document->nodes_.empty()) {
+    document->nodes_.push_back({.file = static_cast<uint16_t>(file)});
+  }
   return document;
 }
 

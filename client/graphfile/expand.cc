@@ -90,6 +90,10 @@ class Expander {
 
  private:
   bool known_only() const { return mode_ == ExpandMode::kKnownOnly; }
+  // Whether what is not set is left to somebody else.
+  bool keeps_unset() const {
+    return known_only() || mode_ == ExpandMode::kSetOnly;
+  }
 
   bool Fail(std::string fault) {
     fault_ = std::move(fault);
@@ -116,6 +120,11 @@ class Expander {
     if (text.starts_with("${")) return TakeBraces(text, depth);
     const std::string_view name =
         known_only() ? std::string_view() : NameAt(text.substr(1));
+    if (!name.empty() && keeps_unset() && !lookup_(name)) {
+      const std::string_view kept = text.substr(0, 1 + name.size());
+      text.remove_prefix(kept.size());
+      return Append(kept);
+    }
     text.remove_prefix(1 + name.size());
     if (name.empty()) return Append("$");
     return AppendValue({.name = name}, depth);
@@ -128,7 +137,7 @@ class Expander {
         closing == std::string_view::npos
             ? std::nullopt
             : ParseReference(rest.substr(0, closing));
-    if (known_only() && (!reference || !lookup_(reference->name))) {
+    if (keeps_unset() && (!reference || !lookup_(reference->name))) {
       text = rest;
       return Append("${");
     }

@@ -32,6 +32,8 @@ enum class ExpandMode {
   // Only ${...} with a name that is set; all else stays as it is, $$ too. For
   // lines that a shell expands later.
   kKnownOnly,
+  // Only names that are set; all else stays as it is, but $$ is a dollar.
+  kSetOnly,
 };
 
 struct Expansion {

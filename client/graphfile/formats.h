@@ -12,8 +12,11 @@ namespace w2t::graphfile {
 // All sources together: each counts on top of those before it.
 void ReadGraphFormat(Context& context, absl::Span<const Source> sources,
                      Draft& draft);
-void ReadCompose(Context& context, const Source& source, Draft& draft);
-void ReadProcessCompose(Context& context, const Value& root, Draft& draft);
+void ReadCompose(Context& context, absl::Span<const Source> sources,
+                 Draft& draft);
+void ReadProcessCompose(Context& context, absl::Span<const Source> sources,
+                        Draft& draft);
+// One file.
 void ReadWfFormat(Context& context, const Value& root, Draft& draft);
 
 }  // namespace w2t::graphfile

@@ -89,26 +89,32 @@ class Loader {
       complete_ = false;
       return;
     }
-    const Format format = context_.options.format == Format::kDetect
-                              ? Detect(source.root())
-                              : context_.options.format;
+    Format format = context_.options.format == Format::kDetect
+                        ? Detect(source.root())
+                        : context_.options.format;
+    // What is put on top of another file may have little that tells its kind.
+    const bool on_top = mains_ > 0 && CanBeMany(result_.format);
+    if (on_top && format == Format::kGraph) format = result_.format;
+    mixed_ |= mains_ > 0 && (format != result_.format || !CanBeMany(format));
     result_.format = format;
     ++mains_;
-    only_graphs_ &= format == Format::kGraph;
-    if (format == Format::kGraph) {
-      complete_ &= AddWithIncludes(context_, std::move(source), sources_);
+    if (CanBeMany(format)) {
+      complete_ &=
+          AddWithIncludes(context_, format, std::move(source), sources_);
     } else {
       sources_.push_back(std::move(source));
     }
   }
 
+  static bool CanBeMany(Format format) { return format != Format::kWfFormat; }
+
   void Check() {
     if (sources_.empty()) return;
     const Source& last = sources_.back();
-    if (mains_ > 1 && !only_graphs_) {
+    if (mixed_) {
       return faults_.Add({.file = last.file},
                          "several files make up one graph only when all of "
-                         "them are graph files");
+                         "them are of one kind, and no WfFormat");
     }
     const bool scalable = result_.format == Format::kGraph ||
                           result_.format == Format::kDetect ||
@@ -121,10 +127,10 @@ class Loader {
     Draft draft(context_, sources_);
     switch (result_.format) {
       case Format::kCompose:
-        ReadCompose(context_, last, draft);
+        ReadCompose(context_, sources_, draft);
         break;
       case Format::kProcessCompose:
-        ReadProcessCompose(context_, last.root(), draft);
+        ReadProcessCompose(context_, sources_, draft);
         break;
       case Format::kWfFormat:
         ReadWfFormat(context_, last.root(), draft);
@@ -149,7 +155,7 @@ class Loader {
   LoadResult& result_;
   std::vector<Source> sources_;
   uint32_t mains_ = 0;
-  bool only_graphs_ = true;
+  bool mixed_ = false;    // files of several kinds
   bool complete_ = true;  // every file could be read
 };
 

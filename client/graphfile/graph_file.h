@@ -28,7 +28,7 @@ enum class Format : uint8_t {
   kGraph,           // our own
   kProcessCompose,  // process-compose.yaml
   kWfFormat,        // WfCommons WfFormat JSON
-  kCompose,         // docker-compose.yml; to be planned, not to be run
+  kCompose,         // docker-compose.yml
 };
 
 // Variables by name.
@@ -48,6 +48,9 @@ struct Options {
   std::vector<std::string> targets;
   // How many replicas these tasks have, in place of what the file says.
   std::map<std::string, uint32_t, std::less<>> replicas;
+  // The graph is to be run and not only looked at: docker-compose services come
+  // up by the docker CLI, behind a task that creates what they share.
+  bool for_run = false;
   // What ${NAME} stands for, before what the file's own env_file says.
   Environment environment;
   // Reads a file of this path, also those that others include. Default: from
@@ -90,7 +93,7 @@ struct LoadResult {
 };
 
 // Reads files that make up one graph, each on top of those before it and of
-// what it includes; only our own format can be more than one file. "-" is
+// what it includes; all are of one format, and WfFormat is one file. "-" is
 // standard input.
 LoadResult LoadFiles(absl::Span<const std::string> paths,
                      const Options& options);

@@ -2,73 +2,57 @@
 
 #include <fmt/format.h>
 
+#include <filesystem>
 #include <utility>
 
-#include "client/graphfile/shell_words.h"
+#include "client/graphfile/source.h"
 #include "client/graphfile/task_keys.h"
 
 namespace w2t::graphfile {
 namespace {
 
-bool HasVariable(std::string_view text) {
-  for (size_t at = text.find('$'); at != std::string_view::npos;
-       at = text.find('$', at + 2)) {
-    if (at + 1 < text.size() && text[at + 1] != '$') return true;
-  }
-  return false;
-}
-
-std::string WithoutEscapes(std::string_view text) {
-  std::string plain;
-  for (size_t i = 0; i < text.size(); ++i) {
-    plain += text[i];
-    if (text.substr(i, 2) == "$$") ++i;
-  }
-  return plain;
-}
-
-bool IsTemplate(Context& context, const Field& field) {
-  if (field.value.text().find("{{") == std::string_view::npos) return false;
-  context.faults.Add(field.at(),
-                     fmt::format("\"{}\" holds a template, \"{{{{\"; templates "
-                                 "are not served yet",
-                                 field.name));
-  return true;
-}
-
-bool RefuseVariable(Context& context, const Field& field,
-                    std::string_view text) {
-  if (!HasVariable(text)) return false;
-  context.faults.Add(field.at(),
-                     fmt::format("\"{}\" holds a variable; variables outside "
-                                 "of commands are not served yet",
-                                 field.name));
-  return true;
-}
-
 void ReadProcessCommand(Context& context, const Field& field,
                         ProcessDraft& process) {
-  std::optional<std::string> line =
-      ReadExpandedLine(context, field, process.project);
   process.task.has_command = true;
+  std::optional<std::string> line = ReadRendered(context, field, process);
   if (line) process.command = *std::move(line);
+}
+
+// What the process is, word by word; a command counts before it.
+void ReadEntrypoint(Context& context, const Field& field,
+                    ProcessDraft& process) {
+  process.task.has_command = true;
+  std::optional<std::vector<std::string>> words = ReadTexts(context, field);
+  if (!words) return;
+  if (words->empty() || words->front().empty()) {
+    return WrongValue(context, field, "a list that names a program");
+  }
+  process.entrypoint = *std::move(words);
 }
 
 void ReadWorkingDir(Context& context, const Field& field,
                     ProcessDraft& process) {
-  std::optional<std::string> dir =
-      ReadExpandedText(context, field, process.project);
-  if (dir) process.task.exec.set_dir(*std::move(dir));
+  std::optional<std::string> dir = ReadRendered(context, field, process);
+  if (!dir) return;
+  const auto folder = process.project.folders.find(field.at().file);
+  if (folder != process.project.folders.end()) {
+    dir = (std::filesystem::path(folder->second) / *dir).lexically_normal();
+  }
+  process.task.exec.set_dir(*std::move(dir));
 }
 
 void ReadProcessEnvironment(Context& context, const Field& field,
                             ProcessDraft& process) {
-  const auto variables =
-      ReadExpandedEnvironment(context, field, process.project);
+  const auto variables = ReadEnvironment(context, field);
   if (!variables) return;
   for (const auto& [name, value] : *variables) {
     (*process.task.exec.mutable_env())[name] = value;
   }
+}
+
+void ReadProcessEnvFile(Context& context, const Field& field,
+                        ProcessDraft& process) {
+  ReadEnvFiles(context, field, process.task.file_env);
 }
 
 void ReadProcessCodes(Context& context, const Field& field,
@@ -80,38 +64,75 @@ void ReadReadyLogLine(Context& context, const Field& field,
                       ProcessDraft& process) {
   process.has_ready_log_line = true;
   v1::Probe& probe = *process.task.rest.mutable_ready();
-  std::optional<std::string> line =
-      ReadExpandedText(context, field, process.project);
+  std::optional<std::string> line = ReadNonEmptyText(context, field);
   probe.set_log_text(line ? *std::move(line) : "?");
   SetDuration(absl::Hours(24), probe.mutable_deadline());
 }
 
 void ReadLogLocation(Context& context, const Field& field,
                      ProcessDraft& process) {
-  std::optional<std::string> path =
-      ReadExpandedText(context, field, process.project);
+  std::optional<std::string> path = ReadRendered(context, field, process);
   if (path) process.log_location = *std::move(path);
+}
+
+void ReadIsDaemon(Context& context, const Field& field, ProcessDraft& process) {
+  process.is_daemon = ReadProcessBool(context, field).value_or(false);
+}
+
+// Bounds how long process-compose listens to what a daemon prints once it has
+// been launched; here it is listened to until the end.
+void ReadLaunchTimeout(Context& context, const Field& field,
+                       ProcessDraft& process) {
+  if (ReadSeconds(context, field, 0))
+    process.project.dropped.emplace(field.name);
+}
+
+void ReadDotEnvDisabled(Context& context, const Field& field,
+                        ProcessDraft& process) {
+  process.reads_dot_env = !ReadProcessBool(context, field).value_or(false);
 }
 
 void Drop(Context& /*context*/, const Field& field, ProcessDraft& process) {
   process.project.dropped.emplace(field.name);
 }
 
-void ReadOffSwitch(Context& context, const Field& field,
-                   ProcessDraft& /*process*/) {
-  ReadSwitch(context, field, false);
+// Means a terminal, which nothing here has.
+void DropSwitch(Context& context, const Field& field, ProcessDraft& process) {
+  if (ReadProcessBool(context, field).value_or(false)) {
+    process.project.dropped.emplace(field.name);
+  }
 }
 
-// Read by the file's reader.
+void RefuseElevated(Context& context, const Field& field,
+                    ProcessDraft& /*process*/) {
+  RefuseSwitch(context, field,
+               "nobody can type a password here; run a worker as that user");
+}
+
+void RefuseSchedule(Context& context, const Field& field,
+                    ProcessDraft& /*process*/) {
+  context.faults.Add(field.key_at,
+                     "\"schedule\" is not carried over: nothing here starts at "
+                     "a time of day, or again and again");
+}
+
+// Read before.
 void Skip(Context& /*context*/, const Field& /*field*/,
           ProcessDraft& /*process*/) {}
 
 constexpr KeyReader<ProcessDraft> kKeys[] = {
     {"command", ReadProcessCommand},
+    {"entrypoint", ReadEntrypoint},
     {"working_dir", ReadWorkingDir},
     {"environment", ReadProcessEnvironment},
+    {"env_file", ReadProcessEnvFile},
     {"depends_on", Skip},
     {"replicas", Skip},
+    {"disabled", Skip},
+    {"is_disabled", Skip},
+    {"is_foreground", Skip},
+    {"vars", Skip},
+    {"is_template_disabled", Skip},
     {"availability", ReadAvailability},
     {"success_exit_codes", ReadProcessCodes},
     {"ready_log_line", ReadReadyLogLine},
@@ -119,57 +140,34 @@ constexpr KeyReader<ProcessDraft> kKeys[] = {
     {"liveness_probe", ReadLivenessProbe},
     {"shutdown", ReadShutdown},
     {"log_location", ReadLogLocation},
+    {"is_daemon", ReadIsDaemon},
+    {"launch_timeout_seconds", ReadLaunchTimeout},
+    {"is_dotenv_disabled", ReadDotEnvDisabled},
+    {"is_elevated", RefuseElevated},
+    {"schedule", RefuseSchedule},
+    {"is_tty", DropSwitch},
+    {"is_interactive", DropSwitch},
     {"description", Drop},
-    {"namespace", Drop},
     {"disable_ansi_colors", Drop},
-    {"disabled", ReadOffSwitch},
-    {"is_daemon", ReadOffSwitch},
-    {"is_elevated", ReadOffSwitch},
-    {"is_foreground", ReadOffSwitch},
-    {"is_tty", ReadOffSwitch},
-    {"is_interactive", ReadOffSwitch},
-};
-constexpr std::string_view kUnserved[] = {
-    "entrypoint",
-    "env_file",
-    "launch_timeout_seconds",
-    "log_configuration",
-    "mcp",
-    "schedule",
-    "vars",
-    "watch",
+    {"log_configuration", Drop},
+    {"mcp", Drop},
+    {"monitor_for", Drop},
+    {"namespace", Drop},
+    {"truncate_log", Drop},
+    {"watch", Drop},
 };
 
-// The last word on what the process runs.
-void FinishProcess(Context& context, const Field& body, ProcessDraft& process) {
-  TaskDraft& task = process.task;
-  for (const auto& [name, value] : process.project.environment) {
-    task.exec.mutable_env()->insert({name, value});
+// Says how texts are read, so it comes first.
+void ReadOwnVars(Context& context, const Field& body, ProcessDraft& process) {
+  process.vars = process.project.vars;
+  for (const Entry& entry : body.value.Entries()) {
+    const Field field{entry.key.text(), entry.key.at(), entry.value};
+    if (field.name == "vars") ReadVars(context, field, process.vars);
+    if (field.name == "is_template_disabled") {
+      process.renders = !ReadProcessBool(context, field).value_or(false);
+    }
   }
-  if (!task.has_command) {
-    context.faults.Add(body.key_at,
-                       fmt::format("\"{}\" has no command", body.name));
-  }
-  if (process.has_ready_log_line && process.has_readiness_probe) {
-    context.faults.Add(body.key_at,
-                       fmt::format("\"{}\" has both \"ready_log_line\" and "
-                                   "\"readiness_probe\"; it can have one",
-                                   body.name));
-  }
-  const std::string& log = process.log_location.empty()
-                               ? process.project.log_location
-                               : process.log_location;
-  task.exec.set_shell_program(process.project.shell);
-  if (process.command.empty()) {
-    task.exec.set_shell("true");
-  } else if (log.empty()) {
-    task.exec.set_shell(process.command);
-  } else {
-    task.exec.set_shell(
-        WithLogFile(process.project.shell, process.command, log));
-    task.exec.set_shell_program("bash");
-    process.project.logs_to_files = true;
-  }
+  process.vars["PC_REPLICA_NUM"] = std::to_string(process.replica);
 }
 
 }  // namespace
@@ -178,51 +176,39 @@ void ReadProcess(Context& context, const Field& body, ProcessDraft& process) {
   // process-compose has no bound on how many run at once.
   process.task.task.set_resources_set(true);
   process.task.task.set_kind(v1::TASK_KIND_TASK);
+  ReadOwnVars(context, body, process);
   VisitEntries(context, body, [&](const Field& entry) {
     if (entry.name.starts_with("x-")) {
       process.project.dropped.emplace(entry.name);
       return;
     }
-    ReadKey<ProcessDraft>(context, entry, kKeys, kUnserved, process);
+    // Theirs is the default then.
+    const bool says_nothing =
+        entry.value.is_null() ||
+        (entry.value.is_scalar() && entry.value.text().empty());
+    if (says_nothing && entry.name == "command") {
+      process.task.has_command = true;
+    }
+    if (says_nothing) return;
+    ReadKey<ProcessDraft>(context, entry, kKeys, {}, process);
   });
   FinishProcess(context, body, process);
 }
 
-std::optional<std::string> ReadExpandedLine(Context& context,
-                                            const Field& field,
-                                            const ProjectDraft& project) {
-  std::optional<std::string> line = ReadNonEmptyText(context, field);
-  if (!line || IsTemplate(context, field)) return std::nullopt;
-  return project.expand_environment ? WithoutEscapes(*line) : *line;
-}
-
-std::optional<std::string> ReadExpandedText(Context& context,
-                                            const Field& field,
-                                            const ProjectDraft& project) {
-  std::optional<std::string> text = ReadNonEmptyText(context, field);
-  if (!text || IsTemplate(context, field)) return std::nullopt;
-  if (!project.expand_environment) return text;
-  if (RefuseVariable(context, field, *text)) return std::nullopt;
-  return WithoutEscapes(*text);
-}
-
-std::optional<absl::btree_map<std::string, std::string>>
-ReadExpandedEnvironment(Context& context, const Field& field,
-                        const ProjectDraft& project) {
-  auto variables = ReadEnvironment(context, field);
-  if (!variables || !project.expand_environment) return variables;
-  for (auto& [name, value] : *variables) {
-    if (RefuseVariable(context, field, value)) return std::nullopt;
-    value = WithoutEscapes(value);
+std::optional<bool> ReadProcessBool(Context& context, const Field& field) {
+  const std::string_view text = field.value.text();
+  if (field.value.is_scalar()) {
+    if (text == "yes" || text == "on") return true;
+    if (text == "no" || text == "off") return false;
   }
-  return variables;
+  return ReadBool(context, field);
 }
 
-void ReadSwitch(Context& context, const Field& field, bool served) {
-  const std::optional<bool> on = ReadBool(context, field);
-  if (!on || *on == served) return;
-  context.faults.Add(field.key_at, fmt::format("\"{}: {}\" is not served yet",
-                                               field.name, *on));
+void RefuseSwitch(Context& context, const Field& field, std::string_view why) {
+  if (!ReadProcessBool(context, field).value_or(false)) return;
+  context.faults.Add(
+      field.key_at,
+      fmt::format("\"{}: true\" is not carried over: {}", field.name, why));
 }
 
 }  // namespace w2t::graphfile

@@ -5,7 +5,6 @@
 #include <utility>
 
 #include "client/graphfile/process_keys.h"
-#include "client/graphfile/shell_words.h"
 #include "client/graphfile/task_keys.h"
 
 namespace w2t::graphfile {
@@ -46,17 +45,17 @@ void ReadMaxRestarts(Context& context, const Field& field,
   if (most) availability.max_restarts = *most;
 }
 
-template <typename T>
-void ReadOffSwitch(Context& context, const Field& field, T& /*target*/) {
-  ReadSwitch(context, field, false);
+void RefuseExit(Context& context, const Field& field,
+                Availability& /*availability*/) {
+  RefuseSwitch(context, field,
+               "a run ends when all of its tasks have ended; only a failure "
+               "ends it before, by \"restart: exit_on_failure\"");
 }
 
 constexpr KeyReader<Availability> kAvailabilityKeys[] = {
-    {"restart", ReadRestart},
-    {"backoff_seconds", ReadBackoffSeconds},
-    {"max_restarts", ReadMaxRestarts},
-    {"exit_on_end", ReadOffSwitch<Availability>},
-    {"exit_on_skipped", ReadOffSwitch<Availability>},
+    {"restart", ReadRestart},          {"backoff_seconds", ReadBackoffSeconds},
+    {"max_restarts", ReadMaxRestarts}, {"exit_on_end", RefuseExit},
+    {"exit_on_skipped", RefuseExit},
 };
 
 struct Shutdown {
@@ -65,9 +64,9 @@ struct Shutdown {
 };
 
 void ReadStopCommand(Context& context, const Field& field, Shutdown& shutdown) {
-  std::optional<std::string> line =
-      ReadExpandedLine(context, field, shutdown.project);
-  if (line) shutdown.stop.set_command(RunBy(shutdown.project.shell, *line, ""));
+  std::optional<std::string> line = ReadNonEmptyText(context, field);
+  if (line)
+    shutdown.stop.set_command(RunByProject(shutdown.project, *line, ""));
 }
 
 void ReadStopSignal(Context& context, const Field& field, Shutdown& shutdown) {
@@ -80,11 +79,16 @@ void ReadStopTimeout(Context& context, const Field& field, Shutdown& shutdown) {
   if (grace) SetDuration(*grace, shutdown.stop.mutable_grace());
 }
 
+void RefuseParentOnly(Context& context, const Field& field,
+                      Shutdown& /*shutdown*/) {
+  RefuseSwitch(context, field, "signals go to the whole process group");
+}
+
 constexpr KeyReader<Shutdown> kShutdownKeys[] = {
     {"command", ReadStopCommand},
     {"signal", ReadStopSignal},
     {"timeout_seconds", ReadStopTimeout},
-    {"parent_only", ReadOffSwitch<Shutdown>},
+    {"parent_only", RefuseParentOnly},
 };
 
 }  // namespace

@@ -6,7 +6,6 @@
 
 #include "client/graphfile/process_keys.h"
 #include "client/graphfile/scalars.h"
-#include "client/graphfile/shell_words.h"
 
 namespace w2t::graphfile {
 namespace {
@@ -15,7 +14,7 @@ constexpr int64_t kMaxCount = std::numeric_limits<uint32_t>::max();
 
 // What is asked, by http_get or grpc.
 struct Server {
-  const ProjectDraft& project;
+  const ProcessDraft& process;
   std::string scheme = "http";
   std::string host = "127.0.0.1";
   std::string port;  // empty: that of the scheme
@@ -29,14 +28,14 @@ void ReadPart(Context& context, const Field& field, Server& server) {
   // Their empty text is their default.
   if (field.value.is_scalar() && field.value.text().empty()) return;
   std::optional<std::string> text =
-      ReadExpandedText(context, field, server.project);
+      ReadRendered(context, field, server.process);
   if (text) server.*kField = *std::move(text);
 }
 
 void ReadServerPort(Context& context, const Field& field, Server& server) {
   // Theirs is a text.
   const std::optional<std::string> text =
-      ReadExpandedText(context, field, server.project);
+      ReadRendered(context, field, server.process);
   if (!text) return;
   const std::optional<int64_t> port = ParseInteger(*text);
   if (port && *port >= 1 && *port <= 65'535) {
@@ -47,7 +46,7 @@ void ReadServerPort(Context& context, const Field& field, Server& server) {
 }
 
 void ReadHeaders(Context& context, const Field& field, Server& server) {
-  const auto headers = ReadExpandedEnvironment(context, field, server.project);
+  const auto headers = ReadEnvironment(context, field);
   if (!headers) return;
   server.http.mutable_headers()->insert(headers->begin(), headers->end());
 }
@@ -74,21 +73,19 @@ constexpr KeyReader<Server> kGrpcKeys[] = {
 };
 
 struct ProbeDraft {
-  const ProjectDraft& project;
+  const ProcessDraft& process;
   v1::Probe probe;
   std::string command;
   std::string dir;
 };
 
 void ReadProbeCommand(Context& context, const Field& field, ProbeDraft& draft) {
-  std::optional<std::string> line =
-      ReadExpandedLine(context, field, draft.project);
+  std::optional<std::string> line = ReadRendered(context, field, draft.process);
   if (line) draft.command = *std::move(line);
 }
 
 void ReadProbeDir(Context& context, const Field& field, ProbeDraft& draft) {
-  std::optional<std::string> dir =
-      ReadExpandedText(context, field, draft.project);
+  std::optional<std::string> dir = ReadRendered(context, field, draft.process);
   if (dir) draft.dir = *std::move(dir);
 }
 
@@ -100,9 +97,9 @@ void ReadExec(Context& context, const Field& field, ProbeDraft& draft) {
   if (is_map && !field.value.Get("command").is_scalar()) {
     context.faults.Add(field.key_at, "\"exec\" has no command");
   }
-  draft.probe.set_exec(RunBy(draft.project.shell,
-                             draft.command.empty() ? "true" : draft.command,
-                             draft.dir));
+  draft.probe.set_exec(
+      RunByProject(draft.process.project,
+                   draft.command.empty() ? "true" : draft.command, draft.dir));
 }
 
 std::string WithPort(const Server& server) {
@@ -111,7 +108,7 @@ std::string WithPort(const Server& server) {
 }
 
 void ReadHttpGet(Context& context, const Field& field, ProbeDraft& draft) {
-  Server server{.project = draft.project};
+  Server server{.process = draft.process};
   server.http.add_statuses(200);
   ReadMap<Server>(context, field, kHttpKeys, {}, server);
   server.http.set_url(
@@ -120,7 +117,7 @@ void ReadHttpGet(Context& context, const Field& field, ProbeDraft& draft) {
 }
 
 void ReadGrpc(Context& context, const Field& field, ProbeDraft& draft) {
-  Server server{.project = draft.project};
+  Server server{.process = draft.process};
   ReadMap<Server>(context, field, kGrpcKeys, {}, server);
   if (server.port.empty()) {
     context.faults.Add(field.key_at, "\"grpc\" has no port");
@@ -158,8 +155,8 @@ constexpr KeyReader<ProbeDraft> kProbeKeys[] = {
 };
 
 v1::Probe ReadProbe(Context& context, const Field& field,
-                    const ProjectDraft& project) {
-  ProbeDraft draft{project, {}, {}, {}};
+                    const ProcessDraft& process) {
+  ProbeDraft draft{process, {}, {}, {}};
   // What process-compose takes for granted.
   SetDuration(absl::Seconds(10), draft.probe.mutable_every());
   SetDuration(absl::Seconds(1), draft.probe.mutable_timeout());
@@ -192,7 +189,7 @@ v1::Probe ReadProbe(Context& context, const Field& field,
 void ReadReadinessProbe(Context& context, const Field& field,
                         ProcessDraft& process) {
   v1::Probe& ready = *process.task.rest.mutable_ready();
-  ready = ReadProbe(context, field, process.project);
+  ready = ReadProbe(context, field, process);
   SetDuration(absl::Hours(24), ready.mutable_deadline());
   process.has_readiness_probe = true;
 }
@@ -200,7 +197,7 @@ void ReadReadinessProbe(Context& context, const Field& field,
 void ReadLivenessProbe(Context& context, const Field& field,
                        ProcessDraft& process) {
   v1::Probe& live = *process.task.rest.mutable_live();
-  live = ReadProbe(context, field, process.project);
+  live = ReadProbe(context, field, process);
   // It has to pass once to be well, whatever the file says.
   live.clear_successes();
 }

@@ -35,6 +35,16 @@ bool IsLine(std::string_view text, absl::Span<const std::string_view> keys,
   }
 }
 
+// The same for the keys of a process-compose file.
+bool IsProcessLine(std::string_view /*text*/,
+                   absl::Span<const std::string_view> keys, bool in_list) {
+  if (in_list || keys.size() < 2) return false;
+  if (keys[0] == "env_cmds") return true;
+  if (keys[0] != "processes" || keys.back() != "command") return false;
+  return keys.size() == 3 || (keys.size() == 4 && keys[2] == "shutdown") ||
+         (keys.size() == 5 && keys[3] == "exec");
+}
+
 }  // namespace
 
 std::optional<std::string_view> Scope::Find(std::string_view name) const {
@@ -51,24 +61,31 @@ using IsKept = bool (*)(std::string_view text,
                         absl::Span<const std::string_view> keys, bool in_list);
 
 Field ExpandAll(Context& context, const Field& field, const Scope& scope,
-                IsKept is_kept, std::unique_ptr<Document>& holder) {
+                IsKept is_kept, ExpandMode kept,
+                std::unique_ptr<Document>& holder) {
   if (!field.value.HasDollar()) return field;
   const ExpandMode mode =
       scope.unset == nullptr ? ExpandMode::kAll : ExpandMode::kUnsetIsEmpty;
-  const auto of_task = [&](std::string_view name) {
-    return FindIn(scope.own, name);
+  const auto of_kept = [&](std::string_view name) {
+    return kept == ExpandMode::kKnownOnly ? FindIn(scope.own, name)
+                                          : scope.Find(name);
   };
-  const auto of_all = [&](std::string_view name) { return scope.Find(name); };
+  const auto of_all = [&](std::string_view name) {
+    if (scope.taken != nullptr) {
+      const auto value = FindIn(scope.outside, name);
+      if (value) scope.taken->try_emplace(std::string(name), *value);
+    }
+    return scope.Find(name);
+  };
   holder = Document::Copy(
       field.value, kMaxExpandedValues,
       [&](const Value& scalar, absl::Span<const std::string_view> keys,
           bool in_list) -> std::optional<std::string> {
         const std::string_view text = scalar.text();
         if (text.find('$') == std::string_view::npos) return std::nullopt;
-        Expansion expansion =
-            is_kept(text, keys, in_list)
-                ? Expand(text, ExpandMode::kKnownOnly, of_task)
-                : Expand(text, mode, of_all);
+        Expansion expansion = is_kept(text, keys, in_list)
+                                  ? Expand(text, kept, of_kept)
+                                  : Expand(text, mode, of_all);
         if (scope.unset != nullptr) {
           scope.unset->insert(expansion.unset.begin(), expansion.unset.end());
         }
@@ -94,12 +111,19 @@ Field ExpandValues(Context& context, const Field& field, const Scope& scope,
       [](std::string_view, absl::Span<const std::string_view>, bool) {
         return false;
       },
-      holder);
+      ExpandMode::kAll, holder);
+}
+
+Field ExpandProcesses(Context& context, const Field& file, const Scope& scope,
+                      std::unique_ptr<Document>& holder) {
+  return ExpandAll(context, file, scope, IsProcessLine, ExpandMode::kSetOnly,
+                   holder);
 }
 
 Field ExpandTask(Context& context, const Field& body, const Scope& scope,
                  std::unique_ptr<Document>& holder) {
-  return ExpandAll(context, body, scope, IsLine, holder);
+  return ExpandAll(context, body, scope, IsLine, ExpandMode::kKnownOnly,
+                   holder);
 }
 
 }  // namespace w2t::graphfile

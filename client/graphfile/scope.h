@@ -23,6 +23,8 @@ struct Scope {
   const Environment* file = nullptr;     // of its env_file
   // When there is one, a name that is not set stands for nothing, and is added.
   std::set<std::string, std::less<>>* unset = nullptr;
+  // When there is one, variables that come from outside are added.
+  Environment* taken = nullptr;
 
   std::optional<std::string_view> Find(std::string_view name) const;
 };
@@ -35,6 +37,10 @@ inline constexpr uint64_t kMaxExpandedValues = 1'000'000;
 // returned. Notes each fault.
 Field ExpandValues(Context& context, const Field& field, const Scope& scope,
                    std::unique_ptr<Document>& holder);
+// The same for a process-compose file. A line that a shell runs keeps the
+// variables that are not set: the shell may have them.
+Field ExpandProcesses(Context& context, const Field& file, const Scope& scope,
+                      std::unique_ptr<Document>& holder);
 // The same for all of a task. A line that a shell runs keeps the variables that
 // are not the task's own: the shell has them.
 Field ExpandTask(Context& context, const Field& body, const Scope& scope,

@@ -10,14 +10,14 @@ namespace w2t::graphfile {
 // One word for a POSIX shell, whatever the text holds.
 std::string ShellQuoted(std::string_view text);
 
-// A line for `sh` that runs `line` by `shell -c`, in `dir` unless it is empty.
+// A line for `sh` that runs `line` by `shell`, words such as "bash -c", in
+// `dir` unless it is empty.
 std::string RunBy(std::string_view shell, std::string_view line,
                   std::string_view dir);
 
-// A line for bash that runs `line` by `shell -c` and appends what it writes to
+// A line for bash that runs `line`, one for `sh`, and appends what it writes to
 // the file `log` as well; its exit code is that of `line`.
-std::string WithLogFile(std::string_view shell, std::string_view line,
-                        std::string_view log);
+std::string WithLogFile(std::string_view line, std::string_view log);
 
 }  // namespace w2t::graphfile
 

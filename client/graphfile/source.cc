@@ -33,6 +33,26 @@ std::optional<std::string> ReadNamed(Context& context, const Field& field,
   return std::nullopt;
 }
 
+// Reads the variables of the file at `found` on top of what is there.
+void ReadVariablesAt(Context& context, const Field& field,
+                     const std::string& found, bool required,
+                     Environment& variables) {
+  auto cached = context.env_files.find(found);
+  if (cached == context.env_files.end()) {
+    uint32_t file = 0;
+    const std::optional<std::string> text =
+        ReadNamed(context, field, found, required, file);
+    if (!text) return;
+    const Scope outside{.outside = &context.options.environment};
+    Environment read;
+    ReadEnvText(
+        *text, file, [&](std::string_view name) { return outside.Find(name); },
+        read, context.faults);
+    cached = context.env_files.emplace(found, std::move(read)).first;
+  }
+  for (const auto& [name, value] : cached->second) variables[name] = value;
+}
+
 struct EnvFileItem {
   std::string path;
   bool required = true;
@@ -66,30 +86,29 @@ void ReadEnvFileItem(Context& context, const Field& field,
 // Follows the includes of files.
 class IncludeReader {
  public:
-  IncludeReader(Context& context, std::vector<Source>& sources)
-      : context_(context), sources_(sources) {
+  IncludeReader(Context& context, Format format, std::vector<Source>& sources)
+      : context_(context),
+        format_(format),
+        key_(format == Format::kProcessCompose ? "extends" : "include"),
+        sources_(sources) {
     for (const Source& source : sources) done_.push_back(NameOf(source.file));
   }
 
   void Add(Source source) {
     open_.push_back(NameOf(source.file));
-    const Value root = source.root();
-    for (const Entry& entry : root.Entries()) {
-      if (entry.key.text() != "env_file" || entry.value.is_null()) continue;
+    if (format_ == Format::kGraph) {
       std::unique_ptr<Document> holder;
-      const Field field{"env_file", entry.key.at(), entry.value};
-      ReadEnvFiles(
-          context_,
-          ExpandValues(context_, field, source.scope(context_), holder),
-          source.variables);
+      const Field field = FindExpanded(source, "env_file", holder);
+      if (!field.value.is_null()) {
+        ReadEnvFiles(context_, field, source.variables);
+      }
+    } else {
+      source.variables =
+          ReadDotEnv(context_, source.file, format_ == Format::kProcessCompose);
     }
-    for (const Entry& entry : root.Entries()) {
-      if (entry.key.text() != "include" || entry.value.is_null()) continue;
-      std::unique_ptr<Document> holder;
-      const Field field{"include", entry.key.at(), entry.value};
-      ReadIncludes(
-          ExpandValues(context_, field, source.scope(context_), holder));
-    }
+    std::unique_ptr<Document> holder;
+    const Field field = FindExpanded(source, key_, holder);
+    if (!field.value.is_null()) ReadIncludes(field);
     done_.push_back(open_.back());
     open_.pop_back();
     sources_.push_back(std::move(source));
@@ -104,13 +123,32 @@ class IncludeReader {
         .string();
   }
 
+  // A key at the top of a file, with its variables put in.
+  Field FindExpanded(const Source& source, std::string_view key,
+                     std::unique_ptr<Document>& holder) {
+    const Value root = source.root();
+    for (const Entry& entry : root.Entries()) {
+      if (entry.key.text() != key) continue;
+      return ExpandValues(context_, {key, entry.key.at(), entry.value},
+                          source.scope(context_), holder);
+    }
+    return {};
+  }
+
   void ReadIncludes(const Field& field) {
     if (field.value.is_scalar()) return ReadInclude(field);
+    if (format_ == Format::kCompose && field.value.is_map()) {
+      // The paths of {path: ..., env_file: ...}.
+      const Value path = field.value.Get("path");
+      if (!path.is_null()) ReadIncludes({field.name, field.key_at, path});
+      return;
+    }
     if (!field.value.is_list()) {
       return WrongValue(context_, field, "a path or a list of paths");
     }
     for (const Value& item : field.value.Items()) {
-      ReadInclude({field.name, field.key_at, item});
+      const Field one{field.name, field.key_at, item};
+      item.is_map() ? ReadIncludes(one) : ReadInclude(one);
     }
   }
 
@@ -133,7 +171,7 @@ class IncludeReader {
                                       kMaxIncludeDepth, kMaxIncludeDepth));
       return;
     }
-    Source source;
+    Source source{.included = true};
     const std::optional<std::string> text =
         ReadNamed(context_, field, path, /*required=*/true, source.file);
     if (text) source.document = ParseSource(context_, source.file, *text);
@@ -145,6 +183,8 @@ class IncludeReader {
   }
 
   Context& context_;
+  const Format format_;
+  const std::string_view key_;  // that names what a file builds on
   std::vector<Source>& sources_;
   bool complete_ = true;
   std::vector<std::string> open_;  // from the first file to this one
@@ -165,30 +205,48 @@ std::unique_ptr<Document> ParseSource(Context& context, uint32_t file,
   return nullptr;
 }
 
-bool AddWithIncludes(Context& context, Source main,
+bool AddWithIncludes(Context& context, Format format, Source main,
                      std::vector<Source>& sources) {
-  IncludeReader reader(context, sources);
+  IncludeReader reader(context, format, sources);
   reader.Add(std::move(main));
   return reader.complete();
 }
 
 void ReadVariables(Context& context, const Field& field, std::string_view path,
                    bool required, Environment& variables) {
-  const std::string found = context.files.Resolve(field.at().file, path);
-  auto cached = context.env_files.find(found);
-  if (cached == context.env_files.end()) {
-    uint32_t file = 0;
-    const std::optional<std::string> text =
-        ReadNamed(context, field, found, required, file);
-    if (!text) return;
-    const Scope outside{.outside = &context.options.environment};
-    Environment read;
-    ReadEnvText(
-        *text, file, [&](std::string_view name) { return outside.Find(name); },
-        read, context.faults);
-    cached = context.env_files.emplace(found, std::move(read)).first;
+  ReadVariablesAt(context, field, context.files.Resolve(field.at().file, path),
+                  required, variables);
+}
+
+Environment ReadDotEnv(Context& context, uint32_t file, bool also_here) {
+  constexpr char kName[] = ".env";
+  const Field field{kName, {.file = file}, Value()};
+  Environment variables;
+  if (also_here) ReadVariablesAt(context, field, kName, false, variables);
+  ReadVariables(context, field, kName, /*required=*/false, variables);
+  return variables;
+}
+
+Value MergedRoot(Context& context, absl::Span<const Source> sources,
+                 Document::MergeRules rules,
+                 std::unique_ptr<Document>& holder) {
+  Value merged = sources.front().root();
+  for (const Source& source : sources.subspan(1)) {
+    const uint64_t most = DocumentLimits().max_nodes;
+    std::unique_ptr<Document> both =
+        Document::Merge(merged, source.root(), most, rules);
+    if (both == nullptr) {
+      context.faults.Add(
+          {.file = source.file},
+          fmt::format("the files come to more than {} values; the limit "
+                      "max_nodes is {}",
+                      most, most));
+      return merged;
+    }
+    holder = std::move(both);
+    merged = holder->root();
   }
-  for (const auto& [name, value] : cached->second) variables[name] = value;
+  return merged;
 }
 
 void ReadEnvFiles(Context& context, const Field& field,

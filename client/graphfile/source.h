@@ -8,6 +8,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/types/span.h"
 #include "client/graphfile/document.h"
 #include "client/graphfile/fields.h"
 #include "client/graphfile/scope.h"
@@ -18,7 +19,8 @@ namespace w2t::graphfile {
 struct Source {
   uint32_t file = 0;
   std::unique_ptr<Document> document;
-  Environment variables;  // of its env_file
+  Environment variables;  // of its env_file, or of the .env beside it
+  bool included = false;  // by another one, and not named by the user
 
   Value root() const { return document->root(); }
   Scope scope(const Context& context) const {
@@ -33,16 +35,24 @@ inline constexpr size_t kMaxIncludeDepth = 16;
 std::unique_ptr<Document> ParseSource(Context& context, uint32_t file,
                                       std::string_view text);
 
-// Adds `main`, with the variables of its env_file, behind what it includes. A
-// file that was included before is not read again. False when one of them is
-// missing or faulty as a whole.
-bool AddWithIncludes(Context& context, Source main,
+// Adds `main`, with the variables of its env_file, behind what it includes, in
+// the words of its format. A file that was included before is not read again.
+// False when one of them is missing or faulty as a whole.
+bool AddWithIncludes(Context& context, Format format, Source main,
                      std::vector<Source>& sources);
 
 // Reads the variables of a file at `path`, which `field` names, on top of what
-// is there.
+// is there. The path is relative to the folder of the field's file.
 void ReadVariables(Context& context, const Field& field, std::string_view path,
                    bool required, Environment& variables);
+// The variables of the .env in the folder of a file, on top of those of the one
+// in the working directory if that is asked for; both may be absent.
+Environment ReadDotEnv(Context& context, uint32_t file, bool also_here);
+
+// All sources in one, each on top of those before it. `holder` keeps it, unless
+// there is one source only.
+Value MergedRoot(Context& context, absl::Span<const Source> sources,
+                 Document::MergeRules rules, std::unique_ptr<Document>& holder);
 // Reads the variables that an `env_file` names, later ones on top: a path, a
 // map {path, required}, or a list of those.
 void ReadEnvFiles(Context& context, const Field& field, Environment& variables);

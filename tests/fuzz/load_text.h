@@ -26,10 +26,15 @@ inline void TryLoadText(const uint8_t* data, size_t size,
     if (path.ends_with("self")) return std::string(text);
     return absl::NotFoundError("no such file");
   };
-  const auto result = graphfile::LoadText(text, "f", options);
-  // Either a graph or a reason.
-  Require(result.faults.empty() == (result.blueprint != nullptr));
-  for (const auto& fault : result.faults) Require(!fault.message.empty());
+  const auto check = [](const graphfile::LoadResult& result) {
+    // Either a graph or a reason.
+    Require(result.faults.empty() == (result.blueprint != nullptr));
+    for (const auto& fault : result.faults) Require(!fault.message.empty());
+  };
+  check(graphfile::LoadText(text, "f", options));
+  // The file on top of itself, to be run.
+  options.for_run = true;
+  check(graphfile::LoadFiles({"self", "self"}, options));
 }
 
 }  // namespace w2t::fuzz

@@ -67,7 +67,7 @@ TEST(GraphInput, ProfilesAreNamedByOptionOrByTheEnvironment) {
               HasSubstr("w2t: note: no task has the profile \"r\""));
 }
 
-TEST(GraphInput, ComposeFilesArePlannedAndCheckedButNotRun) {
+TEST(GraphInput, ComposeFilesArePlannedAndChecked) {
   const TempFile file(
       "services: {db: {image: x, healthcheck: {test: \"true\"}}, web: {image: "
       "y, depends_on: [db]}}\n");
@@ -77,12 +77,6 @@ TEST(GraphInput, ComposeFilesArePlannedAndCheckedButNotRun) {
   EXPECT_THAT(RunWith({"validate", file.path()}).err,
               AllOf(HasSubstr("nobody waits for it"),
                     HasSubstr("not carried over: image")));
-  for (const char* command : {"run", "submit"}) {
-    const CliResult refused = RunWith({command, file.path()});
-    EXPECT_EQ(refused.exit_code, 2) << command;
-    EXPECT_THAT(refused.err, HasSubstr("describes containers, which w2t plans "
-                                       "and validates, but does not run"));
-  }
 }
 
 }  // namespace

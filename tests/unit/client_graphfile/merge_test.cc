@@ -81,13 +81,13 @@ TEST(MergeTest, FaultsNameTheirOwnFile) {
                   "no such task"));
 }
 
-TEST(MergeTest, OnlyGraphFilesMakeUpOneGraph) {
+TEST(MergeTest, OnlyFilesOfOneKindMakeUpOneGraph) {
   EXPECT_THAT(
       FaultsOfFiles({{"a.yaml", "tasks: {x: x}"},
                      {"b.yaml", "processes: {x: {command: x}}"}},
                     {"a.yaml", "b.yaml"}),
       ElementsAre("b.yaml: several files make up one graph only when all of "
-                  "them are graph files"));
+                  "them are of one kind, and no WfFormat"));
   EXPECT_THAT(
       FaultsOfFiles({{"a.yaml", "tasks: {x: x}"}}, {"a.yaml", "b.yaml"}),
       ElementsAre("b.yaml: is not there"));

@@ -41,9 +41,11 @@ TEST(ProcessComposeTest, ShellMayBeAnother) {
                 .exec()
                 .shell_program(),
             "zsh");
-  EXPECT_THAT(FaultsOf(Process("working_dir: /") +
-                       "shell: {shell_command: zsh, shell_argument: -lc}\n"),
-              ElementsAre("3:45: \"shell_argument\" must be -c, not \"-lc\""));
+  EXPECT_THAT(ActionOf(Process("working_dir: /") +
+                       "shell: {shell_command: zsh, shell_argument: -lc}\n")
+                  .exec()
+                  .argv(),
+              ElementsAre("zsh", "-lc", "x"));
 }
 
 TEST(ProcessComposeTest, EnvironmentsAreJoined) {
@@ -125,8 +127,11 @@ TEST(ProcessComposeTest, WrongAvailability) {
   EXPECT_THAT(FaultsOf(Process("availability: {backoff_seconds: 1s}")),
               ElementsAre("2:51: \"backoff_seconds\" must be a whole number "
                           "from 0 to 36000000, not \"1s\""));
-  EXPECT_THAT(FaultsOf(Process("availability: {exit_on_end: true}")),
-              ElementsAre("2:34: \"exit_on_end: true\" is not served yet"));
+  EXPECT_THAT(
+      FaultsOf(Process("availability: {exit_on_end: true}")),
+      ElementsAre(testing::StartsWith("2:34: \"exit_on_end: true\" is not "
+                                      "carried over: a run ends when "
+                                      "all of its tasks have ended")));
   EXPECT_THAT(
       FaultsOf(Process("availability: {restart: always, max_restarts: 1000}")),
       ElementsAre(testing::AllOf(testing::StartsWith("2:"),
@@ -152,7 +157,7 @@ TEST(ProcessComposeTest, ReadinessProbe) {
                        "timeout_seconds: 3, success_threshold: 4, "
                        "failure_threshold: 5, initial_delay_seconds: 6}"))
           .ready();
-  EXPECT_EQ(probe.exec(), "cd '/tmp' && exec 'bash' -c 'it'\\''s $UP'");
+  EXPECT_EQ(probe.exec(), "cd '/tmp' && exec 'bash' '-c' 'it'\\''s $UP'");
   EXPECT_EQ(probe.every().seconds(), 2);
   EXPECT_EQ(probe.timeout().seconds(), 3);
   EXPECT_EQ(probe.successes(), 4u);
@@ -226,9 +231,10 @@ TEST(ProcessComposeTest, Shutdown) {
           .stop();
   EXPECT_EQ(stop.signal(), 2u);
   EXPECT_EQ(stop.grace().seconds(), 5);
-  EXPECT_EQ(stop.command(), "exec 'bash' -c './down'");
+  EXPECT_EQ(stop.command(), "exec 'bash' '-c' './down'");
   EXPECT_THAT(FaultsOf(Process("shutdown: {parent_only: true}")),
-              ElementsAre("2:30: \"parent_only: true\" is not served yet"));
+              ElementsAre("2:30: \"parent_only: true\" is not carried over: "
+                          "signals go to the whole process group"));
 }
 
 TEST(ProcessComposeTest, ReplicasAreTasksOfTheirOwn) {
@@ -245,7 +251,7 @@ TEST(ProcessComposeTest, ReplicasAreTasksOfTheirOwn) {
   EXPECT_EQ(graph.tasks(12).depends_on(1).task(), "a-1");
   const auto& env = graph.actions(graph.tasks(1).action()).exec().env();
   EXPECT_EQ(env.at("PC_REPLICA_NUM"), "1");
-  EXPECT_EQ(env.at("PC_PROC_NAME"), "a-1");
+  EXPECT_EQ(env.at("PC_PROC_NAME"), "a");
 }
 
 TEST(ProcessComposeTest, ReplicasAreBounded) {
@@ -277,18 +283,6 @@ TEST(ProcessComposeTest, DollarsAreEscapedTwice) {
             "echo $$");
 }
 
-TEST(ProcessComposeTest, VariablesAndTemplatesOutsideOfCommandsAreRefused) {
-  EXPECT_THAT(FaultsOf(Process("working_dir: $HOME/x")),
-              ElementsAre("2:32: \"working_dir\" holds a variable; variables "
-                          "outside of commands are not served yet"));
-  EXPECT_THAT(FaultsOf(Process("environment: ['A=${B}']")),
-              ElementsAre("2:32: \"environment\" holds a variable; variables "
-                          "outside of commands are not served yet"));
-  EXPECT_THAT(FaultsOf("processes: {a: {command: 'echo {{.X}}'}}"),
-              ElementsAre("1:26: \"command\" holds a template, \"{{\"; "
-                          "templates are not served yet"));
-}
-
 TEST(ProcessComposeTest, WhatIsNotCarriedOverIsNoted) {
   EXPECT_THAT(NotesOf("version: '0.5'\nlog_level: info\nlog_length: 10\n"
                       "ordered_shutdown: true\nx-mine: 1\n" +
@@ -311,28 +305,30 @@ TEST(ProcessComposeTest, LogsAreWrittenBesideTheCommand) {
                           "line as it is"));
 }
 
-TEST(ProcessComposeTest, SwitchesThatAreOffDoNoHarm) {
-  EXPECT_EQ(TaskOf(Process("is_daemon: false, disabled: false")).name(), "a");
-  for (const char* key :
-       {"is_daemon", "is_tty", "is_foreground", "is_elevated", "disabled"}) {
-    EXPECT_THAT(
-        FaultsOf(Process(fmt::format("{}: true", key))),
-        ElementsAre(fmt::format("2:19: \"{}: true\" is not served yet", key)));
-  }
-}
-
-TEST(ProcessComposeTest, OtherKeysAreRefusedByName) {
-  for (const char* key :
-       {"entrypoint", "vars", "log_configuration", "schedule"}) {
-    EXPECT_THAT(
-        FaultsOf(Process(fmt::format("{}: x", key))),
-        ElementsAre(fmt::format("2:19: key \"{}\" is not served yet", key)));
-  }
-  EXPECT_THAT(FaultsOf(Process("depend_on: {}") + "env_cmds: {}\nfoo: 1\n"),
+TEST(ProcessComposeTest, KeysThatWouldChangeWhatRunsAreRefusedByName) {
+  EXPECT_EQ(TaskOf(Process("is_daemon: no, disabled: false, is_elevated: off"))
+                .name(),
+            "a");
+  EXPECT_THAT(FaultsOf(Process("is_elevated: true")),
+              ElementsAre("2:19: \"is_elevated: true\" is not carried over: "
+                          "nobody can type a password here; run a worker as "
+                          "that user"));
+  EXPECT_THAT(FaultsOf(Process("schedule: {interval: 5s}")),
+              ElementsAre("2:19: \"schedule\" is not carried over: nothing "
+                          "here starts at a time of day, or again and again"));
+  EXPECT_THAT(FaultsOf(Process("depend_on: {}") + "environmen: {}\n"),
               ElementsAre("2:19: unknown key \"depend_on\"; did you mean "
                           "\"depends_on\"?",
-                          "3:1: key \"env_cmds\" is not served yet",
-                          "4:1: unknown key \"foo\""));
+                          "3:1: unknown key \"environmen\"; did you mean "
+                          "\"environment\"?"));
+}
+
+TEST(ProcessComposeTest, OtherKeysAtTheTopPassUnlessItIsStrict) {
+  const std::string text =
+      "anchors: {a: &a {restart: always}}\n" + Process("availability: *a");
+  EXPECT_THAT(NotesOf(text), ElementsAre("not carried over: anchors"));
+  EXPECT_THAT(FaultsOf(text + "is_strict: true\n"),
+              ElementsAre("1:1: unknown key \"anchors\""));
 }
 
 TEST(ProcessComposeTest, AProcessNeedsACommand) {

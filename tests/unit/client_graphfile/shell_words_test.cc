@@ -38,7 +38,7 @@ TEST(ShellWordsTest, QuotedTextIsOneWordAndUnchanged) {
 }
 
 TEST(ShellWordsTest, ALineRunsByTheShellNamedInItsDirectory) {
-  const Ran ran = RunLine("sh", RunBy("bash",
+  const Ran ran = RunLine("sh", RunBy("bash -c",
                                       "echo ${BASH_VERSION:+bash}; pwd; "
                                       "exit 3",
                                       "/"));
@@ -51,7 +51,7 @@ TEST(ShellWordsTest, ALogFileGetsBothStreamsAndTheExitCodeStays) {
       std::filesystem::path(testing::TempDir()) / "it's a log.txt";
   std::filesystem::remove(log);
   const std::string line = "echo one; echo two >&2; exit 7";
-  const Ran ran = RunLine("bash", WithLogFile("bash", line, log.string()));
+  const Ran ran = RunLine("bash", WithLogFile(line, log.string()));
   EXPECT_EQ(ran.output, "one\n");
   EXPECT_EQ(ran.exit_code, 7);
   std::ifstream stream(log);
