@@ -179,6 +179,8 @@ class Run {
   int32_t exit_code() const { return data_.exit_code; }
   // It ends as soon as what still runs has been stopped.
   bool stopping() const { return data_.stopping; }
+  // Some of it is stopped to be started again.
+  bool restarting() const { return !restarting_.empty(); }
   // It has a revision whose time has not come.
   bool revising() const { return spec_.pending.blueprint != nullptr; }
   // Watchers that know of no later event know another graph.

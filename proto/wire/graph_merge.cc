@@ -87,6 +87,10 @@ class Merger {
       const v1::Task& task = running_.tasks(i);
       if (!met[i] && !task.removed() && Takes(task.name())) Remove(i);
     }
+    if (only_ == nullptr && running_.on_failure() != wanted_.on_failure()) {
+      merge_.graph.set_on_failure(wanted_.on_failure());
+      merge_.on_failure = true;
+    }
     return Finish();
   }
 

@@ -29,10 +29,12 @@ struct GraphMerge {
   // are taken out.
   std::vector<TaskIndex> changed;
   std::vector<TaskIndex> removed;
+  // Whether on_failure differs, which belongs to no task.
+  bool on_failure = false;
 };
 
-// With `only`, the tasks of these names are taken from `wanted` and all others
-// left as they run. Two definitions are the same when they say the same with
+// With `only`, the tasks of these names are taken from `wanted` and all else is
+// left as it runs. Two definitions are the same when they say the same with
 // what they do written out, whatever the order of their dependencies. `running`
 // must be one that was accepted; `wanted` may be at fault, and so may be what
 // comes of it. O(size of both).

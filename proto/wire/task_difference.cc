@@ -12,8 +12,8 @@ using google::protobuf::FieldDescriptor;
 using google::protobuf::Message;
 
 constexpr std::string_view kInPlace[] = {
-    "allow_failure", "depends_on", "estimate", "fail_run",
-    "priority",      "quorums",    "retry",    "trigger"};
+    "allow_failure", "depends_on", "estimate", "fail_run", "priority",
+    "quorums",       "retry",      "trigger",  "undo_of"};
 
 // Calls `visit` with each field in which `a` and `b`, of one type, differ.
 template <typename Visit>

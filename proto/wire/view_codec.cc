@@ -102,7 +102,8 @@ void AddHeldDependents(const Run& run, TaskIndex task, v1::TaskStatus* out) {
     open.pop_back();
     for (const Blueprint::Edge& edge : run.blueprint().successors(from)) {
       if (!known.insert(edge.task).second) continue;
-      if (!IsHeld(run.task(edge.task).state)) {
+      const TaskRecord& record = run.task(edge.task);
+      if (!IsHeld(record.state) || !(run.stopping() || record.restarting)) {
         open.push_back(edge.task);
         continue;
       }
@@ -165,6 +166,7 @@ void FillRun(const RunSummary& run, v1::Run* out) {
 
 void FillRun(const Run& run, v1::Run* out) {
   FillRun(run.Summary(), out);
+  out->set_restarting(run.restarting());
 }
 
 void FillRunWithFailures(const Run& run, WorkerNamer name_of, v1::Run* out) {
@@ -205,7 +207,7 @@ void FillTask(const Run& run, TaskIndex task, WorkerNamer name_of,
   }
   if (!IsHeld(record.state)) return;
   out->set_stopping(record.stop_requested);
-  if (run.stopping() && !record.stop_requested) {
+  if ((run.stopping() || record.restarting) && !record.stop_requested) {
     AddHeldDependents(run, task, out);
   }
 }

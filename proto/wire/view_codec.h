@@ -29,7 +29,7 @@ google::protobuf::Timestamp TimestampOf(int64_t micros);
 google::protobuf::Duration DurationOf(int64_t micros);
 v1::Condition ToProto(Condition condition);
 
-// Everything but the failures, and, of a summary, the revision.
+// Everything but the failures.
 void FillRun(const RunSummary& run, v1::Run* out);
 void FillRun(const Run& run, v1::Run* out);
 // All of it.

@@ -1,8 +1,8 @@
 #include "server/rpc/change_run.h"
 
+#include <algorithm>
 #include <cstdint>
 #include <functional>
-#include <map>
 #include <memory>
 #include <string>
 #include <utility>
@@ -73,6 +73,12 @@ absl::Status CheckRemoved(const v1::Graph& merged) {
   }
   if (removed.empty()) return absl::OkStatus();
   for (const v1::Task& task : merged.tasks()) {
+    if (removed.contains(task.undo_of())) {
+      return InvalidField(
+          "only", fmt::format("task '{}' is left as it is and undoes '{}', "
+                              "which is taken out",
+                              task.name(), task.undo_of()));
+    }
     for (const v1::Dependency& dependency : task.depends_on()) {
       if (!removed.contains(dependency.task())) continue;
       return InvalidField(
@@ -85,50 +91,121 @@ absl::Status CheckRemoved(const v1::Graph& merged) {
   return absl::OkStatus();
 }
 
-void Revise(const CallContext* context, grpc::ServerUnaryReactor* reactor,
-            const v1::ReviseRunRequest* request,
-            v1::ReviseRunResponse* response, const Base& base) {
-  v1::Graph running;
-  const std::string_view encoded = base.definition->encoded();
-  if (!running.ParseFromArray(encoded.data(),
-                              static_cast<int>(encoded.size()))) {
-    Answered(reactor, absl::InternalError("the run's graph cannot be read"));
-    return;
+// A revision that has been worked out.
+struct Plan {
+  uint64_t base_revision = 0;
+  wire::GraphMerge merge;
+  Run::Revision next;
+};
+
+// On the loop: what follows the changes is known to the run.
+absl::Status AddFollowers(const Run& run, Plan* plan) {
+  if (run.revising() || run.revision() != plan->base_revision) {
+    return absl::AbortedError(fmt::format(
+        "another revision of run {} came first", run.spec().run_id));
   }
-  if (absl::Status status = CheckOnly(*request, running); !status.ok()) {
-    Answered(reactor, status);
-    return;
+  absl::Status status = run.CheckRevision(plan->next, plan->merge.changed);
+  if (!status.ok()) return status;
+  std::vector<TaskIndex> roots = plan->merge.changed;
+  roots.insert(roots.end(), plan->merge.removed.begin(),
+               plan->merge.removed.end());
+  std::vector<wire::Follower> followers;
+  for (const Restarting& member : run.RestartSet(roots)) {
+    if (member.follows == kNoTask) continue;
+    followers.push_back({member.task, member.follows});
   }
-  const absl::flat_hash_set<std::string> only(request->only().begin(),
-                                              request->only().end());
-  wire::GraphMerge merge = wire::MergeGraphs(running, request->graph(),
-                                             only.empty() ? nullptr : &only);
-  response->mutable_changes()->Assign(merge.changes.begin(),
-                                      merge.changes.end());
-  response->set_revision(base.revision + (merge.changes.empty() ? 0 : 1));
-  if (merge.changes.empty()) {
-    Answered(reactor, absl::OkStatus());
-    return;
+  std::sort(followers.begin(), followers.end(),
+            [](const wire::Follower& x, const wire::Follower& y) {
+              return x.task < y.task;
+            });
+  wire::AddFollowers(followers, &plan->merge);
+  return absl::OkStatus();
+}
+
+// On the loop.
+void Conclude(const CallContext* context, grpc::ServerUnaryReactor* reactor,
+              const v1::ReviseRunRequest* request,
+              v1::ReviseRunResponse* response, const Run& run, Plan& plan) {
+  const absl::Status status = AddFollowers(run, &plan);
+  if (plan.merge.on_failure) {
+    v1::TaskChange& change = *response->add_changes();
+    change.set_kind(v1::TASK_CHANGE_KIND_UPDATED);
+    change.add_fields("on_failure");
   }
-  absl::Status status = CheckRemoved(merge.graph);
-  wire::DecodedGraph decoded = wire::DecodeGraph(merge.graph, *context->limits,
-                                                 wire::GraphUse::kRevision);
-  if (!decoded.faults.empty()) status.Update(wire::ToStatus(decoded.faults));
+  response->mutable_changes()->Add(plan.merge.changes.begin(),
+                                   plan.merge.changes.end());
   if (!status.ok() || request->dry_run()) {
     Answered(reactor, status);
     return;
   }
   ReviseEvent event;
   event.run_id = request->run_id();
-  event.base_revision = base.revision;
-  event.blueprint = std::move(decoded.blueprint);
-  event.definition = std::move(decoded.definition);
-  event.changed = std::move(merge.changed);
+  event.base_revision = plan.base_revision;
+  event.blueprint = std::move(plan.next.blueprint);
+  event.definition = std::move(plan.next.definition);
+  event.changed = std::move(plan.merge.changed);
   const absl::Status called = context->inbox->TryCall(
       std::move(event), [reactor](const Answer& answer, const View*) {
         Answered(reactor, answer.status);
       });
   if (!called.ok()) Answered(reactor, called);
+}
+
+// What is to become of the run; without a change, a plan without a blueprint.
+absl::StatusOr<Plan> MakePlan(const CallContext* context,
+                              const v1::ReviseRunRequest& request,
+                              const Base& base) {
+  v1::Graph running;
+  const std::string_view encoded = base.definition->encoded();
+  if (!running.ParseFromArray(encoded.data(),
+                              static_cast<int>(encoded.size()))) {
+    return absl::InternalError("the run's graph cannot be read");
+  }
+  if (absl::Status status = CheckOnly(request, running); !status.ok()) {
+    return status;
+  }
+  const absl::flat_hash_set<std::string> only(request.only().begin(),
+                                              request.only().end());
+  Plan plan{.base_revision = base.revision};
+  plan.merge = wire::MergeGraphs(running, request.graph(),
+                                 only.empty() ? nullptr : &only);
+  if (plan.merge.changes.empty() && !plan.merge.on_failure) return plan;
+  if (absl::Status status = CheckRemoved(plan.merge.graph); !status.ok()) {
+    return status;
+  }
+  wire::DecodedGraph decoded = wire::DecodeGraph(
+      plan.merge.graph, *context->limits, wire::GraphUse::kRevision);
+  if (!decoded.faults.empty()) return wire::ToStatus(decoded.faults);
+  plan.next = {std::move(decoded.blueprint), std::move(decoded.definition)};
+  return plan;
+}
+
+void Revise(const CallContext* context, grpc::ServerUnaryReactor* reactor,
+            const v1::ReviseRunRequest* request,
+            v1::ReviseRunResponse* response, const Base& base) {
+  absl::StatusOr<Plan> plan = MakePlan(context, *request, base);
+  if (!plan.ok() || plan->next.blueprint == nullptr) {
+    response->set_revision(base.revision);
+    Answered(reactor, plan.status());
+    return;
+  }
+  response->set_revision(base.revision + 1);
+  const absl::Status asked = context->inbox->TryAsk(
+      [=, plan = *std::move(plan)](const View* view) mutable {
+        LookAtRun(context, view, request->run_id(),
+                  [=, plan = std::move(plan)](
+                      const absl::StatusOr<RunInView>& found) mutable {
+                    absl::Status status = found.status();
+                    if (status.ok()) status = CheckChangeable(*found->run);
+                    if (status.ok()) {
+                      Conclude(context, reactor, request, response, *found->run,
+                               plan);
+                    } else {
+                      Answered(reactor, status);
+                    }
+                  });
+      });
+  if (!asked.ok()) Answered(reactor, asked);
 }
 
 absl::Status CheckIsOf(const Run& run, std::string_view name) {
@@ -168,24 +245,28 @@ absl::StatusOr<std::vector<TaskIndex>> FindTasks(
   for (const std::string& name : request.tasks()) {
     const absl::StatusOr<TaskIndex> task = FindTask(run, name);
     if (!task.ok()) return task.status();
+    if (run.blueprint().removed(*task)) {
+      return NotFound("tasks", fmt::format("task '{}' was taken out of run {}",
+                                           name, run.spec().run_id));
+    }
     tasks.push_back(*task);
   }
   return tasks;
 }
 
-// By position.
+// Those that are restarted, in an order of the graph.
 void FillRestarts(const Run& run, const std::vector<TaskIndex>& asked,
                   v1::RestartTasksResponse* response) {
-  std::map<TaskIndex, v1::TaskChange> changes;
   const auto name_of = [&run](TaskIndex task) {
     return std::string(run.blueprint().task_name(task));
   };
-  for (const TaskIndex task : asked) {
-    changes[task].set_task(name_of(task));
-    changes[task].set_kind(v1::TASK_CHANGE_KIND_RESTARTED);
-  }
-  for (auto& [task, change] : changes) {
-    *response->add_changes() = std::move(change);
+  for (const Restarting& member : run.RestartSet(asked)) {
+    v1::TaskChange& change = *response->add_changes();
+    change.set_task(name_of(member.task));
+    change.set_kind(v1::TASK_CHANGE_KIND_RESTARTED);
+    if (member.follows == kNoTask) continue;
+    change.set_kind(v1::TASK_CHANGE_KIND_FOLLOWS);
+    change.set_follows(name_of(member.follows));
   }
 }
 
@@ -196,6 +277,7 @@ void Restart(const CallContext* context, grpc::ServerUnaryReactor* reactor,
   absl::Status status = CheckChangeable(run);
   const absl::StatusOr<std::vector<TaskIndex>> tasks = FindTasks(run, *request);
   status.Update(tasks.status());
+  if (status.ok()) status = run.CheckRestart(*tasks);
   if (status.ok()) FillRestarts(run, *tasks, response);
   if (!status.ok() || request->dry_run()) {
     Answered(reactor, status);

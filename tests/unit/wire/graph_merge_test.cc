@@ -180,6 +180,17 @@ TEST(GraphMergeTest, OnlyTheNamedTasksAreTaken) {
   EXPECT_THAT(Told(MergeGraphs(two.graph, wanted)), IsEmpty());
 }
 
+TEST(GraphMergeTest, WhatAFailureMeansIsTakenUnlessOnlySomeTasksAre) {
+  v1::Graph wanted = Shop();
+  wanted.set_on_failure(v1::ON_FAILURE_CANCEL);
+  const GraphMerge merge = MergeGraphs(Shop(), wanted);
+  EXPECT_TRUE(merge.on_failure);
+  EXPECT_EQ(merge.graph.on_failure(), v1::ON_FAILURE_CANCEL);
+  EXPECT_THAT(Told(merge), IsEmpty());
+  const absl::flat_hash_set<std::string> some = {"api"};
+  EXPECT_FALSE(MergeGraphs(Shop(), wanted, &some).on_failure);
+}
+
 TEST(GraphMergeTest, AnIndexThatIsNoneStaysOne) {
   v1::Graph wanted = Shop();
   wanted.mutable_tasks(0)->set_action(77);
