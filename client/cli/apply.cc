@@ -9,6 +9,7 @@
 
 #include "client/cli/exit_code.h"
 #include "client/cli/json.h"
+#include "client/graphfile/scalars.h"
 
 namespace w2t::cli {
 
@@ -69,11 +70,13 @@ absl::StatusOr<int> CarryOut(
     const auto revised =
         Revise(scene, run.run_id(), graph, {.only = batches[i]}, told);
     if (!revised.ok()) return revised.status();
+    if (batches.size() > 1) {
+      scene.context.notices->Say(
+          fmt::format("rollout: {} of {}: {}", i + 1, batches.size(),
+                      ChangesSummary(ChangesOf(*revised))));
+    }
     const bool last = i + 1 == batches.size();
     if (last) break;
-    scene.context.notices->Say(
-        fmt::format("rollout: {} of {}: {}", i + 1, batches.size(),
-                    ChangesSummary(ChangesOf(*revised))));
     if (const int ended = FollowUntilUp(scene, flags, Following(run.run_id()));
         ended == kInterrupted || ended == kUnreachable) {
       return ended;
@@ -99,6 +102,20 @@ void AddChangeFlags(CLI::App& command, ChangeFlags& flags) {
                    "Only say what would happen, and do nothing");
   command.add_flag("--detach,-d", flags.detach,
                    "Do not wait until everything is ready");
+  command
+      .add_option_function<std::string>(
+          "--timeout",
+          [&flags](const std::string& text) {
+            const auto timeout = graphfile::ParseDuration(text);
+            if (!timeout.has_value()) {
+              throw CLI::ValidationError(fmt::format(
+                  "--timeout: \"{}\" is no duration such as 30s or 5m", text));
+            }
+            flags.timeout = *timeout;
+          },
+          "End with 1 when not everything is ready by then; it goes on all the "
+          "same")
+      ->type_name("DURATION");
   command.add_flag("--quiet,-q", flags.quiet,
                    "Only the plan, and the summary at the end");
   command.add_flag("--no-logs", flags.no_logs, "Do not show what tasks print");
@@ -128,6 +145,7 @@ int FollowUntilUp(const Scene& scene, const ChangeFlags& flags,
                   FollowOptions options) {
   const std::string run_id = options.run_id;
   options.until_up = true;
+  options.timeout = flags.timeout;
   options.display.quiet = flags.quiet;
   options.display.logs = !flags.no_logs && !flags.quiet;
   Follower follower(scene.context, scene.client, scene.interrupts,
@@ -150,14 +168,16 @@ int FollowUntilUp(const Scene& scene, const ChangeFlags& flags,
 
 absl::StatusOr<int> Apply(const Scene& scene, const ChangeFlags& flags,
                           const v1::Run& run,
-                          const graphfile::LoadResult& loaded) {
+                          const graphfile::LoadResult& loaded,
+                          const std::vector<std::string>& only) {
   const std::string& run_id = run.run_id();
   bool told = false;
-  const auto planned =
-      Revise(scene, run_id, loaded.graph, {.dry_run = true}, &told);
+  const auto planned = Revise(scene, run_id, loaded.graph,
+                              {.dry_run = true, .only = only}, &told);
   if (!planned.ok()) return planned.status();
   const Changes changes = ChangesOf(*planned);
-  const auto batches = Batches(changes, loaded.rollouts);
+  auto batches = Batches(changes, loaded.rollouts);
+  if (batches.size() == 1) batches[0] = only;
   std::string head =
       changes.empty()
           ? fmt::format("{} is up, and nothing changes", run_id)

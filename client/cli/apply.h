@@ -24,12 +24,13 @@ namespace w2t::cli {
 struct ChangeFlags {
   bool dry_run = false;
   bool detach = false;
+  absl::Duration timeout = absl::InfiniteDuration();
   bool quiet = false;
   bool no_logs = false;
 };
 
-// Declares --dry-run, --detach, --quiet and --no-logs. `flags` must outlive
-// `command`.
+// Declares --dry-run, --detach, --timeout, --quiet and --no-logs. `flags` must
+// outlive `command`.
 void AddChangeFlags(CLI::App& command, ChangeFlags& flags);
 
 // Where a command acts. All must outlive it.
@@ -52,11 +53,13 @@ void ShowPlan(const Scene& scene, std::string_view head, const Changes& changes,
 int FollowUntilUp(const Scene& scene, const ChangeFlags& flags,
                   FollowOptions options);
 
-// Makes `run` into what was loaded. FAILED_PRECONDITION when the run is
-// stopping or has ended, with nothing said; otherwise the exit code.
+// Makes `run` into what was loaded; `only` these tasks of it, if there are any.
+// FAILED_PRECONDITION when the run is stopping or has ended, with nothing said;
+// otherwise the exit code.
 absl::StatusOr<int> Apply(const Scene& scene, const ChangeFlags& flags,
                           const v1::Run& run,
-                          const graphfile::LoadResult& loaded);
+                          const graphfile::LoadResult& loaded,
+                          const std::vector<std::string>& only);
 
 }  // namespace w2t::cli
 

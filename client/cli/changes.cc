@@ -15,6 +15,10 @@ namespace {
 
 constexpr size_t kMaxPadding = 30;
 
+std::string NameOf(const v1::TaskChange& change) {
+  return change.task().empty() ? "the graph" : change.task();
+}
+
 std::string Fields(const v1::TaskChange& change) {
   return change.fields().empty()
              ? "changed"
@@ -76,12 +80,12 @@ std::string ChangesText(const Changes& changes, const Palette& palette) {
   const size_t shown = std::min(changes.size(), kMaxShownChanges);
   size_t width = 0;
   for (size_t i = 0; i < shown; ++i) {
-    width = std::max(width, std::min(changes[i].task().size(), kMaxPadding));
+    width = std::max(width, std::min(NameOf(changes[i]).size(), kMaxPadding));
   }
   fmt::memory_buffer text;
   for (size_t i = 0; i < shown; ++i) {
     const std::string rest = Rest(changes[i]);
-    const std::string& name = changes[i].task();
+    const std::string name = NameOf(changes[i]);
     fmt::format_to(
         std::back_inserter(text), "  {} {}{}{}\n",
         Sign(changes[i].kind(), palette), name,
@@ -128,7 +132,12 @@ std::vector<std::vector<std::string>> Batches(
   }
   std::vector<std::string> first;
   std::vector<std::string> last;
+  bool whole = false;  // the graph itself changes
   for (const v1::TaskChange& change : changes) {
+    if (change.task().empty()) {
+      whole = true;
+      continue;
+    }
     const auto rolling = of.find(change.task());
     switch (change.kind()) {
       case v1::TASK_CHANGE_KIND_REMOVED:
@@ -162,7 +171,11 @@ std::vector<std::vector<std::string>> Batches(
           rolling.changed.begin() + static_cast<ptrdiff_t>(end));
     }
   }
-  if (!last.empty()) batches.push_back(std::move(last));
+  if (whole) {
+    batches.emplace_back();  // all that is left by then
+  } else if (!last.empty()) {
+    batches.push_back(std::move(last));
+  }
   return batches;
 }
 

@@ -28,8 +28,9 @@ std::string ChangesText(const Changes& changes, const Palette& palette);
 // "2 changed, 1 added, 1 removed, 3 follow".
 std::string ChangesSummary(const Changes& changes);
 
-// Names of the tasks to be revised together, one batch after the other; a
-// single empty one when nothing need be divided, and all goes at once. Replicas
+// Names of the tasks to be revised together, one batch after the other; an
+// empty one is all that is left. A single empty one when nothing need be
+// divided. Replicas
 // with a rollout are changed in batches, such that enough of them stay up; what
 // is new and what else changes comes before them, and what is gone after them.
 std::vector<std::vector<std::string>> Batches(

@@ -2,6 +2,7 @@
 
 #include <fmt/format.h>
 
+#include <algorithm>
 #include <deque>
 #include <utility>
 
@@ -20,12 +21,13 @@ constexpr uint64_t kSubmitted = 1;  // revision
 constexpr absl::Duration kRedraw = absl::Milliseconds(100);
 // Looks more often for the end of the output once the run has ended.
 constexpr absl::Duration kLastLook = absl::Milliseconds(5);
-// With nothing running for this long, it is time to ask why; and to ask again.
+// With no change for this long, it is time to ask why; and to ask again, after
+// a gap that doubles.
 constexpr absl::Duration kStuckAfter = absl::Seconds(2);
 constexpr absl::Duration kLookAgain = absl::Seconds(5);
-// How often to ask what is still to be stopped, and how much of it.
-constexpr absl::Duration kLookAtStopping = absl::Milliseconds(500);
-constexpr size_t kMostStopping = 1'000;
+// On a terminal, and while things are stopped.
+constexpr absl::Duration kLookOften = absl::Milliseconds(500);
+constexpr size_t kMostLookedAt = 1'000;
 // Output of a run that has ended is waited for as long as some comes.
 constexpr absl::Duration kLogPatience = absl::Seconds(5);
 
@@ -39,7 +41,10 @@ Follower::Follower(const Context& context, Client& client,
       options_(std::move(options)),
       display_(context, options_.display),
       mailbox_(kMailboxBound),
-      last_activity_(absl::Now()) {
+      last_activity_(absl::Now()),
+      last_change_(last_activity_),
+      look_gap_(kLookAgain),
+      give_up_(last_activity_ + options_.timeout) {
   context_.notices->Redirect(
       [this](std::string text) { mailbox_.PushPast(Notice{std::move(text)}); });
 }
@@ -77,6 +82,7 @@ FollowResult Follower::Follow() {
                             absl::Now() - last_activity_ > kLogPatience)));
     if (result_.run.has_value() && drained) over_ = true;
     if (!over_ && !result_.run.has_value()) LookForCause();
+    if (!over_ && !result_.run.has_value() && absl::Now() > give_up_) GiveUp();
     if (!display_.Flush()) HandleLostOutput();
   }
   context_.notices->Redirect({});
@@ -108,6 +114,14 @@ void Follower::Begin() {
   snapshot.set_last(true);
   HandleWatch(item);
   after_seq_ = kRunBegan;
+}
+
+void Follower::GiveUp() {
+  const std::string cause = Cause(absl::Now());
+  End(absl::FailedPreconditionError(fmt::format(
+      "{} is not up after {}{}{}; it goes on, and `w2t watch {}` shows it",
+      options_.run_id, LengthText(options_.timeout), cause.empty() ? "" : ": ",
+      cause, options_.run_id)));
 }
 
 void Follower::Watch() {
@@ -151,6 +165,7 @@ void Follower::HandleWatch(const v1::WatchRunResponse& item) {
         "more has happened than the server keeps; some of it is not shown");
   }
   const std::vector<TaskChange> changes = display_.OnItem(item);
+  if (!changes.empty()) last_change_ = absl::Now();
   if (log_streams_.has_value()) {
     for (const TaskChange& change : changes) FollowLogs(change);
   }
@@ -177,10 +192,14 @@ void Follower::FollowLogs(const TaskChange& change) {
     followed_.resize(display_.view().tasks().size());
   }
   uint32_t& followed = followed_[change.task];
-  // Who comes later does not want what is over.
+  // Who comes later does not want what is over, and who changes what is up not
+  // what was there before.
   const bool late = first_snapshot_ && !options_.display.from_start;
   if (late) {
-    followed = IsOutcome(change.after) ? change.attempt : change.attempt - 1;
+    const bool over =
+        IsOutcome(change.after) ||
+        (options_.until_up && change.after != v1::TASK_STATE_LEASED);
+    followed = over ? change.attempt : change.attempt - 1;
   }
   while (followed < change.attempt) {
     log_streams_->Follow(change.task, task.name, ++followed);
@@ -225,48 +244,43 @@ void Follower::LookForCause() {
   const RunView& view = display_.view();
   const absl::Time now = absl::Now();
   const bool stopping = view.state() == v1::RUN_STATE_STOPPING;
-  const bool stuck = view.complete() && !context_.notices->away() &&
-                     (stopping || (view.active().empty() &&
-                                   view.count(v1::TASK_STATE_READY) > 0));
-  if (!stuck) {
+  const bool waits = view.complete() && !context_.notices->away() &&
+                     view.state() != v1::RUN_STATE_UP &&
+                     (stopping || now - last_change_ >= kStuckAfter);
+  if (!waits) {
     display_.SetHint("");
     last_look_ = absl::InfinitePast();
+    look_gap_ = kLookAgain;
     return;
   }
-  const absl::Duration gap = stopping ? kLookAtStopping : kLookAgain;
-  if (now - last_look_ < gap) return;
-  if (!stopping && now - last_activity_ < kStuckAfter) return;
+  const bool often = stopping || context_.live;
+  if (now - last_look_ < (often ? kLookOften : look_gap_)) return;
+  if (last_look_ != absl::InfinitePast()) look_gap_ *= 2;
   last_look_ = now;
-  const std::string hint = stopping ? WhyStopping(now) : WhyReady();
+  const std::string hint = Cause(now);
   if (!hint.empty()) display_.SetHint(hint);
 }
 
-std::string Follower::WhyReady() {
-  std::string hint;
-  client_
-      .ForEachTask(options_.run_id, {v1::TASK_STATE_READY},
-                   [&hint](const v1::TaskStatus& task) {
-                     if (task.waiting_for().empty()) return true;
-                     hint = fmt::format("{}: {}", task.name(),
-                                        task.waiting_for(0));
-                     return false;
-                   })
-      .IgnoreError();
-  return hint;
-}
-
-std::string Follower::WhyStopping(absl::Time now) {
-  std::vector<v1::TaskStatus> held;
+std::string Follower::Cause(absl::Time now) {
+  std::string cause;
+  std::vector<v1::TaskStatus> stopping;
   client_
       .ForEachTask(
           options_.run_id,
-          {v1::TASK_STATE_LEASED, v1::TASK_STATE_RUNNING, v1::TASK_STATE_UP},
-          [&held](const v1::TaskStatus& task) {
-            held.push_back(task);
-            return held.size() < kMostStopping;
+          {v1::TASK_STATE_READY, v1::TASK_STATE_BACKOFF, v1::TASK_STATE_LEASED,
+           v1::TASK_STATE_RUNNING, v1::TASK_STATE_UP},
+          [&](const v1::TaskStatus& task) {
+            stopping.push_back(task);
+            if (cause.empty() && !task.waiting_for().empty()) {
+              cause = fmt::format("{}: {}", task.name(), task.waiting_for(0));
+            }
+            return stopping.size() < kMostLookedAt;
           })
       .IgnoreError();
-  return stopping_.Tell(held, now, context_.live);
+  const bool stops =
+      std::any_of(stopping.begin(), stopping.end(),
+                  [](const v1::TaskStatus& task) { return task.stopping(); });
+  return stops ? stopping_.Tell(stopping, now, context_.live) : cause;
 }
 
 void Follower::End(const absl::Status& status) {

@@ -30,6 +30,9 @@ struct FollowOptions {
   bool cancel_on_interrupt = false;
   // Leave once the run is up: all tasks have ended and all services are ready.
   bool until_up = false;
+  // Without that within this time, leave with an error that says what it waits
+  // for.
+  absl::Duration timeout = absl::InfiniteDuration();
   // Once its output cannot be written, cancels the run and waits for its end,
   // rather than leaving it to others.
   bool cancel_on_lost_output = false;
@@ -85,10 +88,10 @@ class Follower {
   void Cancel(std::string_view reason);
   void FollowLogs(const TaskChange& change);
   void EndUp();
-  // What keeps a run from going on although something could, or from ending.
+  void GiveUp();
+  // Asks what a run waits for that does not go on, and says so.
   void LookForCause();
-  std::string WhyReady();
-  std::string WhyStopping(absl::Time now);
+  std::string Cause(absl::Time now);
   void End(const absl::Status& status);
 
   const Context& context_;
@@ -104,7 +107,10 @@ class Follower {
   uint64_t after_seq_ = 0;          // to watch from; 0: a snapshot
   std::vector<uint32_t> followed_;  // by task: latest attempt being read
   absl::Time last_activity_;
+  absl::Time last_change_;
   absl::Time last_look_ = absl::InfinitePast();
+  absl::Duration look_gap_;
+  const absl::Time give_up_;
   StoppingTasks stopping_;
   std::stop_source stop_watch_;
   std::optional<LogStreams> log_streams_;

@@ -65,7 +65,7 @@ std::string HeadText(const v1::Run& run, const Palette& palette) {
   return fmt::format(
       "{} {} for {}: {}{}", palette.Bold(run.run_id()),
       palette.State(run.state(), Word(run.state())),
-      ElapsedText(end - ToTime(run.create_time())), CountsText(run.counts()),
+      ElapsedText(end - ToTime(run.create_time())), CountsText(run),
       run.revision() > 1 ? fmt::format(", revision {}", run.revision())
                          : std::string());
 }

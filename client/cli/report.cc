@@ -126,7 +126,7 @@ std::string ReportText(const RunReport& report, const Palette& palette) {
       "{} {} {} {}: {}\n", palette.Bold(run.run_id()),
       palette.State(run.state(), Word(run.state())),
       IsEnded(run.state()) ? "in" : "for",
-      ElapsedText(end - ToTime(run.create_time())), CountsText(run.counts()));
+      ElapsedText(end - ToTime(run.create_time())), CountsText(run));
   if (!run.cancel_reason().empty()) {
     // A run that was only held for its services has done what it was to do.
     text += fmt::format(

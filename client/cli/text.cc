@@ -196,6 +196,15 @@ std::string CountsText(const v1::TaskCounts& counts) {
   return text.empty() ? "no tasks" : text;
 }
 
+std::string CountsText(const v1::Run& run) {
+  v1::TaskCounts counts = run.counts();
+  const bool stops =
+      IsEnded(run.state()) || run.state() == v1::RUN_STATE_STOPPING;
+  // Nothing else is cancelled before the run is.
+  if (!stops) counts.clear_cancelled();
+  return CountsText(counts);
+}
+
 uint32_t Total(const v1::TaskCounts& counts) {
   return counts.waiting() + counts.ready() + counts.backoff() +
          counts.leased() + counts.running() + counts.up() + counts.succeeded() +

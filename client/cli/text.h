@@ -63,6 +63,9 @@ std::string FailureText(v1::TaskState state, int32_t exit_code, uint32_t signal,
 
 // "3 running, 10 succeeded": the states that occur.
 std::string CountsText(const v1::TaskCounts& counts);
+// The same of a run: without those that a revision has taken out, as long as it
+// goes on.
+std::string CountsText(const v1::Run& run);
 uint32_t Total(const v1::TaskCounts& counts);
 
 // A line of a program's output made safe to show: without its line end and

@@ -92,6 +92,15 @@ int FollowNew(const Scene& scene, const UpFlags& flags,
   return exit_code;
 }
 
+// The tasks that are meant when targets are named; else none, for all.
+std::vector<std::string> Only(const UpFlags& flags,
+                              const graphfile::LoadResult& loaded) {
+  std::vector<std::string> only;
+  if (flags.graph.targets.empty()) return only;
+  for (const v1::Task& task : loaded.graph.tasks()) only.push_back(task.name());
+  return only;
+}
+
 // Waits until a run that is in the way has ended. False when that was
 // interrupted.
 bool AwaitEnd(const Scene& scene, const std::string& run_id) {
@@ -124,7 +133,8 @@ int UpLoaded(const Scene& scene, const UpFlags& flags,
           fmt::format("somebody else has just started {}", name));
       continue;
     }
-    const auto applied = Apply(scene, flags.change, **found, loaded);
+    const auto applied =
+        Apply(scene, flags.change, **found, loaded, Only(flags, loaded));
     if (applied.ok()) return *applied;
     const auto now = scene.client.GetRun((*found)->run_id());
     const bool over = now.ok() && (now->state() == v1::RUN_STATE_STOPPING ||
@@ -159,8 +169,8 @@ int ApplyFile(UpFlags& flags, const Context& context) {
         kBadUsage, fmt::format("{} is not up; `w2t up {}` starts it",
                                loaded->graph.name(), FileNames(flags.graph)));
   }
-  const auto applied =
-      Apply({context, **client, interrupts}, flags.change, **found, *loaded);
+  const auto applied = Apply({context, **client, interrupts}, flags.change,
+                             **found, *loaded, Only(flags, *loaded));
   return applied.ok() ? *applied : context.Fail(applied.status());
 }
 

@@ -10,6 +10,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "client/graphfile/task_keys.h"
 #include "core/base/absl_view.h"
 
 namespace w2t::graphfile {

@@ -35,17 +35,19 @@ TEST(ChangesText, SaysWhatHappensToEachTask) {
                            Change(kFollows, "worker", {"priority"}, "api"),
                            Change(kRestarted, "cron"),
                            Change(kRemoved, "old"),
-                           Change(kAdded, "api-3")};
+                           Change(kAdded, "api-3"),
+                           Change(kUpdated, "", {"on_failure"})};
   EXPECT_EQ(ChangesText(changes, Palette()),
-            "  ~ api     command, env changed\n"
-            "  ~ lb      depends_on changed; it goes on running\n"
-            "  > web     follows api\n"
-            "  > worker  follows api; priority changed\n"
-            "  ~ cron    starts anew\n"
+            "  ~ api        command, env changed\n"
+            "  ~ lb         depends_on changed; it goes on running\n"
+            "  > web        follows api\n"
+            "  > worker     follows api; priority changed\n"
+            "  ~ cron       starts anew\n"
             "  - old\n"
-            "  + api-3\n");
+            "  + api-3\n"
+            "  ~ the graph  on_failure changed; it goes on running\n");
   EXPECT_EQ(ChangesSummary(changes),
-            "1 changed, 1 updated, 1 added, 1 removed, 1 restarted, 2 "
+            "1 changed, 2 updated, 1 added, 1 removed, 1 restarted, 2 "
             "following");
 }
 
@@ -88,6 +90,9 @@ TEST(Batches, LeaveEnoughReplicasUp) {
               ElementsAre(ElementsAre("db", "lb", "api-3"),
                           ElementsAre("api-0", "api-1"), ElementsAre("api-2"),
                           ElementsAre("old")));
+  Changes whole = changes;
+  whole.push_back(Change(kUpdated, "", {"on_failure"}));
+  EXPECT_THAT(Batches(whole, {two}).back(), IsEmpty());
   two.max_parallel = 0;
   two.min_ready = 2;
   EXPECT_THAT(Batches(changes, {two}), testing::SizeIs(4));
