@@ -26,7 +26,17 @@ void SessionState::Adopt(const Lease& lease, bool up, uint64_t printed) {
                   .started = true,
                   .up = up,
                   .printed = printed};
-  if (held_.try_emplace(lease.fence, held).second) ++running_;
+  const auto [it, fresh] = held_.try_emplace(lease.fence, held);
+  if (!fresh) return;
+  ++running_;
+  // The process that was given it may have died before it had told this.
+  const ReportQueue::Place running =
+      reports_.Add(lease, v1::TASK_STATE_RUNNING);
+  if (up) {
+    reports_.Add(lease, v1::TASK_STATE_UP);
+  } else {
+    it->second.running_report = running;
+  }
 }
 
 void SessionState::StreamOpened() {

@@ -83,6 +83,15 @@ TEST_F(SessionAdoptTest, WhatTheyPrintComesBehindWhatTheyHadPrinted) {
   EXPECT_EQ(todo.output_taken[0].bytes, 102u);
 }
 
+TEST_F(SessionAdoptTest, ThatTheyRunAndAreUpIsToldAgain) {
+  Dial();
+  Welcome(v1::HELD_VERDICT_KEEP);
+  const auto message = Next();
+  ASSERT_TRUE(message != nullptr && message->has_reports());
+  EXPECT_THAT(message->reports().state(),
+              ElementsAre(v1::TASK_STATE_RUNNING, v1::TASK_STATE_UP));
+}
+
 TEST_F(SessionAdoptTest, TheirEndIsForgottenOnceItIsDurable) {
   Dial();
   Welcome(v1::HELD_VERDICT_KEEP);
