@@ -69,8 +69,9 @@ void WatchFeed::Add(Entry entry, size_t bytes) {
     // by those that have not kept up.
     const bool holds =
         !entries_.empty() || std::holds_alternative<Snapshot>(entry);
-    if (bytes_ > max_bytes_) {
-      EndLocked(TooSlow("it", "max_outbox_bytes", max_bytes_, bytes_));
+    if (bytes_ > max_bytes_ && !entries_.empty()) {
+      entries_.resize(1);
+      end_ = TooSlow("it", "max_outbox_bytes", max_bytes_, bytes_);
     } else if (holds && budget_ != nullptr && budget_->spent()) {
       EndLocked(TooSlow("all readers", "max_waiting_bytes",
                         budget_->max_bytes(), budget_->used()));

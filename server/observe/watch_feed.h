@@ -40,9 +40,11 @@ class WatchFeed {
   };
 
   // `wake` is called when there is something to take where there was nothing.
-  // When more than `max_bytes` wait, or more than `budget` (may be null) has
-  // for all feeds and this one has not kept up, all is dropped and the feed
-  // ends with RESOURCE_EXHAUSTED.
+  // When more than `max_bytes` wait, all but the first message is dropped and
+  // the feed ends with RESOURCE_EXHAUSTED; one alone is taken however large it
+  // is, so that whoever resumes always comes further. When more waits than
+  // `budget` (may be null) has for all feeds and this one has not kept up, all
+  // is dropped.
   WatchFeed(uint64_t max_bytes, absl::AnyInvocable<void()> wake,
             const Budget* budget = nullptr);
 

@@ -53,6 +53,9 @@ TEST(FoundBySeedTest, TheOutcomeBehindOutputThatGoesAgainIsReported) {
   Play(46);
 }
 TEST(FoundBySeedTest, AForgottenRunEndsItsWatches) { Play(73); }
+TEST(FoundBySeedTest, AWatchComesFurtherThoughOneMessageIsOverTheBound) {
+  Play(2000300212);
+}
 
 }  // namespace
 }  // namespace w2t::sim

@@ -63,17 +63,30 @@ TEST(WatchFeedTest, GivesMessagesInOrderThenTheEnd) {
 }
 
 TEST(WatchFeedTest, ASlowReaderLosesItsFeedByName) {
-  Watcher watcher(10);
-  watcher.feed->Put(Bytes("12345678"));
-  watcher.feed->Put(Bytes("12345678"));
-  watcher.feed->Put(Bytes("1"));
+  v1::WatchRunResponse message;
+  message.mutable_events()->set_first_seq(1);
+  const std::string bytes = message.SerializeAsString();
+  Watcher watcher(bytes.size() + 1);
+  for (int i = 0; i < 3; ++i) watcher.feed->Put(Bytes(bytes));
   watcher.Drain();
-  EXPECT_TRUE(watcher.got.empty());
+  EXPECT_EQ(watcher.got.size(), 1u) << "so that it can resume behind it";
   ASSERT_TRUE(watcher.end.has_value());
   EXPECT_EQ(watcher.end->code(), absl::StatusCode::kResourceExhausted);
   EXPECT_THAT(std::string(watcher.end->message()),
               HasSubstr("max_outbox_bytes"));
   EXPECT_TRUE(watcher.feed->over());
+}
+
+TEST(WatchFeedTest, OneMessageIsTakenHoweverLargeItIs) {
+  v1::WatchRunResponse message;
+  message.mutable_events()->set_first_seq(1);
+  Watcher watcher(1);
+  for (size_t i = 1; i <= 3; ++i) {
+    watcher.feed->Put(Bytes(message.SerializeAsString()));
+    watcher.Drain();
+    EXPECT_EQ(watcher.got.size(), i);
+  }
+  EXPECT_FALSE(watcher.feed->over());
 }
 
 TEST(WatchFeedTest, WhenTheBudgetIsSpentThoseWhoDoNotKeepUpGiveWay) {
