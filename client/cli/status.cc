@@ -37,7 +37,8 @@ std::string Why(const v1::TaskStatus& task) {
     case v1::TASK_STATE_LEASED:
     case v1::TASK_STATE_RUNNING:
     case v1::TASK_STATE_UP:
-      return names.empty() ? task.message() : names;
+      if (!names.empty() || task.message().empty()) return names;
+      return fmt::format("before: {}", task.message());  // an earlier attempt
     case v1::TASK_STATE_SKIPPED:
       return names.empty() ? "" : fmt::format("because of {}", names);
     case v1::TASK_STATE_BACKOFF:

@@ -191,7 +191,10 @@ void FillTask(const Run& run, TaskIndex task, WorkerNamer name_of,
   if (record.start_us != 0) {
     *out->mutable_start_time() = TimestampOf(record.start_us);
   }
-  if (record.end_us != 0) *out->mutable_end_time() = TimestampOf(record.end_us);
+  // Of a task that runs it is the end of an earlier attempt.
+  if (record.end_us != 0 && !IsHeld(record.state)) {
+    *out->mutable_end_time() = TimestampOf(record.end_us);
+  }
   if (const TaskDetail* detail = run.detail(task); detail != nullptr) {
     out->set_signal(detail->signal);
     out->set_message(detail->message);
