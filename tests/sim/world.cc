@@ -61,7 +61,7 @@ World::Plan World::MakePlan(Random& random) {
   engine.reattach_window = random.OneOf<absl::Duration>(
       {absl::Seconds(1), absl::Seconds(3), absl::Seconds(10)});
   server::ServerLimits& limits = plan.daemon.limits;
-  limits.max_runs = random.Chance(20) ? 3 : 1'000;
+  limits.max_runs = random.Chance(20) ? random.Between(1, 3) : 1'000;
   limits.max_run_events = random.Chance(20) ? 20 : 10'000;
   limits.max_lost_attempts = random.Between(1, 6);
   limits.max_inbox = random.Chance(20) ? 2 : 100;
