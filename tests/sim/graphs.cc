@@ -1,5 +1,10 @@
 #include "tests/sim/graphs.h"
 
+#include <algorithm>
+#include <set>
+#include <string>
+#include <vector>
+
 #include "fmt/format.h"
 
 namespace w2t::sim {
@@ -59,6 +64,7 @@ void AddDependencies(Random& random, v1::Graph* graph, v1::Task* task) {
     v1::Dependency* dependency = task->add_depends_on();
     dependency->set_task(from.name());
     dependency->set_condition(AnyCondition(random, from.action()));
+    dependency->set_restart(random.Chance(25));
     const uint64_t quorum = random.Below(sizes.size() + 1);
     dependency->set_quorum(static_cast<uint32_t>(quorum));
     if (quorum == 0 || sizes[quorum - 1]++ == 0) ++count;
@@ -106,12 +112,25 @@ void AddDemand(Random& random, v1::Task* task) {
 
 void AddRetry(Random& random, v1::Task* task) {
   v1::RetryPolicy* retry = task->mutable_retry();
-  retry->set_attempts(static_cast<uint32_t>(random.Between(1, 4)));
+  const bool service = task->kind() == v1::TASK_KIND_SERVICE;
+  if (service && random.Chance(30)) {
+    retry->set_unlimited(true);
+  } else {
+    retry->set_attempts(static_cast<uint32_t>(random.Between(1, 4)));
+    if (service && random.Chance(30)) {
+      retry->mutable_window()->set_seconds(
+          static_cast<int64_t>(random.Between(1, 10)));
+    }
+  }
+  if (service && random.Chance(30)) {
+    retry->mutable_stable_after()->set_seconds(
+        static_cast<int64_t>(random.Between(1, 4)));
+  }
   retry->mutable_initial_backoff()->set_seconds(
       static_cast<int64_t>(random.Below(3)));
   retry->mutable_max_backoff()->set_seconds(4);
   if (random.Chance(20)) retry->add_exit_codes(1);
-  if (random.Chance(10)) retry->set_on_success(true);
+  if (!service && random.Chance(10)) retry->set_on_success(true);
 }
 
 // What undoes some of the tasks.
@@ -165,6 +184,50 @@ v1::Graph MakeGraph(Random& random, uint64_t most_tasks) {
     }
   }
   AddUndos(random, &graph);
+  return graph;
+}
+
+v1::Graph ReviseGraph(Random& random, const v1::Graph& running) {
+  v1::Graph graph = running;
+  std::set<std::string> gone;
+  for (const v1::Task& task : running.tasks()) {
+    if (task.removed() || random.Chance(10)) gone.insert(task.name());
+  }
+  // One that was taken out may come back.
+  if (!gone.empty() && random.Chance(30)) gone.erase(gone.begin());
+  graph.clear_tasks();
+  for (const v1::Task& old : running.tasks()) {
+    if (gone.contains(old.name())) continue;
+    v1::Task* task = graph.add_tasks();
+    *task = old;
+    task->set_removed(false);
+    const auto is_gone = [&gone](const v1::Dependency& dependency) {
+      return gone.contains(dependency.task());
+    };
+    auto* edges = task->mutable_depends_on();
+    if (std::any_of(edges->begin(), edges->end(), is_gone)) {
+      edges->erase(std::remove_if(edges->begin(), edges->end(), is_gone),
+                   edges->end());
+      for (v1::Dependency& edge : *edges) edge.set_quorum(0);
+      task->clear_quorums();
+      task->clear_trigger();
+    }
+    if (!random.Chance(15)) continue;
+    if (random.Chance(50)) {
+      task->set_priority(task->priority() + 1);
+    } else if (task->action() < kHandler) {
+      task->set_action(task->action() ^ kLive);
+    }
+  }
+  for (uint64_t more = random.Below(3); more > 0 || graph.tasks().empty();
+       more -= more > 0 ? 1 : 0) {
+    v1::Task* task = graph.add_tasks();
+    task->set_name(fmt::format("n{}", random.Below(1'000'000)));
+    const uint32_t action = AnyAction(random);
+    if ((action & kService) != 0) task->set_kind(v1::TASK_KIND_SERVICE);
+    task->set_action(action);
+    AddDependencies(random, &graph, task);
+  }
   return graph;
 }
 

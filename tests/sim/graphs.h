@@ -16,6 +16,9 @@ inline constexpr char kServiceProgram[] = "service";
 inline constexpr char kHandlerName[] = "handler";
 
 v1::Graph MakeGraph(Random& random, uint64_t most_tasks);
+// What somebody may want in the place of `running`: tasks that come, go, come
+// back, and change.
+v1::Graph ReviseGraph(Random& random, const v1::Graph& running);
 
 }  // namespace w2t::sim
 

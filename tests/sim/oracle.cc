@@ -1,5 +1,6 @@
 #include "tests/sim/oracle.h"
 
+#include <algorithm>
 #include <cstdio>
 
 #include "fmt/format.h"
@@ -93,14 +94,21 @@ void Oracle::Fold(const FactBatch& batch) {
   }
   for (const Fact& fact : batch.facts) {
     if (const auto* f = std::get_if<RunAccepted>(&fact)) {
-      blueprints_[f->run.value] = f->blueprint;
       run_ids_[f->run.value] = f->run_id;
+      if (f->keep) CheckUnique(*f);
+    } else if (const auto* f = std::get_if<TasksRestarted>(&fact)) {
+      ++changes_[run_ids_[f->run.value]];
+    } else if (const auto* f = std::get_if<RunRevised>(&fact)) {
+      ++changes_[run_ids_[f->run.value]];
     } else if (const auto* f = std::get_if<RunEvicted>(&fact)) {
       forgotten_.insert(run_ids_[f->run.value]);
     } else if (const auto* f = std::get_if<Leased>(&fact)) {
       for (size_t i = 0; i < f->leases.size(); ++i) {
         const LeaseRef lease = f->leases.at(i);
-        granted_[lease.fence.value] = {lease, {f->worker[i]}, {}};
+        const Run* run = shadow_->FindRun(lease.run);
+        granted_[lease.fence.value] = {
+            lease, {f->worker[i]}, {}, run->spec().blueprint};
+        last_fence_ = std::max(last_fence_, lease.fence.value);
         live_[f->worker[i]].insert(lease.fence.value);
       }
     } else if (const auto* f = std::get_if<Reported>(&fact)) {
@@ -121,7 +129,35 @@ void Oracle::Fold(const FactBatch& batch) {
       for (auto& [number, attached] : attached_) attached.last = batch.now;
     }
   }
+  ForgetIncarnations();
   daemon_now_ = batch.now;
+}
+
+void Oracle::CheckUnique(const RunAccepted& fact) {
+  for (const auto& [number, run] : shadow_->runs()) {
+    if (number == fact.run || !run->spec().keep || IsEnded(run->state()) ||
+        run->blueprint().name() != fact.blueprint->name()) {
+      continue;
+    }
+    Fault(fmt::format("runs {} and {} have one name", fact.run_id,
+                      run->spec().run_id));
+  }
+}
+
+// What starts anew has not started, whatever its workers have said before: all
+// leases from here on wait for it again.
+void Oracle::ForgetIncarnations() {
+  for (auto& [key, truth] : truth_) {
+    const Run* run = shadow_->FindRun(RunNumber{key.first});
+    if (run == nullptr || key.second >= run->blueprint().size()) continue;
+    const TaskRecord& record = run->task(key.second);
+    const bool waits = !IsHeld(record.state) && !IsOutcome(record.state);
+    const bool anew = !record.has_started && !record.has_been_up &&
+                      (waits || record.attempt > truth.attempt);
+    if (!anew) continue;
+    truth.started = truth.up = truth.succeeded = truth.failed = false;
+    truth.forgotten_at = waits ? last_fence_ : record.fence.value - 1;
+  }
 }
 
 void Oracle::FoldWorkerLeft(const FactBatch& batch, WorkerNumber worker) {

@@ -77,6 +77,8 @@ class Oracle {
   // Clients.
   void HearsSubmitted(const std::string& request_id, const std::string& run_id);
   void HearsCancelled(const std::string& run_id) { cancelled_.insert(run_id); }
+  // A restart or a revision was acknowledged.
+  void HearsChanged(const std::string& run_id);
   void HearsNoSuchRun(const std::string& run_id);
   // What a watcher heard of `run_id` that has sequence number `seq`.
   void HearsEvent(const std::string& run_id, uint64_t seq, std::string event);
@@ -93,9 +95,14 @@ class Oracle {
     LeaseRef lease;
     WorkerNumber worker;
     std::optional<Ending> ending;
+    std::shared_ptr<const Blueprint> blueprint;  // as it was granted
   };
   // What really happened to a task, seen from the workers.
   struct Truth {
+    bool ever_started = false;
+    // Of the present incarnation.
+    uint32_t attempt = 0;       // the latest that started
+    uint64_t forgotten_at = 0;  // leases up to this fence saw an earlier one
     bool started = false;
     bool up = false;
     bool succeeded = false;
@@ -108,13 +115,15 @@ class Oracle {
   void Say(const std::string& what);
   static std::string NameOf(const LeaseRef& lease);
   void Fold(const FactBatch& batch);
+  void CheckUnique(const RunAccepted& fact);
+  void ForgetIncarnations();
   void FoldWorkerLeft(const FactBatch& batch, WorkerNumber worker);
   void EndLease(uint64_t fence, Ending ending);
   // That the parts of a snapshot, made now, lead to the same state.
   void CheckSnapshot(const Engine& engine);
   void CheckVerdicts(const WelcomeWorker& welcome);
   void CheckDependencies(const LeaseRef& lease);
-  bool Held(const Blueprint::Edge& edge, uint64_t run, TaskKind kind);
+  bool Held(const Blueprint::Edge& edge, const LeaseRef& lease, TaskKind kind);
 
   const SimClock* const clock_;
   const EngineOptions options_;
@@ -130,8 +139,8 @@ class Oracle {
   uint64_t steps_ = 0;              // of it
   testing::EngineReferee referee_;
 
-  std::map<uint64_t, std::shared_ptr<const Blueprint>> blueprints_;  // by run
-  std::map<uint64_t, Granted> granted_;                              // by fence
+  std::map<uint64_t, Granted> granted_;  // by fence
+  uint64_t last_fence_ = 0;
   std::map<uint32_t, std::set<uint64_t>> live_;  // fences, by worker
   struct Attached {
     std::string name;
@@ -147,6 +156,9 @@ class Oracle {
   std::map<uint64_t, std::string> run_ids_;
   std::map<std::string, std::string> submitted_;  // run id, by request id
   std::set<std::string> cancelled_;
+  // Restarts and revisions, by run id: that are durable, and acknowledged.
+  std::map<std::string, uint64_t> changes_;
+  std::map<std::string, uint64_t> heard_changes_;
   std::map<std::string, std::map<uint64_t, std::string>> events_;  // by run id
 };
 

@@ -23,6 +23,13 @@ void Oracle::HearsEvent(const std::string& run_id, uint64_t seq,
                     it->second, event));
 }
 
+void Oracle::HearsChanged(const std::string& run_id) {
+  if (++heard_changes_[run_id] > changes_[run_id]) {
+    Fault(
+        fmt::format("an acknowledged change of run {} is not durable", run_id));
+  }
+}
+
 void Oracle::HearsNoSuchRun(const std::string& run_id) {
   if (!forgotten_.contains(run_id)) {
     Fault(fmt::format("run {} is not known", run_id));

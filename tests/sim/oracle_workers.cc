@@ -1,4 +1,6 @@
 // What workers do and hear, and whether it was theirs to do.
+#include <algorithm>
+
 #include "fmt/format.h"
 #include "tests/sim/oracle.h"
 
@@ -43,21 +45,24 @@ void Oracle::Starts(uint64_t process, const worker::Lease& lease) {
             ", which is live: " + NameOf(ref));
     }
   }
-  if (truth.started && blueprints_[lease.run]->at_most_once(lease.task)) {
+  if (truth.ever_started &&
+      granted->second.blueprint->at_most_once(lease.task)) {
     Fault("a second start of what runs at most once: " + NameOf(ref));
   }
   CheckDependencies(ref);
-  truth.started = true;
+  truth.ever_started = true;
+  truth.attempt = std::max(truth.attempt, lease.attempt);
+  truth.started = truth.started || lease.fence > truth.forgotten_at;
   truth.running.emplace(process, lease.fence);
 }
 
 void Oracle::CheckDependencies(const LeaseRef& lease) {
-  const Blueprint& blueprint = *blueprints_[lease.run.value];
+  const Blueprint& blueprint = *granted_[lease.fence.value].blueprint;
   uint32_t held = 0;
   std::map<uint32_t, uint32_t> in_quorums;
   std::string missing;
   for (const Blueprint::Edge& edge : blueprint.predecessors(lease.task)) {
-    if (!Held(edge, lease.run.value, blueprint.kind(edge.task))) {
+    if (!Held(edge, lease, blueprint.kind(edge.task))) {
       missing += fmt::format(", not {} of task {}",
                              static_cast<int>(edge.condition), edge.task);
     } else if (edge.quorum == 0) {
@@ -73,11 +78,12 @@ void Oracle::CheckDependencies(const LeaseRef& lease) {
   }
 }
 
-bool Oracle::Held(const Blueprint::Edge& edge, uint64_t run, TaskKind kind) {
-  const TaskKey key(run, edge.task);
+bool Oracle::Held(const Blueprint::Edge& edge, const LeaseRef& lease,
+                  TaskKind kind) {
+  const TaskKey key(lease.run.value, edge.task);
   const auto it = truth_.find(key);
   const Truth truth = it == truth_.end() ? Truth() : it->second;
-  if (truth.murky) return true;
+  if (truth.murky || lease.fence.value <= truth.forgotten_at) return true;
   switch (edge.condition) {
     case Condition::kStarted:
       return truth.started;
@@ -99,15 +105,18 @@ bool Oracle::Held(const Blueprint::Edge& edge, uint64_t run, TaskKind kind) {
 }
 
 void Oracle::ComesUp(const worker::Lease& lease) {
-  truth_[{lease.run, lease.task}].up = true;
+  Truth& truth = truth_[{lease.run, lease.task}];
+  truth.up = truth.up || lease.fence > truth.forgotten_at;
 }
 
 void Oracle::Ends(const worker::Lease& lease, v1::TaskState state) {
   Tell("worker: {} ends as {}", NameOf(RefOf(lease)),
        Name(static_cast<TaskState>(state)));
   Truth& truth = truth_[{lease.run, lease.task}];
-  truth.succeeded |= state == v1::TASK_STATE_SUCCEEDED;
-  truth.failed |= state != v1::TASK_STATE_SUCCEEDED;
+  if (lease.fence > truth.forgotten_at) {
+    truth.succeeded |= state == v1::TASK_STATE_SUCCEEDED;
+    truth.failed |= state != v1::TASK_STATE_SUCCEEDED;
+  }
   std::erase_if(truth.running,
                 [&](const auto& one) { return one.second == lease.fence; });
 }

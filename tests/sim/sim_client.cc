@@ -4,6 +4,8 @@
 
 #include "fmt/format.h"
 #include "proto/wire/graph_codec.h"
+#include "proto/wire/graph_merge.h"
+#include "tests/sim/graphs.h"
 
 namespace w2t::sim {
 namespace {
@@ -24,6 +26,7 @@ absl::Status PostSubmit(const v1::SubmitRunRequest& request,
   SubmitEvent event;
   event.request_id = request.request_id();
   event.hold = request.hold();
+  event.unique_name = request.unique_name();
   event.blueprint = std::move(decoded.blueprint);
   event.definition = std::move(decoded.definition);
   return inbox.TryCall(std::move(event), std::move(reply));
@@ -94,6 +97,7 @@ void SimClient::OnSubmitted(size_t index, const server::Answer& answer) {
                 answer.status.ToString(), answer.run_id);
   if (answer.status.ok()) {
     oracle_->HearsSubmitted(request_id, answer.run_id);
+    run.refused = false;
     if (run.run_id == answer.run_id) return;
     // The first answer; or the run was forgotten, and this is another one.
     run.run_id = answer.run_id;
@@ -101,7 +105,11 @@ void SimClient::OnSubmitted(size_t index, const server::Answer& answer) {
     run.watch = std::make_unique<SimWatch>(clock_, oracle_, daemon_,
                                            random_.Fork(), &wire_, run.run_id);
     run.watch->Open();
-    if (calm_ && run.request.hold()) Cancel(index);
+    if (calm_ && Stays(run)) Cancel(index);
+    return;
+  }
+  if (run.request.unique_name() && absl::IsAlreadyExists(answer.status)) {
+    run.refused = run.run_id.empty();  // somebody else was first
     return;
   }
   if (!Passes(answer.status)) {
@@ -167,6 +175,87 @@ void SimClient::Cancel(size_t index) {
       });
 }
 
+void SimClient::OnChanged(const std::string& run_id, std::string_view what,
+                          const server::Answer& answer) {
+  oracle_->Tell("client {}: {} of {}: {}", name_, what, run_id,
+                answer.status.ToString());
+  if (answer.status.ok()) return oracle_->HearsChanged(run_id);
+  if (!Passes(answer.status) && !absl::IsNotFound(answer.status) &&
+      !absl::IsFailedPrecondition(answer.status) &&
+      !absl::IsAborted(answer.status)) {
+    oracle_->Fault(
+        fmt::format("{} of {}: {}", what, run_id, answer.status.ToString()));
+  }
+}
+
+// As far as it knows.
+const SimClient::Run* SimClient::AnyLive() {
+  std::vector<const Run*> live;
+  for (const auto& run : runs_) {
+    if (run->watch != nullptr && !run->watch->ended())
+      live.push_back(run.get());
+  }
+  return live.empty() ? nullptr : random_.OneOf(live);
+}
+
+void SimClient::RestartOne() {
+  const Run* found = AnyLive();
+  if (found == nullptr) return;
+  const Run& run = *found;
+  RestartEvent event;
+  event.run_id = run.run_id;
+  const auto size = static_cast<uint64_t>(run.request.graph().tasks_size());
+  for (uint64_t i = random_.Between(1, 2); i > 0; --i) {
+    event.tasks.push_back(fmt::format("t{}", random_.Below(size)));
+  }
+  Call(
+      [event](server::Inbox& inbox, server::Reply reply) {
+        return inbox.TryCall(event, std::move(reply));
+      },
+      [this, run_id = run.run_id](const server::Answer& answer) {
+        OnChanged(run_id, "restart", answer);
+      });
+}
+
+void SimClient::ReviseOne() {
+  const Run* run = AnyLive();
+  if (run == nullptr) return;
+  const std::string run_id = run->run_id;
+  Call(
+      [this, run_id, random = random_.Fork()](server::Inbox& inbox,
+                                              server::Reply reply) mutable {
+        return PostRevision(run_id, random, inbox, std::move(reply));
+      },
+      [this, run_id](const server::Answer& answer) {
+        OnChanged(run_id, "revision", answer);
+      });
+}
+
+// As the daemon's service does it: what is wanted is put into what runs.
+absl::Status SimClient::PostRevision(const std::string& run_id, Random& random,
+                                     server::Inbox& inbox,
+                                     server::Reply reply) {
+  const ::w2t::Run* run = daemon_->view().engine.FindRun(run_id);
+  if (run == nullptr) return absl::NotFoundError("it is over");
+  v1::Graph running;
+  running.ParseFromString(std::string(run->spec().definition->encoded()));
+  wire::GraphMerge merge =
+      wire::MergeGraphs(running, ReviseGraph(random, running));
+  if (merge.changes.empty()) return absl::AbortedError("nothing is changed");
+  wire::DecodedGraph decoded = wire::DecodeGraph(merge.graph, daemon_->limits(),
+                                                 wire::GraphUse::kRevision);
+  if (!decoded.faults.empty()) {
+    return absl::InvalidArgumentError(decoded.faults.Summary());
+  }
+  ReviseEvent event;
+  event.run_id = run_id;
+  event.base_revision = run->revision() + (random.Chance(5) ? 1 : 0);
+  event.blueprint = std::move(decoded.blueprint);
+  event.definition = std::move(decoded.definition);
+  event.changed = std::move(merge.changed);
+  return inbox.TryCall(std::move(event), std::move(reply));
+}
+
 void SimClient::BreakStreams() {
   for (const auto& run : runs_) {
     if (run->watch != nullptr) run->watch->Break();
@@ -180,7 +269,7 @@ void SimClient::Calm() {
     if (runs_[i]->watch == nullptr) continue;
     runs_[i]->watch->Calm();
     // What is held up on purpose.
-    if (runs_[i]->request.hold()) Cancel(i);
+    if (Stays(*runs_[i])) Cancel(i);
   }
 }
 

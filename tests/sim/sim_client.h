@@ -7,6 +7,7 @@
 #include <functional>
 #include <memory>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/functional/any_invocable.h"
@@ -31,6 +32,8 @@ class SimClient {
   void Submit(v1::SubmitRunRequest request);
   // Any of its runs.
   void CancelOne();
+  void RestartOne();
+  void ReviseOne();
   // Says something again that has been answered, or something else under the
   // same request id.
   void RepeatOne(const v1::Graph& other);
@@ -61,6 +64,15 @@ class SimClient {
   void TrySubmit(size_t run);
   void OnSubmitted(size_t run, const server::Answer& answer);
   void Cancel(size_t run);
+  const Run* AnyLive();
+  void OnChanged(const std::string& run_id, std::string_view what,
+                 const server::Answer& answer);
+  absl::Status PostRevision(const std::string& run_id, Random& random,
+                            server::Inbox& inbox, server::Reply reply);
+  // It does not end by itself.
+  static bool Stays(const Run& run) {
+    return run.request.hold() || run.request.unique_name();
+  }
 
   SimClock* const clock_;
   Oracle* const oracle_;

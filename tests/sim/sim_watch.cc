@@ -244,8 +244,15 @@ void SimWatch::OnEvents(const v1::EventBatch& events) {
         fmt::format("task {} attempt {} state {} exit {} at {}", task,
                     events.attempt(i), static_cast<int>(events.state(i)),
                     events.exit_code(i), events.time_us(i)));
-    if (task >= states_.size()) continue;
-    if (states_[task] >= v1::TASK_STATE_SUCCEEDED) {
+    if (task == kNoTask) continue;
+    if (task >= states_.size()) {
+      oracle_->Fault(fmt::format("{}: an event of an unknown task", run_id_));
+      return;
+    }
+    // Only by starting anew, or waiting for what does.
+    const bool anew = events.state(i) == v1::TASK_STATE_WAITING ||
+                      events.state(i) == v1::TASK_STATE_READY;
+    if (states_[task] >= v1::TASK_STATE_SUCCEEDED && !anew) {
       oracle_->Fault(fmt::format("{}: an event after the outcome", run_id_));
     }
     states_[task] = events.state(i);

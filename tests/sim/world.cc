@@ -144,17 +144,25 @@ void World::Live() {
   if (calm_) return;
   SimClient& client = AnyClient();
   const uint64_t dice = random_.Below(100);
-  if (dice < 60 && client.runs() < plan_->most_runs) {
+  if (random_.Chance(60) && client.runs() < plan_->most_runs) {
     v1::SubmitRunRequest request;
     *request.mutable_graph() = MakeGraph(random_, plan_->most_tasks);
     request.set_hold(random_.Chance(15));
+    if (random_.Chance(40)) {
+      request.set_unique_name(true);
+      request.mutable_graph()->set_name(fmt::format("u{}", random_.Below(2)));
+    }
     client.Submit(std::move(request));
-  } else if (dice < 70) {
+  } else if (dice < 20) {
     client.CancelOne();
-  } else if (dice < 80) {
+  } else if (dice < 40) {
     v1::Graph other = MakeGraph(random_, 3);
     other.set_name("other");
     client.RepeatOne(other);
+  } else if (dice < 70) {
+    client.RestartOne();
+  } else {
+    client.ReviseOne();
   }
   clock_.After(random_.Between(absl::Milliseconds(10), absl::Seconds(2)),
                [this] { Live(); });

@@ -100,6 +100,39 @@ MUTATIONS = [
         'any host will do', 'core/schedule/shapes.cc',
         'if (!demand.worker.empty() && demand.worker != spec.name) {',
         'if (!demand.worker.empty() && spec.name.empty()) {'),
+    Mutation(
+        'a restart does not wait until all has stopped', 'core/run/run.cc',
+        'if (lingering_ == 0 && !restarting_.empty() && !revising()) {',
+        'if (!restarting_.empty() && !revising()) {'),
+    Mutation(
+        'a restart stops everything at once', 'core/run/run_stop.cc',
+        'if (Lingers(task) && open_dependents_[task] == 0) RequestStop(task);',
+        'if (Lingers(task)) RequestStop(task);'),
+    Mutation(
+        'nothing follows a restart', 'core/run/run_restart.cc',
+        'if (!edge.restart || IsSpent(edge.task)) continue;', 'continue;'),
+    Mutation(
+        'what ran at most once is restarted', 'core/run/run_restart.cc',
+        'if (!edge.restart || IsSpent(edge.task)) continue;',
+        'if (!edge.restart) continue;'),
+    Mutation(
+        'what is restarted counts as started', 'core/run/run_restart.cc',
+        'if (forgive || IsOutcome(record.state)) to = kNeverStarted;', ''),
+    Mutation(
+        'a revision does not wait until all has stopped', 'core/run/run.h',
+        'return spec_.pending.blueprint != nullptr && lingering_ == 0;',
+        'return spec_.pending.blueprint != nullptr;'),
+    Mutation(
+        'the graph of a revision is not in the snapshot',
+        'server/loop/snapshots.cc',
+        'it->second.revision != run->revision()', 'false'),
+    Mutation(
+        'watchers are not told of another graph', 'server/observe/watch_hub.cc',
+        'seq + 1 >= run.first_seq() && seq >= run.revised_seq();',
+        'seq + 1 >= run.first_seq();'),
+    Mutation(
+        'two runs may have one unique name', 'core/engine/steps.cc',
+        'if (!event.unique_name) return nullptr;', 'return nullptr;'),
     # Bugs that the simulator has found, put back.
     Mutation(
         'bug: an outcome stays behind its repeated output',
