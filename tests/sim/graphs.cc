@@ -3,6 +3,7 @@
 #include <algorithm>
 #include <set>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "fmt/format.h"
@@ -195,9 +196,18 @@ v1::Graph ReviseGraph(Random& random, const v1::Graph& running) {
   }
   // One that was taken out may come back.
   if (!gone.empty() && random.Chance(30)) gone.erase(gone.begin());
+  for (const v1::Task& task : running.tasks()) {
+    if (gone.contains(task.undo_of())) gone.insert(task.name());
+  }
   graph.clear_tasks();
+  std::vector<v1::Task> undos;  // nothing may depend on them
   for (const v1::Task& old : running.tasks()) {
     if (gone.contains(old.name())) continue;
+    if (!old.undo_of().empty()) {
+      undos.push_back(old);
+      undos.back().set_removed(false);
+      continue;
+    }
     v1::Task* task = graph.add_tasks();
     *task = old;
     task->set_removed(false);
@@ -228,6 +238,7 @@ v1::Graph ReviseGraph(Random& random, const v1::Graph& running) {
     task->set_action(action);
     AddDependencies(random, &graph, task);
   }
+  for (v1::Task& undo : undos) *graph.add_tasks() = std::move(undo);
   return graph;
 }
 

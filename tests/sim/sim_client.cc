@@ -249,7 +249,7 @@ absl::Status SimClient::PostRevision(const std::string& run_id, Random& random,
   }
   ReviseEvent event;
   event.run_id = run_id;
-  event.base_revision = run->revision() + (random.Chance(5) ? 1 : 0);
+  event.base_revision = run->revision() + (random.Chance(5) ? 1'000 : 0);
   event.blueprint = std::move(decoded.blueprint);
   event.definition = std::move(decoded.definition);
   event.changed = std::move(merge.changed);

@@ -66,7 +66,7 @@ World::Plan World::MakePlan(Random& random) {
   limits.max_lost_attempts = random.Between(1, 6);
   limits.max_inbox = random.Chance(20) ? 2 : 100;
   limits.max_session_window = random.OneOf<uint64_t>({1, 2, 16});
-  limits.max_outbox_bytes = random.Chance(20) ? 2'000 : 1 << 20;
+  limits.max_outbox_bytes = random.Chance(20) ? 16'000 : 1 << 20;
   limits.max_log_batches = random.OneOf<uint64_t>({1, 4, 64});
   engine.limits = limits;
   if (random.Chance(10)) engine.retention = absl::Seconds(5);

@@ -92,6 +92,23 @@ class LoopSnapshotTest : public ::testing::Test {
     inbox_.Post(std::move(event));
     Turn();
   }
+  void Revise(const std::string& run_id, const v1::Graph& graph,
+              std::vector<TaskIndex> changed) {
+    wire::DecodedGraph decoded = wire::DecodeGraph(graph, Limits());
+    ReviseEvent event;
+    event.run_id = run_id;
+    event.base_revision = 1;
+    event.blueprint = std::move(decoded.blueprint);
+    event.definition = std::move(decoded.definition);
+    event.changed = std::move(changed);
+    ASSERT_TRUE(inbox_
+                    .TryCall(std::move(event),
+                             [](const Answer& answer, const View*) {
+                               EXPECT_TRUE(answer.status.ok()) << answer.status;
+                             })
+                    .ok());
+    Turn();
+  }
   void SnapshotNow() {
     const uint64_t before = journal_.summed_up;
     journal_.due_at = 0;
@@ -168,6 +185,31 @@ TEST_F(LoopSnapshotTest, WritesOnlyWhatHasChanged) {
   Hello("w2");
   SnapshotNow();
   EXPECT_NE(Part(Kind::kWorkers, 0), "kept");
+}
+
+TEST_F(LoopSnapshotTest, TheGraphOfARevisionTakesThePlaceOfTheFirst) {
+  Submit("g", 2);
+  SnapshotNow();
+  const std::string first = Part(Kind::kGraph, 1);
+  Revise("g-1", MakeGraph("g", 3), {});
+  SnapshotNow();
+  EXPECT_NE(Part(Kind::kGraph, 1), first);
+  ASSERT_TRUE(Open().ok());
+  EXPECT_EQ(engine().FindRun("g-1")->revision(), 2u);
+  EXPECT_EQ(engine().FindRun("g-1")->blueprint().size(), 3u);
+}
+
+TEST_F(LoopSnapshotTest, ARevisionThatWaitsIsKept) {
+  Hello("w1");
+  Submit("g", 2);
+  Revise("g-1", MakeGraph("g", 3), {1});  // which a worker has
+  SnapshotNow();
+  const uint64_t hash = engine().FindRun("g-1")->Hash();
+  ASSERT_TRUE(Open().ok());
+  const w2t::Run* run = engine().FindRun("g-1");
+  EXPECT_EQ(run->Hash(), hash);
+  EXPECT_TRUE(run->revising());
+  EXPECT_EQ(run->spec().pending.blueprint->size(), 3u);
 }
 
 TEST_F(LoopSnapshotTest, ReadsNothingButSummariesOfEndedRuns) {

@@ -181,6 +181,29 @@ TEST_F(WatchHubTest, ResumesAfterAnEvent) {
   EXPECT_EQ(watcher.got[0].events().time_us_size(), static_cast<int>(last) - 1);
 }
 
+TEST_F(WatchHubTest, ARevisionIsASnapshotOfTheNewTasks) {
+  const RunNumber number = env_.Submit(MakeGraph("g", 2));
+  const uint64_t before = env_.engine().FindRun(number)->last_seq();
+  Watcher watcher;
+  ASSERT_TRUE(Watch(number, &watcher, {.after_seq = before}).ok());
+  wire::DecodedGraph next = wire::DecodeGraph(MakeGraph("g", 3), Limits());
+  ReviseEvent event;
+  event.run_id = "g-1";
+  event.base_revision = 1;
+  event.blueprint = next.blueprint;
+  event.definition = next.definition;
+  env_.Step(std::move(event));
+  ASSERT_EQ(env_.engine().FindRun(number)->revision(), 2u);
+  Flush(number);
+  watcher.Drain();
+  ASSERT_EQ(watcher.got.size(), 1u);
+  EXPECT_EQ(watcher.got[0].snapshot().names_size(), 3);
+  // Nobody else can go on from what was before either.
+  Watcher late;
+  EXPECT_EQ(Watch(number, &late, {.after_seq = before}).code(),
+            absl::StatusCode::kOutOfRange);
+}
+
 TEST_F(WatchHubTest, RefusesToResumeAfterWhatHasNotHappened) {
   const RunNumber run = env_.Submit(MakeGraph("g", 1));
   Watcher watcher;

@@ -89,6 +89,26 @@ TEST(JournalCodecTest, KeepsRunsWithTheirGraphs) {
   EXPECT_EQ(accepted.definition->encoded(), graph.definition->encoded());
 }
 
+TEST(JournalCodecTest, KeepsRestartsAndRevisions) {
+  const auto restarted = RoundTrip(TasksRestarted{{3}, {0, 7}});
+  EXPECT_EQ(restarted.run, RunNumber{3});
+  EXPECT_EQ(restarted.tasks, (std::vector<TaskIndex>{0, 7}));
+  v1::Graph next = SmallGraph();
+  next.mutable_tasks(0)->set_removed(true);
+  const DecodedGraph graph = DecodeGraph(next, Limits(), GraphUse::kRevision);
+  ASSERT_NE(graph.blueprint, nullptr) << graph.faults.Summary();
+  const auto revised = RoundTrip(RunRevised{.run = {3},
+                                            .revision = 2,
+                                            .blueprint = graph.blueprint,
+                                            .definition = graph.definition,
+                                            .changed = {1}});
+  EXPECT_EQ(revised.run, RunNumber{3});
+  EXPECT_EQ(revised.revision, 2u);
+  EXPECT_TRUE(revised.blueprint->removed(0));
+  EXPECT_EQ(revised.definition->encoded(), graph.definition->encoded());
+  EXPECT_EQ(revised.changed, (std::vector<TaskIndex>{1}));
+}
+
 TEST(JournalCodecTest, AWorkerWithoutCpusIsReadAsItWasAccepted) {
   // As from a hello that names its cpus and has none of them.
   WorkerSpec spec = SomeWorker();

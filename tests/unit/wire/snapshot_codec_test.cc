@@ -106,6 +106,32 @@ TEST(SnapshotCodecTest, KeepsWhatOnlySomeTasksHave) {
   ExpectSame(env);
 }
 
+TEST(SnapshotCodecTest, KeepsRestartsAndWhatCountsForRetries) {
+  EngineEnv env;
+  env.Hello("w1", {.slots = 3});
+  env.Submit(GraphBuilder("g")
+                 .Service("db")
+                 .Probe()
+                 .Service("api", {testing::Followed("db")})
+                 .Task("a")
+                 .Retry({.attempts = 3, .window = absl::Seconds(60)})
+                 .Task("b")
+                 .Retry({.attempts = 3}),
+             {.unique_name = true});
+  env.Start("db");
+  env.Ready("db");
+  env.Start("api");
+  env.Advance(absl::Seconds(3));
+  env.Fail("a");
+  env.Fail("b");
+  EXPECT_TRUE(env.RestartTasks({"db", "b"}).ok());
+  ExpectSame(env);
+  env.Stopped("api");
+  ExpectSame(env);
+  env.Stopped("db");
+  ExpectSame(env);
+}
+
 TEST(SnapshotCodecTest, KeepsOnlyTheLatestEvents) {
   EngineOptions options;
   options.limits.max_run_events = 5;
