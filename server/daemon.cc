@@ -76,7 +76,8 @@ struct Daemon::Parts {
         calls(&config.limits),
         waiting(config.limits.max_waiting_bytes),
         hub(&waiting) {}
-  ~Parts();
+  // What it calls throws only when the program is at fault.
+  ~Parts();  // NOLINT(bugprone-exception-escape)
 
   absl::Status Open(Handlers handlers);
   absl::Status Serve();
@@ -214,7 +215,7 @@ void Daemon::Parts::SetTaking(bool takes) {
   server->SetServing(taking && !stalled);
 }
 
-Daemon::Parts::~Parts() {
+Daemon::Parts::~Parts() {  // NOLINT(bugprone-exception-escape)
   if (server != nullptr) {
     SetTaking(false);
     sessions->CloseAll(StoppingStatus());

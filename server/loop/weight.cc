@@ -23,7 +23,7 @@ size_t BytesOf(const ReviseEvent& event) {
 size_t BytesOf(const RestartEvent& event) {
   size_t bytes = 0;
   for (const std::string& task : event.tasks) {
-    bytes += sizeof(task) + task.size();
+    bytes += sizeof(std::string) + task.size();
   }
   return bytes;
 }

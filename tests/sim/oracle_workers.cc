@@ -65,12 +65,12 @@ void Oracle::CheckDependencies(const LeaseRef& lease) {
     if (!Held(edge, lease, blueprint.kind(edge.task))) {
       missing += fmt::format(", not {} of task {}",
                              static_cast<int>(edge.condition), edge.task);
-    } else if (edge.quorum == 0) {
-      ++held;
-    } else if (++in_quorums[edge.quorum] ==
-               blueprint.quorums()[edge.quorum - 1].need) {
-      ++held;
+      continue;
     }
+    const bool counts =
+        edge.quorum == 0 ||
+        ++in_quorums[edge.quorum] == blueprint.quorums()[edge.quorum - 1].need;
+    if (counts) ++held;
   }
   if (held < blueprint.need(lease.task)) {
     Fault(fmt::format("a start with {} of {} dependencies held: {}{}", held,
