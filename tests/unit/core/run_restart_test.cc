@@ -15,7 +15,7 @@ using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-constexpr SubmitOptions kUnique = {.unique_name = true};
+const SubmitOptions kUnique = {.unique_name = true};
 
 class RunRestartTest : public ::testing::Test {
  protected:

@@ -14,7 +14,7 @@ using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
 
-constexpr SubmitOptions kNamed = {.unique_name = true};
+const SubmitOptions kNamed = {.unique_name = true};
 
 class RunReviseTest : public ::testing::Test {
  protected:
