@@ -38,9 +38,8 @@ class ThousandTest : public FleetTest {
       workers_.emplace_back();
     }
     workers_[worker] = StartWorker(
-        daemon_->address(),
-        {.name = fmt::format("w{}", worker),
-         .flags = {"--state", dir_ / fmt::format("state{}", worker)}});
+        daemon_->address(), {.name = fmt::format("w{}", worker),
+                             .state = dir_ / fmt::format("state{}", worker)});
   }
 
   // In layers, each service after one of the layer before.
@@ -98,7 +97,8 @@ TEST_F(ThousandTest, KillsAtAnyMomentLeaveNoSecondCopyAndNoLeftover) {
   for (const size_t up : {kServices / 5, kServices / 2, kServices}) {
     {
       Watch watch(daemon_->address(), run_id);
-      ASSERT_TRUE(watch.WaitForTasks(up, v1::TASK_STATE_UP));
+      ASSERT_TRUE(watch.WaitForTasks(up, v1::TASK_STATE_UP))
+          << client_->GetRun(run_id).ShortDebugString();
     }
     const int killed = static_cast<int>(random() % kWorkers);
     workers_[killed]->Kill();

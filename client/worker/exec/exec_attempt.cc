@@ -191,10 +191,11 @@ void ExecAttempt::Adopt() {
   HoldOutput();
   ReplayOutput();
   if (!lives) {
-    unknown_ = kept.pid() == 0
-                   ? "the worker was killed while it started it"
-                   : "it ended while no worker was there; its exit code is "
-                     "unknown";
+    const bool interrupted = kept.pid() == 0;
+    if (interrupted) ending_ = Ending::kInterrupted;
+    unknown_ = interrupted ? "the worker was killed while it started it"
+                           : "it ended while no worker was there; its exit "
+                             "code is unknown";
     exit_ = Exit{.known = false};
     tree_timer_ =
         host_->loop().After(absl::ZeroDuration(), [this] { AwaitTree(); });

@@ -84,7 +84,7 @@ class ExecAttempt {
   void ReleaseOutput(uint64_t bytes);
 
  private:
-  enum class Ending { kByItself, kCancelled, kTimedOut, kUnwell };
+  enum class Ending { kByItself, kInterrupted, kCancelled, kTimedOut, kUnwell };
 
   absl::Status TryStart();
   absl::StatusOr<Child> SpawnIt();

@@ -122,7 +122,8 @@ void ExecAttempt::OnChildEnded() {
 // "Stopped" means that none of its processes is left.
 void ExecAttempt::AwaitTree() {
   Loop& loop = host_->loop();
-  const bool kill = ending_ == Ending::kByItself || killed_after_;
+  const bool kill = ending_ == Ending::kByItself ||
+                    ending_ == Ending::kInterrupted || killed_after_;
   if (!tree_.Lives()) {
     loop.Cancel(grace_timer_);
     DrainPipes();
@@ -191,6 +192,11 @@ Outcome ExecAttempt::MakeOutcome() const {
     case Ending::kCancelled:
       outcome.state = v1::TASK_STATE_CANCELLED;
       outcome.message = StopWords();
+      break;
+    case Ending::kInterrupted:
+      // The daemon takes what its worker stopped by itself for lost.
+      outcome.state = v1::TASK_STATE_CANCELLED;
+      outcome.message = unknown_;
       break;
     case Ending::kTimedOut:
       outcome.state = v1::TASK_STATE_TIMED_OUT;

@@ -272,6 +272,7 @@ TEST(AdoptTest, AProcessThatHasGotTheNumberLaterIsLeftAlone) {
 TEST(AdoptTest, AStartThatWasInterruptedIsUndone) {
   const TempDir dir;
   const Record record = Adopted(dir, 0, 0);
+  EXPECT_EQ(record.outcome->state, v1::TASK_STATE_CANCELLED);
   EXPECT_EQ(record.outcome->message,
             "the worker was killed while it started it");
 }
