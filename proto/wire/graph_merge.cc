@@ -62,7 +62,6 @@ class Merger {
          const absl::flat_hash_set<std::string>* only)
       : running_(running), wanted_(wanted), only_(only) {
     merge_.graph = running;
-    merge_.graph.set_on_failure(wanted.on_failure());
     kinds_.resize(running.tasks_size(), v1::TASK_CHANGE_KIND_UNSPECIFIED);
     for (int i = 0; i < running.tasks_size(); ++i) {
       places_.emplace(AbslView(running.tasks(i).name()), i);

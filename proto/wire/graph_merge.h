@@ -21,7 +21,7 @@
 namespace w2t::wire {
 
 struct GraphMerge {
-  v1::Graph graph;  // what a failure means for it is what `wanted` says
+  v1::Graph graph;
   // By position. Empty: the two say the same.
   std::vector<v1::TaskChange> changes;
   std::vector<TaskIndex> positions;  // of these

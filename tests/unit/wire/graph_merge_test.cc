@@ -188,7 +188,9 @@ TEST(GraphMergeTest, WhatAFailureMeansIsTakenUnlessOnlySomeTasksAre) {
   EXPECT_EQ(merge.graph.on_failure(), v1::ON_FAILURE_CANCEL);
   EXPECT_THAT(Told(merge), IsEmpty());
   const absl::flat_hash_set<std::string> some = {"api"};
-  EXPECT_FALSE(MergeGraphs(Shop(), wanted, &some).on_failure);
+  const GraphMerge part = MergeGraphs(Shop(), wanted, &some);
+  EXPECT_FALSE(part.on_failure);
+  EXPECT_EQ(part.graph.on_failure(), Shop().on_failure());
 }
 
 TEST(GraphMergeTest, AnIndexThatIsNoneStaysOne) {
