@@ -14,21 +14,6 @@ namespace {
 
 constexpr int64_t kMostRestarts = 1'000'000;
 
-void ReadEdgeCondition(Context& context, const Field& field, EdgeDraft& edge) {
-  const std::optional<v1::Condition> condition = ReadCondition(context, field);
-  if (condition) edge.dependency.set_condition(*condition);
-}
-
-void ReadEdgeRequired(Context& context, const Field& field, EdgeDraft& edge) {
-  const std::optional<bool> required = ReadBool(context, field);
-  if (required) edge.required = *required;
-}
-
-void ReadEdgeRestart(Context& context, const Field& field, EdgeDraft& edge) {
-  const std::optional<bool> restart = ReadBool(context, field);
-  if (restart) edge.dependency.set_restart(*restart);
-}
-
 constexpr KeyReader<EdgeDraft> kEdgeKeys[] = {
     {"condition", ReadEdgeCondition},
     {"required", ReadEdgeRequired},

@@ -33,21 +33,6 @@ constexpr ConditionWord kConditions[] = {
     {"process_completed_successfully", v1::CONDITION_SUCCEEDED},
 };
 
-void ReadEdgeCondition(Context& context, const Field& field, EdgeDraft& edge) {
-  const std::optional<v1::Condition> condition = ReadCondition(context, field);
-  if (condition) edge.dependency.set_condition(*condition);
-}
-
-void ReadRequired(Context& context, const Field& field, EdgeDraft& edge) {
-  const std::optional<bool> required = ReadBool(context, field);
-  if (required) edge.required = *required;
-}
-
-void ReadEdgeRestart(Context& context, const Field& field, EdgeDraft& edge) {
-  const std::optional<bool> restart = ReadBool(context, field);
-  if (restart) edge.dependency.set_restart(*restart);
-}
-
 void ReadEnoughReady(Context& context, const Field& field, EdgeDraft& edge) {
   const std::optional<Enough> enough = ReadEnough(context, field);
   if (!enough) return;
@@ -57,7 +42,7 @@ void ReadEnoughReady(Context& context, const Field& field, EdgeDraft& edge) {
 
 constexpr KeyReader<EdgeDraft> kEdgeKeys[] = {{"condition", ReadEdgeCondition},
                                               {"ready", ReadEnoughReady},
-                                              {"required", ReadRequired},
+                                              {"required", ReadEdgeRequired},
                                               {"restart", ReadEdgeRestart}};
 
 void ReadEdge(Context& context, const Field& entry, EdgeDraft& edge) {
@@ -82,6 +67,21 @@ void AddEdge(Context& context, const Field& item, TaskDraft& draft) {
 }
 
 }  // namespace
+
+void ReadEdgeCondition(Context& context, const Field& field, EdgeDraft& edge) {
+  const std::optional<v1::Condition> condition = ReadCondition(context, field);
+  if (condition) edge.dependency.set_condition(*condition);
+}
+
+void ReadEdgeRequired(Context& context, const Field& field, EdgeDraft& edge) {
+  const std::optional<bool> required = ReadBool(context, field);
+  if (required) edge.required = *required;
+}
+
+void ReadEdgeRestart(Context& context, const Field& field, EdgeDraft& edge) {
+  const std::optional<bool> restart = ReadBool(context, field);
+  if (restart) edge.dependency.set_restart(*restart);
+}
 
 std::optional<Enough> ReadEnough(Context& context, const Field& field) {
   std::string_view text = field.value.text();

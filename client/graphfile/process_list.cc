@@ -73,14 +73,7 @@ class ReplicaNames {
   absl::flat_hash_map<absl::string_view, uint32_t> counts_;
 };
 
-void ReadEdgeCondition(Context& context, const Field& field,
-                       v1::Dependency& dependency) {
-  const std::optional<v1::Condition> condition = ReadCondition(context, field);
-  if (condition) dependency.set_condition(*condition);
-}
-
-constexpr KeyReader<v1::Dependency> kEdgeKeys[] = {
-    {"condition", ReadEdgeCondition}};
+constexpr KeyReader<EdgeDraft> kEdgeKeys[] = {{"condition", ReadEdgeCondition}};
 
 // One entry of depends_on is an edge to each replica of the process named.
 void AddEdges(Context& context, const Field& entry, const ReplicaNames& names,
@@ -90,9 +83,9 @@ void AddEdges(Context& context, const Field& entry, const ReplicaNames& names,
   // A condition that is not given is this one.
   edge.dependency.set_condition(v1::CONDITION_FINISHED);
   if (entry.value.is_scalar()) {
-    ReadEdgeCondition(context, entry, edge.dependency);
+    ReadEdgeCondition(context, entry, edge);
   } else if (!entry.value.is_null()) {
-    ReadMap<v1::Dependency>(context, entry, kEdgeKeys, {}, edge.dependency);
+    ReadMap<EdgeDraft>(context, entry, kEdgeKeys, {}, edge);
   }
   for (uint32_t i = 0; i < names.CountOf(entry.name); ++i) {
     if (edges.size() > context.options.limits.max_edges) return;

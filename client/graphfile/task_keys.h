@@ -44,6 +44,10 @@ std::optional<v1::Condition> ParseCondition(std::string_view word);
 // The same for a field; notes what is wrong.
 std::optional<v1::Condition> ReadCondition(Context& context,
                                            const Field& field);
+// What one edge says, in our files and in other tools'.
+void ReadEdgeCondition(Context& context, const Field& field, EdgeDraft& edge);
+void ReadEdgeRequired(Context& context, const Field& field, EdgeDraft& edge);
+void ReadEdgeRestart(Context& context, const Field& field, EdgeDraft& edge);
 
 // How many of some replicas: a number, or a part of them.
 struct Enough {
