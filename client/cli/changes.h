@@ -30,9 +30,9 @@ std::string ChangesSummary(const Changes& changes);
 
 // Names of the tasks to be revised together, one batch after the other; an
 // empty one is all that is left. A single empty one when nothing need be
-// divided. Replicas
-// with a rollout are changed in batches, such that enough of them stay up; what
-// is new and what else changes comes before them, and what is gone after them.
+// divided. Replicas with a rollout are changed in batches, such that enough of
+// them stay up; what is new and what else changes comes before them, and what
+// is gone after them.
 std::vector<std::vector<std::string>> Batches(
     const Changes& changes, const std::vector<graphfile::Rollout>& rollouts);
 

@@ -2,7 +2,6 @@
 
 #include <CLI/CLI.hpp>
 
-#include "absl/time/clock.h"
 #include "client/cli/commands.h"
 #include "client/cli/context.h"
 #include "client/cli/exit_code.h"
@@ -17,12 +16,6 @@ namespace {
 struct ListFlags {
   uint32_t most = 20;
 };
-
-std::string Took(const v1::Run& run) {
-  const absl::Time end =
-      run.has_end_time() ? ToTime(run.end_time()) : absl::Now();
-  return ElapsedText(end - ToTime(run.create_time()));
-}
 
 int List(const ListFlags& flags, const Context& context) {
   const auto client = context.Connect();
@@ -48,7 +41,7 @@ int List(const ListFlags& flags, const Context& context) {
   for (const v1::Run& run : all.runs()) {
     table.Add({run.run_id(), palette.State(run.state(), Word(run.state())),
                fmt::to_string(Total(run.counts())),
-               TimeText(ToTime(run.create_time())), Took(run),
+               TimeText(ToTime(run.create_time())), ElapsedText(run),
                CountsText(run)});
   }
   context.out << table.ToString();

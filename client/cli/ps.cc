@@ -2,13 +2,11 @@
 
 #include <CLI/CLI.hpp>
 
-#include "absl/time/clock.h"
 #include "client/cli/commands.h"
 #include "client/cli/context.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/json.h"
 #include "client/cli/live_run.h"
-#include "client/cli/proto_time.h"
 #include "client/cli/status.h"
 
 namespace w2t::cli {
@@ -29,8 +27,7 @@ struct Shown {
 bool IsShown(const v1::TaskStatus& task, bool all) {
   if (all) return true;
   if (task.state() == v1::TASK_STATE_CANCELLED) return false;
-  return task.service() || !IsOutcome(task.state()) ||
-         task.state() != v1::TASK_STATE_SUCCEEDED;
+  return task.service() || task.state() != v1::TASK_STATE_SUCCEEDED;
 }
 
 absl::StatusOr<std::vector<Shown>> Gather(Client& client,
@@ -60,13 +57,11 @@ absl::StatusOr<std::vector<Shown>> Gather(Client& client,
 }
 
 std::string HeadText(const v1::Run& run, const Palette& palette) {
-  const absl::Time end =
-      run.has_end_time() ? ToTime(run.end_time()) : absl::Now();
-  return fmt::format(
-      "{} {} for {}: {}{}", palette.Bold(run.run_id()),
-      palette.State(run.state(), Word(run.state())),
-      ElapsedText(end - ToTime(run.create_time())), CountsText(run),
-      run.revision() > 1 ? fmt::format(", revision {}", run.revision())
+  return fmt::format("{} {} for {}: {}{}", palette.Bold(run.run_id()),
+                     palette.State(run.state(), Word(run.state())),
+                     ElapsedText(run), CountsText(run),
+                     run.revision() > 1
+                         ? fmt::format(", revision {}", run.revision())
                          : std::string());
 }
 

@@ -5,7 +5,6 @@
 #include <deque>
 #include <map>
 
-#include "absl/time/clock.h"
 #include "client/cli/log_streams.h"
 #include "client/cli/proto_time.h"
 
@@ -120,13 +119,10 @@ RunReport GatherReport(Client& client, const v1::Run& run) {
 
 std::string ReportText(const RunReport& report, const Palette& palette) {
   const v1::Run& run = report.run;
-  const absl::Time end =
-      run.has_end_time() ? ToTime(run.end_time()) : absl::Now();
   std::string text = fmt::format(
       "{} {} {} {}: {}\n", palette.Bold(run.run_id()),
       palette.State(run.state(), Word(run.state())),
-      IsEnded(run.state()) ? "in" : "for",
-      ElapsedText(end - ToTime(run.create_time())), CountsText(run));
+      IsEnded(run.state()) ? "in" : "for", ElapsedText(run), CountsText(run));
   if (!run.cancel_reason().empty()) {
     // A run that was only held for its services has done what it was to do.
     text += fmt::format(

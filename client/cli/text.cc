@@ -9,6 +9,9 @@
 #include <iterator>
 #include <utility>
 
+#include "absl/time/clock.h"
+#include "client/cli/proto_time.h"
+
 namespace w2t::cli {
 
 namespace {
@@ -203,6 +206,12 @@ std::string CountsText(const v1::Run& run) {
   // Nothing else is cancelled before the run is.
   if (!stops) counts.clear_cancelled();
   return CountsText(counts);
+}
+
+std::string ElapsedText(const v1::Run& run) {
+  const absl::Time end =
+      run.has_end_time() ? ToTime(run.end_time()) : absl::Now();
+  return ElapsedText(end - ToTime(run.create_time()));
 }
 
 uint32_t Total(const v1::TaskCounts& counts) {

@@ -66,6 +66,8 @@ std::string CountsText(const v1::TaskCounts& counts);
 // The same of a run: without those that a revision has taken out, as long as it
 // goes on.
 std::string CountsText(const v1::Run& run);
+// How long it lasted, or lasts so far: "2.5s".
+std::string ElapsedText(const v1::Run& run);
 uint32_t Total(const v1::TaskCounts& counts);
 
 // A line of a program's output made safe to show: without its line end and

@@ -72,6 +72,24 @@ std::string StateFolderOf(const Flags& flags, const std::string* state) {
   return std::filesystem::absolute(*state).string();
 }
 
+void TakeLists(const std::vector<std::string>& labels,
+               const std::vector<std::string>& resources,
+               WorkerOptions& worker) {
+  for (const std::string& label : labels) {
+    auto split = Split("--label", label);
+    for (const auto& [key, value] : worker.labels) {
+      if (key != split.first) continue;
+      throw CLI::ValidationError("--label",
+                                 fmt::format("\"{}\" is named twice", key));
+    }
+    worker.labels.push_back(std::move(split));
+  }
+  for (const std::string& resource : resources) {
+    auto [name, amount] = Split("--resource", resource);
+    worker.resources.emplace_back(std::move(name), Units("--resource", amount));
+  }
+}
+
 }  // namespace
 
 std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
@@ -135,20 +153,7 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
                "End when the process that started this one ends");
   try {
     app.parse(argc, argv);
-    for (const std::string& label : labels) {
-      auto split = Split("--label", label);
-      for (const auto& [key, value] : worker.labels) {
-        if (key != split.first) continue;
-        throw CLI::ValidationError("--label",
-                                   fmt::format("\"{}\" is named twice", key));
-      }
-      worker.labels.push_back(std::move(split));
-    }
-    for (const std::string& resource : resources) {
-      auto [name, amount] = Split("--resource", resource);
-      worker.resources.emplace_back(std::move(name),
-                                    Units("--resource", amount));
-    }
+    TakeLists(labels, resources, worker);
     worker.state = StateFolderOf(
         flags, with_state->empty() ? nullptr : &std::as_const(state));
   } catch (const CLI::ParseError& error) {
