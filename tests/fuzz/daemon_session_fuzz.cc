@@ -1,7 +1,8 @@
 // The daemon without gRPC, a disk or a clock: what workers send over any number
-// of streams, in any order, true or not, while clients submit and cancel, time
-// passes, the journal fails and the daemon is killed. The input is a program of
-// such steps. What is left is always what the journal says.
+// of streams, in any order, true or not, while clients submit, restart, revise
+// and cancel, time passes, the journal fails and the daemon is killed. The
+// input is a program of such steps. What is left is always what the journal
+// says.
 #include <array>
 #include <cstddef>
 #include <cstdint>
@@ -199,10 +200,10 @@ class Harness {
         Begin();
         return;
       case 3:
-        static_cast<void>(daemon_->inbox.TryCall(
-            w2t::DrainWorkerEvent{.worker = Name(), .undo = program_.Flag()},
-            [](const server::Answer&, const server::View*) {}));
-        return;
+        return Ask(
+            w2t::DrainWorkerEvent{.worker = Name(), .undo = program_.Flag()});
+      case 4:
+        return Change();
       default:
         return CheckJournal();
     }
@@ -289,7 +290,10 @@ class Harness {
 
   void Hello(v1::Hello& hello) {
     hello.set_name(Name());
-    hello.set_instance(program_.Flag() ? "1" : "2");
+    const uint32_t life = program_.Byte();
+    hello.set_instance((life & 1) != 0 ? "1" : "2");
+    if ((life & 2) != 0) hello.set_stream((life & 4) != 0 ? life : ++dials_);
+    hello.set_restarted((life & 8) != 0);
     hello.set_protocol(1);
     hello.set_exec(true);
     hello.set_max_leases(1 + program_.Below(8));
@@ -352,13 +356,41 @@ class Harness {
         }));
   }
 
-  void Cancel() {
-    if (runs_.empty()) return;
-    w2t::CancelEvent event;
-    event.run_id = runs_[program_.Below(
+  const std::string& RunId() {
+    return runs_[program_.Below(
         static_cast<uint32_t>(std::min<size_t>(runs_.size(), 256)))];
+  }
+
+  template <typename Event>
+  void Ask(Event event) {
     static_cast<void>(daemon_->inbox.TryCall(
         std::move(event), [](const server::Answer&, const server::View*) {}));
+  }
+
+  void Cancel() {
+    if (!runs_.empty()) Ask(w2t::CancelEvent{.run_id = RunId()});
+  }
+
+  void Change() {
+    if (runs_.empty()) return;
+    const std::string& run_id = RunId();
+    const w2t::Run* run = daemon_->loop.view().engine.FindRun(run_id);
+    if (run == nullptr || program_.Flag()) {
+      const char task = static_cast<char>('a' + program_.Below(8));
+      return Ask(
+          w2t::RestartEvent{.run_id = run_id, .tasks = {std::string(1, task)}});
+    }
+    v1::Graph running;
+    running.ParseFromString(std::string(run->spec().definition->encoded()));
+    w2t::wire::GraphMerge merge = w2t::fuzz::ReviseGraph(program_, running);
+    w2t::wire::DecodedGraph decoded = w2t::wire::DecodeGraph(
+        merge.graph, limits_, w2t::wire::GraphUse::kRevision);
+    if (decoded.blueprint == nullptr) return;
+    Ask(w2t::ReviseEvent{.run_id = run_id,
+                         .base_revision = run->revision(),
+                         .blueprint = std::move(decoded.blueprint),
+                         .definition = std::move(decoded.definition),
+                         .changed = std::move(merge.changed)});
   }
 
   void Turn(absl::Duration later) {
@@ -387,6 +419,7 @@ class Harness {
   std::array<std::unique_ptr<Stream>, kStreams> streams_;
   std::deque<std::array<uint64_t, 4>> offers_;
   std::vector<std::string> runs_;
+  uint64_t dials_ = 0;
 };
 
 }  // namespace

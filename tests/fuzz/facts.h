@@ -23,7 +23,7 @@ class FactMaker {
   // has no place for: then there is none.
   std::optional<Fact> Make() {
     data_ = engine_.Data();
-    switch (program_.Below(16)) {
+    switch (program_.Below(20)) {
       case 0:
         return EpochStarted{Or(data_.epoch + 1), program_.Below(4)};
       case 1:
@@ -52,6 +52,13 @@ class FactMaker {
       case 12:
       case 13:
         return Grant();
+      case 16:
+        return Restarted();
+      case 17:
+      case 18:
+        return Revised();
+      case 19:
+        return Dialled();
       default:
         return Report();
     }
@@ -85,7 +92,9 @@ class FactMaker {
     fact.run = {Or(data_.next_run.value)};
     fact.run_id = "r" + std::to_string(fact.run.value);
     if (program_.Flag()) fact.request_id = fact.run_id;
-    fact.hold = program_.Flag();
+    const uint32_t how = program_.Byte();
+    fact.hold = (how & 1) != 0;
+    fact.keep = (how & 2) != 0;
     fact.blueprint = std::move(decoded.blueprint);
     fact.definition = std::move(decoded.definition);
     return fact;
@@ -99,6 +108,45 @@ class FactMaker {
     fact.spec.resources = {{kCpus, 1'000 * (1 + program_.Below(4))}};
     fact.spec.capabilities = {kExecCapability};
     fact.spec.max_leases = 1 + program_.Below(8);
+    return fact;
+  }
+
+  Fact Dialled() {
+    const WorkerNumber number = Worker();
+    const w2t::Worker* worker = engine_.fleet().Find(number);
+    return WorkerDialled{number,
+                         Or(worker == nullptr ? 1 : worker->spec.stream + 1)};
+  }
+
+  Fact Restarted() {
+    TasksRestarted fact{{Run()}, {}};
+    const w2t::Run* run = engine_.FindRun(fact.run);
+    const uint32_t size = run == nullptr ? 8 : run->blueprint().size();
+    for (uint32_t i = program_.Below(4); i > 0; --i) {
+      fact.tasks.push_back(static_cast<TaskIndex>(Or(program_.Below(size))));
+    }
+    return fact;
+  }
+
+  std::optional<Fact> Revised() {
+    const w2t::Run* run = engine_.FindRun(RunNumber{Run()});
+    if (run == nullptr) return std::nullopt;
+    v1::Graph running;
+    running.ParseFromString(std::string(run->spec().definition->encoded()));
+    wire::GraphMerge merge = ReviseGraph(program_, running);
+    // Another run's would fit this one by chance alone.
+    if (program_.Byte() >= 250) merge.graph = MakeGraph(program_);
+    wire::DecodedGraph decoded =
+        wire::DecodeGraph(merge.graph, {}, wire::GraphUse::kRevision);
+    if (decoded.blueprint == nullptr) return std::nullopt;
+    RunRevised fact;
+    fact.run = run->spec().number;
+    fact.revision = Or(run->revision() + 1);
+    fact.blueprint = std::move(decoded.blueprint);
+    fact.definition = std::move(decoded.definition);
+    fact.changed = std::move(merge.changed);
+    for (TaskIndex& task : fact.changed)
+      task = static_cast<TaskIndex>(Or(task));
     return fact;
   }
 

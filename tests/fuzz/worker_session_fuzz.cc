@@ -21,9 +21,13 @@ constexpr uint32_t kFences = 24;
 
 class Harness {
  public:
-  explicit Harness(Program program) : program_(program), session_(Identity()) {}
+  explicit Harness(Program program)
+      : program_(program),
+        adopted_(program_.Below(4)),
+        session_(Identity(adopted_ > 0)) {}
 
   void Run() {
+    for (uint32_t i = 0; i < adopted_; ++i) Adopt();
     session_.StreamOpened();
     while (!program_.done()) {
       Step();
@@ -36,10 +40,27 @@ class Harness {
   }
 
  private:
-  static v1::Hello Identity() {
+  static v1::Hello Identity(bool restarted) {
     v1::Hello hello;
     hello.set_name("w");
+    hello.set_restarted(restarted);
     return hello;
+  }
+
+  void Adopt() {
+    const Lease lease = Named();
+    const uint64_t printed = program_.Byte();
+    session_.Adopt(lease, program_.Flag(), printed);
+    ++offered_[lease.fence];
+    printed_[lease.fence] += printed;
+  }
+
+  void Print() {
+    const Lease lease = Named();
+    const std::string_view data = program_.Bytes();
+    const uint64_t dropped = program_.Byte();
+    printed_[lease.fence] += data.size() + dropped;
+    session_.Printed(lease, v1::LOG_STREAM_STDOUT, 1, data, dropped);
   }
 
   void Step() {
@@ -65,9 +86,7 @@ class Harness {
       case 8:
         return session_.Ended(Named(), Ending());
       case 9:
-        session_.Printed(Named(), v1::LOG_STREAM_STDOUT, 1, program_.Bytes(),
-                         program_.Byte());
-        return;
+        return Print();
       case 10:
         return Rare();
       default:
@@ -136,8 +155,10 @@ class Harness {
     v1::OfferBatch& offers = *response_.mutable_offers();
     Columns(*offers.mutable_leases());
     for (int i = 0; i < offers.leases().fence_size(); ++i) {
-      offers.add_action(program_.Below(4));
+      const uint32_t what = program_.Byte();
+      offers.add_action(what % 4);
       offers.add_name("t");
+      if (what >= 128) offers.add_services(static_cast<uint32_t>(i));
     }
     if (program_.Flag()) {
       v1::OfferedAction& action = *offers.add_new_actions();
@@ -174,6 +195,11 @@ class Harness {
       return Open();
     }
     welcomed_ |= todo.welcomed;
+    ever_welcomed_ |= todo.welcomed;
+    for (const auto& taken : todo.output_taken) {
+      Require(taken.bytes <= printed_[taken.fence]);
+    }
+    for (const uint64_t fence : todo.forgotten) Require(offered_[fence] > 0);
     for (const auto& offer : todo.start) {
       Require(offer.action != nullptr && offer.run_id != nullptr);
     }
@@ -226,6 +252,7 @@ class Harness {
       hello_sent_ = true;
       held_told_ = message.hello().held().fence_size();
       Require(static_cast<size_t>(held_told_) == session_.held());
+      Require(message.hello().restarted() == (adopted_ > 0 && !ever_welcomed_));
       return;
     }
     Require(welcomed_);
@@ -255,6 +282,7 @@ class Harness {
   }
 
   Program program_;
+  const uint32_t adopted_;
   SessionState session_;
   v1::SessionResponse response_;
   // Of this stream.
@@ -264,7 +292,9 @@ class Harness {
   uint64_t last_report_ = 0;
   uint64_t last_log_ = 0;
   // Of all streams.
-  std::map<uint64_t, int> batches_;  // reports in each
+  bool ever_welcomed_ = false;
+  std::map<uint64_t, uint64_t> printed_;  // bytes at most, by fence
+  std::map<uint64_t, int> batches_;       // reports in each
   // How often, by fence: a daemon may offer one again, and a worker takes it
   // for new once it is rid of the first.
   std::map<uint64_t, int> offered_;
