@@ -33,7 +33,7 @@ int Cancel(const CancelFlags& flags, const Context& context) {
     context.out << fmt::format("{} has ended: {}\n", run->run_id(), state);
   } else {
     context.out << fmt::format("{} is {}: {}; `w2t watch {}` shows the rest\n",
-                               run->run_id(), state, CountsText(*run),
+                               run->run_id(), state, CountsText(run->counts()),
                                run->run_id());
   }
   return kSucceeded;

@@ -61,7 +61,7 @@ void Display::ShowChanges(const std::vector<TaskChange>& changes, bool first) {
       screen_.Print(
           fmt::format("{} is {}: {}", palette_.Bold(view_.run().run_id()),
                       palette_.State(view_.state(), Word(view_.state())),
-                      CountsText(view_.run())));
+                      CountsText(view_.run().counts())));
     }
     return;
   }

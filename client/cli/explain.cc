@@ -9,6 +9,7 @@
 #include "client/cli/json.h"
 #include "client/cli/proto_time.h"
 #include "client/cli/text.h"
+#include "client/cli/why.h"
 
 namespace w2t::cli {
 
@@ -51,7 +52,7 @@ std::string Lasting(const google::protobuf::Timestamp& start,
 // What it does, on which worker, since when.
 std::string Doing(const v1::ExplainedTask& explained) {
   const v1::TaskStatus& task = explained.task();
-  std::string text = Word(task.state());
+  std::string text = StateWord(task);
   if (IsFailure(task.state())) {
     return fmt::format("{}: {}", text,
                        FailureText(task.state(), task.exit_code(),
@@ -69,6 +70,10 @@ std::string Doing(const v1::ExplainedTask& explained) {
         Lasting(task.start_time(), explained.has_estimate() && !task.service()
                                        ? &explained.estimate()
                                        : nullptr);
+  }
+  if (explained.has_time_left()) {
+    text += fmt::format(", {} left of its timeout",
+                        LengthText(ToDuration(explained.time_left())));
   }
   return text;
 }
@@ -114,12 +119,18 @@ std::string TaskText(const v1::ExplainedTask& explained,
       fmt::format("{}{}{}: {}", indent, palette.Bold(task.name()),
                   Relation(explained.condition()),
                   palette.State(task.state(), Doing(explained)));
-  // The names of what others wait for follow as lines of their own.
-  const bool names = task.state() == v1::TASK_STATE_WAITING ||
-                     task.state() == v1::TASK_STATE_SKIPPED;
-  if (names && explained.told_above()) text += ", see above";
-  if (!names && task.waiting_for_size() > 0) {
-    text += "; " + CleanLine(task.waiting_for(0), false);
+  // What it depends on follows in lines of its own, as does what is told of a
+  // failure before.
+  const bool listed = task.wait_kind() == v1::WAIT_KIND_DEPENDENCIES &&
+                      task.waiting_for_size() > 0;
+  if (!listed && !IsFailure(task.state())) {
+    if (const std::string why = Why(task); !why.empty()) {
+      text += "; " + CleanLine(why, false);
+    }
+  }
+  if (explained.told_above() && task.waiting_for_size() > 0 &&
+      task.wait_kind() != v1::WAIT_KIND_UNSPECIFIED) {
+    text += ", see above";
   }
   if (explained.more_urgent() > 0) {
     text += fmt::format("; {} that need the same go first",

@@ -9,6 +9,7 @@
 #include "absl/time/clock.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/report.h"
+#include "client/cli/why.h"
 
 namespace w2t::cli {
 
@@ -105,6 +106,7 @@ void Follower::Begin() {
   snapshot.mutable_run()->set_state(v1::RUN_STATE_RUNNING);
   snapshot.mutable_run()->set_revision(kSubmitted);
   snapshot.mutable_run()->mutable_counts()->set_waiting(blueprint.size());
+  snapshot.mutable_run()->mutable_counts()->set_dormant(blueprint.undos());
   for (TaskIndex task = 0; task < blueprint.size(); ++task) {
     snapshot.add_names(std::string(blueprint.task_name(task)));
     snapshot.add_states(v1::TASK_STATE_WAITING);
@@ -272,7 +274,7 @@ std::string Follower::Cause(absl::Time now) {
           [&](const v1::TaskStatus& task) {
             stopping.push_back(task);
             if (cause.empty() && !task.waiting_for().empty()) {
-              cause = fmt::format("{}: {}", task.name(), task.waiting_for(0));
+              cause = fmt::format("{}: {}", task.name(), Why(task));
             }
             return stopping.size() < kMostLookedAt;
           })

@@ -42,7 +42,7 @@ int List(const ListFlags& flags, const Context& context) {
     table.Add({run.run_id(), palette.State(run.state(), Word(run.state())),
                fmt::to_string(Total(run.counts())),
                TimeText(ToTime(run.create_time())), ElapsedText(run),
-               CountsText(run)});
+               CountsText(run.counts())});
   }
   context.out << table.ToString();
   if (!all.next_page_token().empty()) {

@@ -21,17 +21,36 @@ std::string Bar(size_t done, size_t total, const Palette& palette) {
   return fmt::format("[{}{}]", palette.Green(bar), rest);
 }
 
+// Those that only undo something, in a run that has not failed.
+uint32_t Dormant(const RunView& view) {
+  const bool whole =
+      view.state() == v1::RUN_STATE_RUNNING || view.state() == v1::RUN_STATE_UP;
+  return whole ? std::min(view.run().counts().dormant(),
+                          view.count(v1::TASK_STATE_WAITING))
+               : 0;
+}
+
+uint32_t Removed(const RunView& view) {
+  return std::min(view.run().counts().removed(),
+                  view.count(v1::TASK_STATE_CANCELLED));
+}
+
+// Without those that were taken out, or have nothing to do.
+size_t All(const RunView& view) {
+  return view.tasks().size() - Removed(view) - Dormant(view);
+}
+size_t Done(const RunView& view) { return view.done() - Removed(view); }
+
 std::string CountsLine(const RunView& view, const Palette& palette) {
   const uint32_t failed = view.count(v1::TASK_STATE_FAILED) +
                           view.count(v1::TASK_STATE_TIMED_OUT) +
                           view.count(v1::TASK_STATE_LOST);
   const uint32_t running =
       view.count(v1::TASK_STATE_RUNNING) + view.count(v1::TASK_STATE_LEASED);
-  const uint32_t waiting = view.count(v1::TASK_STATE_WAITING) +
+  const uint32_t waiting = view.count(v1::TASK_STATE_WAITING) - Dormant(view) +
                            view.count(v1::TASK_STATE_READY) +
                            view.count(v1::TASK_STATE_BACKOFF);
-  std::string text =
-      fmt::format("{}/{} done", view.done(), view.tasks().size());
+  std::string text = fmt::format("{}/{} done", Done(view), All(view));
   if (const uint32_t up = view.count(v1::TASK_STATE_UP); up > 0) {
     text += fmt::format(", {} up", up);
   }
@@ -84,12 +103,12 @@ std::vector<std::string> ProgressBlock(const RunView& view, absl::Time now,
       run.has_create_time()
           ? std::max(now - ToTime(run.create_time()), absl::ZeroDuration())
           : absl::ZeroDuration();
-  const size_t settled = view.done() + view.count(v1::TASK_STATE_UP);
+  const size_t settled = Done(view) + view.count(v1::TASK_STATE_UP);
   std::vector<std::string> lines;
   lines.push_back(fmt::format(
       "{} {} {} {} {}", palette.Bold(run.run_id()),
       palette.State(run.state(), Word(run.state())), ElapsedText(elapsed),
-      Bar(settled, view.tasks().size(), palette), CountsLine(view, palette)));
+      Bar(settled, All(view), palette), CountsLine(view, palette)));
   const size_t feet = hint.empty() ? 0 : 1;
   const size_t room = height > 1 + feet ? height - 1 - feet : 0;
   const std::vector<uint32_t> active = Oldest(view);

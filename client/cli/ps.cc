@@ -23,10 +23,13 @@ struct Shown {
   std::vector<v1::TaskStatus> tasks;
 };
 
-// Services, and what else has not ended well so far.
+// Services, and what else has not ended well so far. What only undoes something
+// counts once it has something to undo.
 bool IsShown(const v1::TaskStatus& task, bool all) {
   if (all) return true;
-  if (task.state() == v1::TASK_STATE_CANCELLED) return false;
+  const bool idle = task.state() == v1::TASK_STATE_CANCELLED ||
+                    task.wait_kind() == v1::WAIT_KIND_DORMANT;
+  if (idle) return false;
   return task.service() || task.state() != v1::TASK_STATE_SUCCEEDED;
 }
 
@@ -59,7 +62,7 @@ absl::StatusOr<std::vector<Shown>> Gather(Client& client,
 std::string HeadText(const v1::Run& run, const Palette& palette) {
   return fmt::format("{} {} for {}: {}{}", palette.Bold(run.run_id()),
                      palette.State(run.state(), Word(run.state())),
-                     ElapsedText(run), CountsText(run),
+                     ElapsedText(run), CountsText(run.counts()),
                      run.revision() > 1
                          ? fmt::format(", revision {}", run.revision())
                          : std::string());

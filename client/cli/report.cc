@@ -119,10 +119,11 @@ RunReport GatherReport(Client& client, const v1::Run& run) {
 
 std::string ReportText(const RunReport& report, const Palette& palette) {
   const v1::Run& run = report.run;
-  std::string text = fmt::format(
-      "{} {} {} {}: {}\n", palette.Bold(run.run_id()),
-      palette.State(run.state(), Word(run.state())),
-      IsEnded(run.state()) ? "in" : "for", ElapsedText(run), CountsText(run));
+  std::string text =
+      fmt::format("{} {} {} {}: {}\n", palette.Bold(run.run_id()),
+                  palette.State(run.state(), Word(run.state())),
+                  IsEnded(run.state()) ? "in" : "for", ElapsedText(run),
+                  CountsText(run.counts()));
   if (!run.cancel_reason().empty()) {
     // A run that was only held for its services has done what it was to do.
     text += fmt::format(

@@ -1,7 +1,6 @@
 #include "client/cli/status.h"
 
 #include <fmt/format.h>
-#include <fmt/ranges.h>
 
 #include <CLI/CLI.hpp>
 
@@ -12,6 +11,7 @@
 #include "client/cli/json.h"
 #include "client/cli/proto_time.h"
 #include "client/cli/report.h"
+#include "client/cli/why.h"
 
 namespace w2t::cli {
 
@@ -24,37 +24,6 @@ struct StatusFlags {
   std::string run_id;
   bool tasks = false;
 };
-
-// What a task waits for, or why it is not well.
-std::string Why(const v1::TaskStatus& task) {
-  std::string names = fmt::format(
-      "{}",
-      fmt::join(task.waiting_for().begin(), task.waiting_for().end(), ", "));
-  switch (task.state()) {
-    case v1::TASK_STATE_WAITING:
-      return names.empty() ? "" : fmt::format("waits for {}", names);
-    case v1::TASK_STATE_READY:
-    case v1::TASK_STATE_LEASED:
-    case v1::TASK_STATE_RUNNING:
-    case v1::TASK_STATE_UP:
-      if (!names.empty() || task.message().empty()) return names;
-      return fmt::format("before: {}", task.message());  // an earlier attempt
-    case v1::TASK_STATE_SKIPPED:
-      return names.empty() ? "" : fmt::format("because of {}", names);
-    case v1::TASK_STATE_BACKOFF:
-      if (!names.empty()) return names;
-      return fmt::format("attempt {} failed: {}", task.attempt(),
-                         FailureText(task.state(), task.exit_code(),
-                                     task.signal(), task.message()));
-    case v1::TASK_STATE_FAILED:
-    case v1::TASK_STATE_TIMED_OUT:
-    case v1::TASK_STATE_LOST:
-      return FailureText(task.state(), task.exit_code(), task.signal(),
-                         task.message());
-    default:
-      return task.message();
-  }
-}
 
 std::string TimeOf(const v1::TaskStatus& task) {
   if (!task.has_start_time()) return "";
@@ -70,7 +39,7 @@ std::string TasksText(const std::vector<v1::TaskStatus>& tasks,
                       const Palette& palette) {
   Table table({"TASK", "STATE", "STEP", "ATTEMPT", "WORKER", "TIME", "WHY"});
   for (const v1::TaskStatus& task : tasks) {
-    table.Add({task.name(), palette.State(task.state(), Word(task.state())),
+    table.Add({task.name(), palette.State(task.state(), StateWord(task)),
                fmt::to_string(task.step()),
                task.attempt() == 0 ? "" : fmt::to_string(task.attempt()),
                task.worker(), TimeOf(task), CleanLine(Why(task), false)});
@@ -117,7 +86,9 @@ int Status(const StatusFlags& flags, const Context& context) {
         run->run_id(),
         flags.tasks ? std::vector<v1::TaskState>() : OpenStates(),
         [&](const v1::TaskStatus& task) {
-          tasks.push_back(task);
+          if (flags.tasks || task.wait_kind() != v1::WAIT_KIND_DORMANT) {
+            tasks.push_back(task);
+          }
           return tasks.size() < most;
         });
     if (!listed.ok()) return context.Fail(listed);

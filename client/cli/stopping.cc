@@ -36,7 +36,7 @@ std::string WaitersText(const std::vector<v1::TaskStatus>& held) {
   std::vector<std::string> causes;
   std::map<std::string, std::vector<std::string>> waiting;
   for (const v1::TaskStatus& task : held) {
-    if (task.stopping() || task.waiting_for().empty()) continue;
+    if (task.wait_kind() != v1::WAIT_KIND_TO_BE_STOPPED) continue;
     const std::string cause = fmt::format(
         "{}",
         fmt::join(task.waiting_for().begin(), task.waiting_for().end(), ", "));

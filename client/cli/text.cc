@@ -182,14 +182,15 @@ std::string CountsText(const v1::TaskCounts& counts) {
       {counts.failed(), "failed"},
       {counts.timed_out(), "timed out"},
       {counts.lost(), "lost"},
-      {counts.cancelled(), "cancelled"},
+      {counts.cancelled() - counts.removed(), "cancelled"},
+      {counts.removed(), "removed"},
       {counts.skipped(), "skipped"},
       {counts.up(), "up"},
       {counts.running(), "running"},
       {counts.leased(), "starting"},
       {counts.backoff(), "in backoff"},
       {counts.ready(), "ready"},
-      {counts.waiting(), "waiting"}};
+      {counts.waiting() - counts.dormant(), "waiting"}};
   std::string text;
   for (const auto& [number, word] : parts) {
     if (number == 0) continue;
@@ -197,15 +198,6 @@ std::string CountsText(const v1::TaskCounts& counts) {
     text += fmt::format("{} {}", number, word);
   }
   return text.empty() ? "no tasks" : text;
-}
-
-std::string CountsText(const v1::Run& run) {
-  v1::TaskCounts counts = run.counts();
-  const bool stops =
-      IsEnded(run.state()) || run.state() == v1::RUN_STATE_STOPPING;
-  // Nothing else is cancelled before the run is.
-  if (!stops) counts.clear_cancelled();
-  return CountsText(counts);
 }
 
 std::string ElapsedText(const v1::Run& run) {

@@ -61,11 +61,9 @@ bool IsFailure(v1::TaskState state);
 std::string FailureText(v1::TaskState state, int32_t exit_code, uint32_t signal,
                         std::string_view message);
 
-// "3 running, 10 succeeded": the states that occur.
+// "3 running, 10 succeeded": the states that occur. What only undoes something is
+// left out as long as there is nothing to undo.
 std::string CountsText(const v1::TaskCounts& counts);
-// The same of a run: without those that a revision has taken out, as long as it
-// goes on.
-std::string CountsText(const v1::Run& run);
 // How long it lasted, or lasts so far: "2.5s".
 std::string ElapsedText(const v1::Run& run);
 uint32_t Total(const v1::TaskCounts& counts);

@@ -44,6 +44,7 @@ TaskIndex BlueprintDraft::Add(std::string_view name, const TaskSpec& spec) {
   task.fail_run = spec.fail_run;
   task.at_most_once = spec.at_most_once;
   task.removed = spec.removed;
+  if (spec.removed) ++b.removed_;
   b.placings_.push_back({.action = spec.action,
                          .demand = spec.demand,
                          .retry = spec.retry,

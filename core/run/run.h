@@ -86,6 +86,17 @@ enum class LeaseStanding : uint8_t {
   kOld,       // neither: it was lost, or is another worker's
 };
 
+// What keeps a task from going on, where that is a matter of other tasks.
+enum class WaitKind : uint8_t {
+  kNone,          // no other task
+  kDependencies,  // its dependencies do not hold, or, when skipped, never can
+  kRestart,       // it is restarted: others have to stop before
+  kRevision,      // likewise, and then the next graph takes effect
+  kToBeStopped,   // a worker has it, and others have to stop before it
+  kUndo,     // it undoes something: others have to stop or be undone before
+  kDormant,  // it undoes something, and the run has not failed
+};
+
 // A task that is restarted, and the one that it follows; kNoTask: none.
 struct Restarting {
   TaskIndex task = kNoTask;
@@ -185,6 +196,8 @@ class Run {
   bool revising() const { return spec_.pending.blueprint != nullptr; }
   // Watchers that know of no later event know another graph.
   uint64_t revised_seq() const { return data_.revised_seq; }
+  // Attempts of a task that count against its RetryPolicy.
+  uint32_t CountedAttempts(TaskIndex task) const;
   // How long a task in backoff waits from end_us of its record on.
   int64_t BackoffUs(TaskIndex task) const;
   // Tasks that did not end well by themselves, the earliest first; at most
@@ -207,9 +220,8 @@ class Run {
   bool IsReady(TaskIndex task) const {
     return data_.tasks[task].state == TaskState::kReady;
   }
-  // Dependencies that a waiting task waits for, or that skipped a skipped one;
-  // of one that is restarted, those tasks that must stop before. At most
-  // `most`.
+  WaitKind KindOfWait(TaskIndex task) const;
+  // The tasks that KindOfWait speaks of, at most `most`.
   std::vector<TaskIndex> Blockers(TaskIndex task, size_t most) const;
 
   // Everything that Restore needs beside the spec.
@@ -260,7 +272,6 @@ class Run {
   void CountAttempt(TaskIndex task);
   // No attempt up to this one counts any more.
   void ForgetAttempts(TaskIndex task, uint32_t through);
-  uint32_t CountedAttempts(TaskIndex task) const;
 
   // run_edges.cc: every change of a task, and what it means for others.
   // What is known of a quorum's edges.
@@ -307,6 +318,14 @@ class Run {
   bool IsUndoDue(TaskIndex undo) const;
   // Ends what will undo nothing.
   void SkipUndos();
+
+  // run_waits.cc: what a task waits for.
+  std::vector<TaskIndex> BlockingDependencies(TaskIndex task,
+                                              size_t most) const;
+  std::vector<TaskIndex> LingeringOfSet(size_t most) const;
+  // What depends on `task`, directly or behind others, and has to stop, or to
+  // be undone (then: what undoes it), before.
+  std::vector<TaskIndex> LingeringBehind(TaskIndex task, size_t most) const;
 
   // run_restart.cc: what is stopped to be started again.
   // It runs at most once, and may have started.

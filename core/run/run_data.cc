@@ -163,6 +163,9 @@ RunSummary Run::Summary() const {
           .last_seq = data_.last_seq,
           .revision = data_.revision,
           .counts = counts_,
+          .removed = blueprint().removed(),
+          .dormant =
+              data_.stopping || IsEnded(data_.state) ? 0 : blueprint().undos(),
           .steps = blueprint().steps(),
           .critical_path_us =
               absl::ToInt64Microseconds(blueprint().critical_path())};

@@ -101,6 +101,8 @@ struct RunSummary {
   uint64_t last_seq = 0;
   uint64_t revision = 1;
   std::array<uint32_t, kTaskStates> counts{};  // of tasks, by TaskState
+  uint32_t removed = 0;  // of the cancelled ones: by revisions
+  uint32_t dormant = 0;  // of the waiting ones: they undo what may yet fail
   uint32_t steps = 0;
   int64_t critical_path_us = 0;
   uint64_t content = 0;  // ContentHash of its first definition

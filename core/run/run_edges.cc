@@ -162,33 +162,6 @@ void Run::CountEdges() {
   }
 }
 
-std::vector<TaskIndex> Run::Blockers(TaskIndex task, size_t most) const {
-  const TaskState state = data_.tasks[task].state;
-  std::vector<TaskIndex> blockers;
-  if (state != TaskState::kWaiting && state != TaskState::kSkipped) {
-    return blockers;
-  }
-  if (data_.tasks[task].restarting) {
-    for (const TaskIndex member : restarting_) {
-      if (blockers.size() < most && Lingers(member)) blockers.push_back(member);
-    }
-    return blockers;
-  }
-  for (const Blueprint::Edge& edge : blueprint().predecessors(task)) {
-    if (blockers.size() >= most) break;
-    const EdgeState is =
-        Evaluate(edge.condition, SourceOf(data_.tasks[edge.task]));
-    const EdgeState blocking = state == TaskState::kSkipped
-                                   ? EdgeState::kImpossible
-                                   : EdgeState::kPending;
-    const bool blocks =
-        is == blocking &&
-        (edge.quorum == 0 || EvaluateQuorum(edge.quorum) == blocking);
-    if (blocks) blockers.push_back(edge.task);
-  }
-  return blockers;
-}
-
 void Run::AddEvent(TaskIndex task) {
   RunEvent event{.time_us = now_us_, .task = task};
   if (task != kNoTask) {

@@ -185,6 +185,7 @@ std::string EncodeEnded(const RunSummary& summary) {
   out.set_content(summary.content);
   out.set_hash(summary.hash);
   out.set_revision(summary.revision);
+  out.set_removed(summary.removed);
   return out.SerializeAsString();
 }
 
@@ -213,6 +214,7 @@ absl::StatusOr<RunSummary> DecodeEnded(std::string_view bytes) {
   summary.content = in->content();
   summary.hash = in->hash();
   summary.revision = std::max<uint64_t>(in->revision(), 1);
+  summary.removed = in->removed();
   return summary;
 }
 

@@ -4,16 +4,13 @@
 #include <string>
 #include <vector>
 
-#include "absl/container/flat_hash_set.h"
 #include "proto/wire/field.h"
 
 namespace w2t::wire {
 namespace {
 
 constexpr std::string_view kHandlerKind = "handler:";
-constexpr int kMaxBlockers = 5;
-// Tasks looked at to find them.
-constexpr size_t kMaxVisited = 10'000;
+constexpr size_t kMaxBlockers = 5;
 
 void FillCounts(const RunSummary& run, v1::TaskCounts* out) {
   const auto count = [&run](TaskState state) {
@@ -31,6 +28,8 @@ void FillCounts(const RunSummary& run, v1::TaskCounts* out) {
   out->set_lost(count(TaskState::kLost));
   out->set_cancelled(count(TaskState::kCancelled));
   out->set_skipped(count(TaskState::kSkipped));
+  out->set_removed(run.removed);
+  out->set_dormant(run.dormant);
 }
 
 v1::TaskState ToProto(TaskState state) {
@@ -92,25 +91,24 @@ TaskColumns::Detail SnapshotDetailOf(const Run& run, TaskIndex task,
   return told;
 }
 
-// Names the held tasks that `task` is not stopped before: its dependents,
-// direct or behind others that have ended.
-void AddHeldDependents(const Run& run, TaskIndex task, v1::TaskStatus* out) {
-  absl::flat_hash_set<TaskIndex> known = {task};
-  std::vector<TaskIndex> open = {task};
-  while (!open.empty() && known.size() < kMaxVisited) {
-    const TaskIndex from = open.back();
-    open.pop_back();
-    for (const Blueprint::Edge& edge : run.blueprint().successors(from)) {
-      if (!known.insert(edge.task).second) continue;
-      const TaskRecord& record = run.task(edge.task);
-      if (!IsHeld(record.state) || !(run.stopping() || record.restarting)) {
-        open.push_back(edge.task);
-        continue;
-      }
-      out->add_waiting_for(std::string(run.blueprint().task_name(edge.task)));
-      if (out->waiting_for_size() == kMaxBlockers) return;
-    }
+v1::WaitKind ToProto(WaitKind kind) {
+  switch (kind) {
+    case WaitKind::kDependencies:
+      return v1::WAIT_KIND_DEPENDENCIES;
+    case WaitKind::kRestart:
+      return v1::WAIT_KIND_RESTART;
+    case WaitKind::kRevision:
+      return v1::WAIT_KIND_REVISION;
+    case WaitKind::kToBeStopped:
+      return v1::WAIT_KIND_TO_BE_STOPPED;
+    case WaitKind::kUndo:
+      return v1::WAIT_KIND_UNDO;
+    case WaitKind::kDormant:
+      return v1::WAIT_KIND_DORMANT;
+    case WaitKind::kNone:
+      break;
   }
+  return v1::WAIT_KIND_UNSPECIFIED;
 }
 
 }  // namespace
@@ -202,16 +200,11 @@ void FillTask(const Run& run, TaskIndex task, WorkerNamer name_of,
     out->set_max_rss_bytes(detail->max_rss_bytes);
     out->set_output(detail->output);
   }
-  if (record.state == TaskState::kWaiting ||
-      record.state == TaskState::kSkipped) {
-    for (const TaskIndex blocker : run.Blockers(task, kMaxBlockers)) {
-      out->add_waiting_for(std::string(blueprint.task_name(blocker)));
-    }
-  }
-  if (!IsHeld(record.state)) return;
-  out->set_stopping(record.stop_requested);
-  if ((run.stopping() || record.restarting) && !record.stop_requested) {
-    AddHeldDependents(run, task, out);
+  out->set_stopping(IsHeld(record.state) && record.stop_requested);
+  out->set_removed(blueprint.removed(task));
+  out->set_wait_kind(ToProto(run.KindOfWait(task)));
+  for (const TaskIndex blocker : run.Blockers(task, kMaxBlockers)) {
+    out->add_waiting_for(std::string(blueprint.task_name(blocker)));
   }
 }
 

@@ -39,6 +39,14 @@ void OpenCalls::AbortAll(const absl::Status& status) {
 
 absl::StatusOr<TaskIndex> FindTask(const Run& run, std::string_view name) {
   const TaskIndex task = run.blueprint().Find(name);
+  if (task == kNoTask && run.revising() &&
+      run.spec().pending.blueprint->Find(name) != kNoTask) {
+    return NotFound(
+        "task",
+        fmt::format("run {} has no task '{}' yet: it comes with revision {}, "
+                    "which waits for tasks to stop",
+                    run.spec().run_id, name, run.revision() + 1));
+  }
   if (task == kNoTask) {
     const std::string_view meant =
         Suggest(name, run.blueprint().size(), [&](size_t i) {

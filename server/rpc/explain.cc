@@ -55,8 +55,10 @@ class Explainer {
       std::vector<TaskIndex> blockers = run_.Blockers(node.task, kMaxExplained);
       std::reverse(blockers.begin(), blockers.end());
       for (const TaskIndex blocker : blockers) {
-        open.push_back(
-            {blocker, node.depth + 1, ConditionOf(blocker, node.task)});
+        open.push_back({blocker, node.depth + 1,
+                        run_.KindOfWait(node.task) == WaitKind::kDependencies
+                            ? ConditionOf(blocker, node.task)
+                            : Condition::kDefault});
       }
     }
   }
@@ -87,6 +89,11 @@ class Explainer {
     out.set_depth(node.depth);
     out.set_condition(wire::ToProto(node.condition));
     SetEstimate(run_, node.task, &out);
+    if (const absl::Duration left = waiting_.TimeLeft(node.task);
+        left != absl::InfiniteDuration()) {
+      *out.mutable_time_left() =
+          wire::DurationOf(absl::ToInt64Microseconds(left));
+    }
     if (run_.IsReady(node.task)) TellShortages(node.task, out);
   }
 

@@ -14,10 +14,13 @@ constexpr size_t kMostShown = 80;  // bytes of a worker's or a user's words
 // The worker's, when the graph names none.
 constexpr absl::Duration kProbeDeadline = absl::Seconds(60);
 
-const v1::Probe& ProbeOf(const Run& run, TaskIndex task) {
+// The worker's, when the graph names none.
+constexpr absl::Duration kStopGrace = absl::Seconds(10);
+
+const v1::Action& ActionOf(const Run& run, TaskIndex task) {
   const auto& definition =
       static_cast<const wire::GraphDefinition&>(*run.spec().definition);
-  return definition.actions()[run.blueprint().action(task)].ready();
+  return definition.actions()[run.blueprint().action(task)];
 }
 
 std::string Words(const v1::Probe& probe) {
@@ -42,10 +45,9 @@ std::string Words(const v1::Probe& probe) {
   return "";
 }
 
-int64_t DeadlineUs(const v1::Probe& probe) {
-  if (!probe.has_deadline()) return absl::ToInt64Microseconds(kProbeDeadline);
-  return probe.deadline().seconds() * 1'000'000 +
-         probe.deadline().nanos() / 1'000;
+absl::Duration ToDuration(const google::protobuf::Duration& duration) {
+  return absl::Seconds(duration.seconds()) +
+         absl::Nanoseconds(duration.nanos());
 }
 
 // As exact as people want it; never negative.
@@ -59,6 +61,7 @@ std::string Shortly(absl::Duration time) {
 }  // namespace
 
 std::string Waiting::Of(TaskIndex task) {
+  if (run_.KindOfWait(task) != WaitKind::kNone) return "";
   switch (run_.task(task).state) {
     case TaskState::kReady:
       return OfReady(task);
@@ -68,6 +71,8 @@ std::string Waiting::Of(TaskIndex task) {
     case TaskState::kRunning:
     case TaskState::kUp:
       return OfHeld(task);
+    case TaskState::kCancelled:
+      return OfCancelled(task);
     default:
       return "";
   }
@@ -89,14 +94,34 @@ std::string Waiting::OfBackoff(TaskIndex task) const {
   } else if (detail != nullptr && detail->signal != 0) {
     ended = fmt::format("signal {}", detail->signal);
   }
-  return fmt::format("attempt {} ended: {}; attempt {} in {}", record.attempt,
+  return fmt::format("attempt {} ended: {}; attempt {} in {}{}", record.attempt,
                      ended, record.attempt + 1,
-                     Until(record.end_us + run_.BackoffUs(task)));
+                     Until(record.end_us + run_.BackoffUs(task)),
+                     AttemptsLeft(task));
+}
+
+std::string Waiting::AttemptsLeft(TaskIndex task) const {
+  const RetryPolicy& retry = run_.blueprint().retry(task);
+  const std::string_view what =
+      run_.blueprint().kind(task) == TaskKind::kService ? "restarts"
+                                                        : "attempts";
+  if (retry.attempts == RetryPolicy::kUnlimited) {
+    return fmt::format("; {} have no limit", what);
+  }
+  // The first attempt of a service is no restart.
+  const uint32_t first = what == "restarts" ? 1 : 0;
+  return fmt::format(
+      "; {} of {} {} left{}", retry.attempts - run_.CountedAttempts(task),
+      retry.attempts - first, what,
+      retry.window > absl::ZeroDuration()
+          ? fmt::format(" in {}", absl::FormatDuration(retry.window))
+          : std::string());
 }
 
 std::string Waiting::OfHeld(TaskIndex task) const {
   const TaskRecord& record = run_.task(task);
   const Worker* worker = engine_.fleet().Find(record.worker);
+  const v1::Action& action = ActionOf(run_, task);
   if (worker != nullptr && !worker->session) {
     const int64_t window_us =
         absl::ToInt64Microseconds(engine_.options().reattach_window);
@@ -105,14 +130,48 @@ std::string Waiting::OfHeld(TaskIndex task) const {
         wire::Shown(worker->spec.name, kMostShown),
         Until(worker->detached_us + window_us));
   }
-  if (record.state != TaskState::kRunning ||
-      !run_.blueprint().has_probe(task)) {
-    return "";
+  if (record.stop_requested) {
+    const absl::Duration grace = action.stop().has_grace()
+                                     ? ToDuration(action.stop().grace())
+                                     : kStopGrace;
+    return fmt::format("told to stop, and killed when that takes more than {}",
+                       absl::FormatDuration(grace));
   }
-  const v1::Probe& probe = ProbeOf(run_, task);
-  return fmt::format("waits for its probe {}{}; {} left of its deadline",
-                     Words(probe), LastProbe(worker, record),
-                     Until(record.start_us + DeadlineUs(probe)));
+  if (record.state == TaskState::kLeased) {
+    return "its worker has not said yet that it has started";
+  }
+  if (record.state == TaskState::kUp) return "";
+  if (!run_.blueprint().has_probe(task)) return "";
+  const absl::Duration deadline = action.ready().has_deadline()
+                                      ? ToDuration(action.ready().deadline())
+                                      : kProbeDeadline;
+  return fmt::format(
+      "waits for its probe {}{}; {} left of its deadline",
+      Words(action.ready()), LastProbe(worker, record),
+      Until(record.start_us + absl::ToInt64Microseconds(deadline)));
+}
+
+std::string Waiting::OfCancelled(TaskIndex task) const {
+  if (run_.blueprint().removed(task)) return "no longer in the graph";
+  if (!run_.failures().empty() && run_.cancel_reason().empty()) {
+    return fmt::format("because of {}",
+                       run_.blueprint().task_name(run_.failures().front()));
+  }
+  return run_.cancel_reason().empty()
+             ? "the run was cancelled"
+             : fmt::format("the run was cancelled: {}",
+                           wire::Shown(run_.cancel_reason(), 2 * kMostShown));
+}
+
+absl::Duration Waiting::TimeLeft(TaskIndex task) const {
+  const TaskRecord& record = run_.task(task);
+  const absl::Duration timeout = ToDuration(ActionOf(run_, task).timeout());
+  if (!IsHeld(record.state) || record.start_us == 0 ||
+      timeout == absl::ZeroDuration()) {
+    return absl::InfiniteDuration();
+  }
+  return std::max(absl::FromUnixMicros(record.start_us) + timeout - now_,
+                  absl::ZeroDuration());
 }
 
 std::string Waiting::LastProbe(const Worker* worker,

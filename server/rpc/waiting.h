@@ -33,16 +33,22 @@ class Waiting {
         now_(now),
         find_probe_(std::move(find_probe)) {}
 
-  // Empty when there is nothing to say. A ready task: why no worker has it. One
-  // in backoff: what went wrong, and when it is tried again. One that a worker
-  // has: that the worker is gone, or that the probe has not passed, and what it
-  // found.
+  // Empty when there is nothing to say, or the task waits for others
+  // (Run::KindOfWait). A ready task: why no worker has it. One in backoff: what
+  // went wrong, when it is tried again, and how often. One that a worker has:
+  // that the worker is gone, that it is being stopped, that the probe has not
+  // passed, and what it found. A cancelled one: why.
   std::string Of(TaskIndex task);
+  // What is left of the timeout of one that runs; infinite: it has none.
+  absl::Duration TimeLeft(TaskIndex task) const;
 
  private:
   std::string OfReady(TaskIndex task);
   std::string OfBackoff(TaskIndex task) const;
+  // "; 2 of 5 restarts left in 10m"
+  std::string AttemptsLeft(TaskIndex task) const;
   std::string OfHeld(TaskIndex task) const;
+  std::string OfCancelled(TaskIndex task) const;
   // "; probe 7 failed 2s ago: ...", or empty.
   std::string LastProbe(const Worker* worker, const TaskRecord& record) const;
   // "4s", from now on.

@@ -89,9 +89,14 @@ class Blueprint {
   bool fail_run(TaskIndex task) const { return tasks_[task].fail_run; }
   bool at_most_once(TaskIndex task) const { return tasks_[task].at_most_once; }
   bool removed(TaskIndex task) const { return tasks_[task].removed; }
+  uint32_t removed() const { return removed_; }  // how many
   OnFailure on_failure() const { return on_failure_; }
   // True for a task that undoes another one.
   bool is_undo(TaskIndex task) const { return tasks_[task].is_undo; }
+  // How many there are.
+  uint32_t undos() const {
+    return static_cast<uint32_t>(undo_partners_.size() / 2);
+  }
   // What `task` undoes, when it undoes something; else what undoes it, or
   // kNoTask.
   TaskIndex undo_partner(TaskIndex task) const {
@@ -209,6 +214,7 @@ class Blueprint {
   std::vector<TaskIndex> order_;  // empty: the order of the indices is one
   std::vector<Demand> demands_;
   std::vector<RetryPolicy> retries_;
+  uint32_t removed_ = 0;
   uint32_t steps_ = 0;
   int64_t critical_path_us_ = 0;
 };

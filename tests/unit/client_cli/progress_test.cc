@@ -39,6 +39,20 @@ TEST(ProgressBlock, CountsAndNamesWhatRuns) {
   EXPECT_EQ(lines[1], "  running b  1.00s");
 }
 
+TEST(ProgressBlock, LeavesOutWhatIsGoneOrHasNothingToDo) {
+  RunView view;
+  v1::WatchRunResponse snapshot =
+      Snapshot({"a", "a.undo", "gone", "d"},
+               {v1::TASK_STATE_SUCCEEDED, v1::TASK_STATE_WAITING,
+                v1::TASK_STATE_CANCELLED, v1::TASK_STATE_RUNNING});
+  v1::TaskCounts& counts =
+      *snapshot.mutable_snapshot()->mutable_run()->mutable_counts();
+  counts.set_removed(1);
+  counts.set_dormant(1);
+  view.Apply(snapshot);
+  EXPECT_THAT(Block(view)[0], HasSubstr("1/2 done, 1 running, 0 waiting"));
+}
+
 TEST(ProgressBlock, NeverExceedsItsBounds) {
   RunView view;
   std::vector<std::string> names;

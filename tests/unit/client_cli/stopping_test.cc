@@ -17,6 +17,7 @@ v1::TaskStatus Stopping(const std::string& name) {
 v1::TaskStatus WaitingFor(const std::string& name, const std::string& other) {
   v1::TaskStatus task;
   task.set_name(name);
+  task.set_wait_kind(v1::WAIT_KIND_TO_BE_STOPPED);
   task.add_waiting_for(other);
   return task;
 }

@@ -72,6 +72,15 @@ TEST(CountsText, NamesOnlyWhatThereIs) {
   EXPECT_EQ(Total(counts), 13u);
 }
 
+TEST(CountsText, TellsTheRemovedApartAndLeavesOutWhatUndoesNothing) {
+  v1::TaskCounts counts;
+  counts.set_cancelled(3);
+  counts.set_removed(1);
+  counts.set_waiting(2);
+  counts.set_dormant(2);
+  EXPECT_EQ(CountsText(counts), "2 cancelled, 1 removed");
+}
+
 TEST(CleanLine, DropsWhatWouldDisturbATerminal) {
   EXPECT_EQ(CleanLine("plain\r\n", true), "plain");
   EXPECT_EQ(CleanLine("10%\r50%\r100%", true), "100%");

@@ -312,7 +312,15 @@ TEST_F(RunRestartTest, SaysWhatFollowsWhat) {
 TEST_F(RunRestartTest, WhatWaitsForARestartSaysForWhom) {
   SubmitChain();
   EXPECT_TRUE(env_.RestartTasks({"api"}).ok());
+  EXPECT_EQ(env_.run().KindOfWait(env_.Index("db")), WaitKind::kNone);
+  EXPECT_EQ(env_.run().KindOfWait(env_.Index("web")), WaitKind::kNone)
+      << "it is being stopped, and waits for nobody";
+  EXPECT_EQ(env_.run().KindOfWait(env_.Index("api")), WaitKind::kToBeStopped);
+  EXPECT_THAT(env_.run().Blockers(env_.Index("api"), 5),
+              ElementsAre(env_.Index("web")));
   env_.Stopped("web");
+  EXPECT_EQ(env_.run().KindOfWait(env_.Index("api")), WaitKind::kNone);
+  EXPECT_EQ(env_.run().KindOfWait(env_.Index("web")), WaitKind::kRestart);
   EXPECT_THAT(env_.run().Blockers(env_.Index("web"), 5),
               ElementsAre(env_.Index("api")));
 }

@@ -41,6 +41,25 @@ class RunReviseTest : public ::testing::Test {
   EngineEnv env_;
 };
 
+TEST_F(RunReviseTest, WhatItWaitsForIsTold) {
+  SubmitShop();
+  EXPECT_TRUE(env_.Revise(GraphBuilder("shop")
+                              .Service("db")
+                              .Probe()
+                              .Service("api")
+                              .Removed(),
+                          {"db"})
+                  .ok());
+  EXPECT_EQ(env_.run().KindOfWait(env_.Index("db")), WaitKind::kToBeStopped);
+  env_.Stopped("api");
+  EXPECT_EQ(env_.run().KindOfWait(env_.Index("api")), WaitKind::kRevision);
+  EXPECT_THAT(env_.run().Blockers(env_.Index("api"), 5),
+              ElementsAre(env_.Index("db")));
+  EXPECT_EQ(env_.run().Summary().removed, 0u);
+  env_.Stopped("db");
+  EXPECT_EQ(env_.run().Summary().removed, 1u);
+}
+
 TEST_F(RunReviseTest, WhatIsChangedStartsAgainUnderTheNewGraph) {
   SubmitShop();
   EXPECT_TRUE(env_.Revise(GraphBuilder("shop")

@@ -72,6 +72,24 @@ TEST_F(RunUndoTest, WhatHadSucceededIsUndoneInReverseOrder) {
   EXPECT_EQ(env_.run().exit_code(), 1);
 }
 
+TEST_F(RunUndoTest, WhatUndoesSaysWhatItWaitsFor) {
+  env_.Submit(Release(OnFailure::kUndo));
+  const auto wait = [this](std::string_view task) {
+    return env_.run().KindOfWait(env_.Index(task));
+  };
+  env_.Succeed("backup");
+  env_.Succeed("migrate");
+  EXPECT_EQ(wait("backup.undo"), WaitKind::kDormant);
+  EXPECT_THAT(env_.run().Blockers(env_.Index("backup.undo"), 5), IsEmpty());
+  EXPECT_EQ(env_.run().Summary().dormant, 3u);
+  env_.Fail("smoke");
+  EXPECT_EQ(wait("backup.undo"), WaitKind::kUndo);
+  EXPECT_THAT(env_.run().Blockers(env_.Index("backup.undo"), 5),
+              ElementsAre(env_.Index("migrate.undo")));
+  EXPECT_EQ(wait("migrate.undo"), WaitKind::kNone);
+  EXPECT_EQ(env_.run().Summary().dormant, 0u);
+}
+
 TEST_F(RunUndoTest, WithoutItOthersGoOnOrAreCancelledAndNothingIsUndone) {
   env_.Submit(GraphBuilder()
                   .OnFailure(OnFailure::kCancel)

@@ -106,6 +106,26 @@ TEST_F(ExplainTest, CountsThoseThatGoFirst) {
   EXPECT_THAT(Ask(run, "t0").tasks(0).shortages(), IsEmpty());
 }
 
+TEST_F(ExplainTest, ARestartLeadsToWhatHasToStopBefore) {
+  v1::Graph graph = MakeGraph("g", 3, 3);
+  for (v1::Task& task : *graph.mutable_tasks()) {
+    task.set_kind(v1::TASK_KIND_SERVICE);
+    for (v1::Dependency& edge : *task.mutable_depends_on()) {
+      edge.set_restart(true);
+    }
+  }
+  const RunNumber run = engine_.Submit(graph);
+  engine_.AddWorker(3);
+  for (int i = 0; i < 3; ++i) engine_.ReportAll(TaskState::kRunning);
+  engine_.Step(RestartEvent{.run_id = "g-1", .tasks = {"t0"}});
+  const auto all = Ask(run, "t0");
+  EXPECT_THAT(Tree(all), ElementsAre("0 t0", "1 t1", "2 t2"));
+  EXPECT_EQ(all.tasks(0).task().wait_kind(), v1::WAIT_KIND_TO_BE_STOPPED);
+  EXPECT_THAT(all.tasks(0).task().waiting_for(), ElementsAre("t1"));
+  EXPECT_EQ(all.tasks(1).condition(), v1::CONDITION_UNSPECIFIED);
+  EXPECT_TRUE(all.tasks(2).task().stopping());
+}
+
 TEST_F(ExplainTest, AWideGraphIsCutAndSaysSo) {
   v1::Graph graph = MakeGraph("g", 1'000);
   for (int i = 1; i < 1'000; ++i) Depend(graph, 0, "t" + std::to_string(i));

@@ -9,6 +9,8 @@
 namespace w2t::server {
 namespace {
 
+using ::testing::EndsWith;
+
 class WaitingTest : public ::testing::Test {
  protected:
   // Why the first task of the only run makes others wait, so much later.
@@ -32,7 +34,7 @@ TEST_F(WaitingTest, AServiceWhoseProbeHasNotPassed) {
   probe.set_tcp("1");
   engine_.AddWorker(1);
   engine_.Submit(graph);
-  EXPECT_EQ(Why(), "");  // it has not started
+  EXPECT_EQ(Why(), "its worker has not said yet that it has started");
   engine_.ReportAll(TaskState::kRunning);
   EXPECT_EQ(Why(absl::Milliseconds(7'500)),
             "waits for its probe tcp:1; 52s left of its deadline");
@@ -94,9 +96,67 @@ TEST_F(WaitingTest, ATaskThatIsTriedAgainLater) {
   const auto wait =
       absl::Microseconds(engine_.engine().FindRun("g-1")->BackoffUs(0));
   EXPECT_EQ(Why(wait - absl::Seconds(3)),
-            "attempt 1 ended: exit code 3; attempt 2 in 3s");
+            "attempt 1 ended: exit code 3; attempt 2 in 3s; 1 of 2 attempts "
+            "left");
   EXPECT_EQ(Why(wait - absl::Milliseconds(250)),
-            "attempt 1 ended: exit code 3; attempt 2 in 250ms");
+            "attempt 1 ended: exit code 3; attempt 2 in 250ms; 1 of 2 "
+            "attempts left");
+}
+
+TEST_F(WaitingTest, AServiceThatIsRestartedSaysHowOftenItMayBe) {
+  v1::Graph graph = MakeGraph("g", 1);
+  graph.mutable_tasks(0)->set_kind(v1::TASK_KIND_SERVICE);
+  v1::RetryPolicy& retry = *graph.mutable_tasks(0)->mutable_retry();
+  retry.set_attempts(4);
+  retry.mutable_initial_backoff()->set_seconds(5);
+  retry.mutable_window()->set_seconds(600);
+  engine_.AddWorker(1);
+  engine_.Submit(graph);
+  engine_.ReportAll(TaskState::kFailed, 3);
+  EXPECT_THAT(Why(), EndsWith("; 3 of 3 restarts left in 10m"));
+}
+
+TEST_F(WaitingTest, AServiceWhoseRestartsHaveNoLimitSaysSo) {
+  v1::Graph graph = MakeGraph("g", 1);
+  graph.mutable_tasks(0)->set_kind(v1::TASK_KIND_SERVICE);
+  v1::RetryPolicy& retry = *graph.mutable_tasks(0)->mutable_retry();
+  retry.set_unlimited(true);
+  retry.mutable_initial_backoff()->set_seconds(5);
+  engine_.AddWorker(1);
+  engine_.Submit(graph);
+  engine_.ReportAll(TaskState::kFailed, 3);
+  EXPECT_THAT(Why(), EndsWith("; restarts have no limit"));
+}
+
+TEST_F(WaitingTest, ATaskThatIsBeingStoppedSaysWhenItIsKilled) {
+  v1::Graph graph = MakeGraph("g", 1);
+  graph.mutable_actions(0)->mutable_stop()->mutable_grace()->set_seconds(90);
+  engine_.AddWorker(1);
+  engine_.Submit(graph);
+  engine_.ReportAll(TaskState::kRunning);
+  engine_.Step(CancelEvent{.run_id = "g-1"});
+  EXPECT_EQ(Why(), "told to stop, and killed when that takes more than 1m30s");
+}
+
+TEST_F(WaitingTest, ACancelledTaskSaysWhy) {
+  engine_.Submit(MakeGraph("g", 1));
+  engine_.Step(CancelEvent{.run_id = "g-1", .reason = "taken down"});
+  EXPECT_EQ(Why(), "the run was cancelled: taken down");
+}
+
+TEST_F(WaitingTest, TellsWhatIsLeftOfATimeout) {
+  v1::Graph graph = MakeGraph("g", 1);
+  graph.mutable_actions(0)->mutable_timeout()->set_seconds(60);
+  engine_.AddWorker(1);
+  engine_.Submit(graph);
+  const w2t::Run& run = *engine_.engine().runs().begin()->second;
+  const auto left = [&](absl::Duration later) {
+    return Waiting(engine_.engine(), run, engine_.now() + later).TimeLeft(0);
+  };
+  EXPECT_EQ(left(absl::ZeroDuration()), absl::InfiniteDuration());
+  engine_.ReportAll(TaskState::kRunning);
+  EXPECT_EQ(left(absl::Seconds(20)), absl::Seconds(40));
+  EXPECT_EQ(left(absl::Seconds(80)), absl::ZeroDuration());
 }
 
 }  // namespace
