@@ -351,7 +351,9 @@ class Harness {
         std::move(event),
         [this](const server::Answer& answer, const server::View* view) {
           if (!answer.status.ok() || view == nullptr) return;
-          Require(view->engine.FindRun(answer.run_id) != nullptr);
+          // One that was there already may have been forgotten in this step.
+          const bool known = view->engine.FindRun(answer.run_id) != nullptr;
+          Require(known || answer.existing);
           runs_.push_back(answer.run_id);
         }));
   }
