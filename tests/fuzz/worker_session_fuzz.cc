@@ -50,7 +50,8 @@ class Harness {
   void Adopt() {
     const Lease lease = Named();
     const uint64_t printed = program_.Byte();
-    session_.Adopt(lease, program_.Flag(), printed);
+    session_.Adopt(lease, static_cast<v1::TaskState>(4 + program_.Below(3)),
+                   printed);
     ++offered_[lease.fence];
     printed_[lease.fence] += printed;
   }

@@ -110,7 +110,10 @@ void ExecRunner::Adopt(std::vector<std::unique_ptr<AttemptFolder>> folders) {
     const kept::v1::KeptAttempt& kept = folder->kept();
     Offer offer = folder->offer();
     const Lease lease = offer.lease;
-    sink_->Adopted(lease, kept.up(), folder->spool().begin());
+    const v1::TaskState state = kept.up()         ? v1::TASK_STATE_UP
+                                : kept.pid() != 0 ? v1::TASK_STATE_RUNNING
+                                                  : v1::TASK_STATE_LEASED;
+    sink_->Adopted(lease, state, folder->spool().begin());
     if (kept.has_outcome()) {
       const kept::v1::KeptOutcome& outcome = kept.outcome();
       static_cast<void>(folder->spool().Replay(

@@ -62,7 +62,10 @@ class AttemptSink {
 
   // A service that an earlier process of the worker was given, and `printed`
   // bytes of whose output the daemon has. Before the session is opened.
-  virtual void Adopted(const Lease&, bool /*up*/, uint64_t /*printed*/) {}
+  // It has come to `state`: UP, RUNNING, or LEASED when nobody knows whether it
+  // began.
+  virtual void Adopted(const Lease&, v1::TaskState /*state*/,
+                       uint64_t /*printed*/) {}
   // It runs. May be held back for a moment, so that an end that follows at once
   // is all that is reported.
   virtual void Started(absl::Span<const Lease> leases) = 0;

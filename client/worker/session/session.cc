@@ -42,9 +42,10 @@ Session::Session(Loop* loop, std::string server, v1::Hello identity,
 
 void Session::Open() { Dial(); }
 
-void Session::Adopted(const Lease& lease, bool up, uint64_t printed) {
+void Session::Adopted(const Lease& lease, v1::TaskState state,
+                      uint64_t printed) {
   absl::MutexLock lock(&mutex_);
-  state_.Adopt(lease, up, printed);
+  state_.Adopt(lease, state, printed);
 }
 
 absl::Duration Session::reattach_window() {

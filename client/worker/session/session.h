@@ -82,7 +82,8 @@ class Session final : public AttemptSink, private Stream::Listener {
   // Ends the session at once. What is held is forgotten without a report.
   void Close();
 
-  void Adopted(const Lease& lease, bool up, uint64_t printed) override;
+  void Adopted(const Lease& lease, v1::TaskState state,
+               uint64_t printed) override;
   void Started(absl::Span<const Lease> leases) override;
   void Up(const Lease& lease) override;
   void Ended(const Lease& lease, Outcome outcome) override;

@@ -20,15 +20,19 @@ constexpr size_t kMaxProbeBytes = 512;  // of the words of one
 SessionState::SessionState(v1::Hello identity)
     : identity_(std::move(identity)), stream_(identity_.stream()) {}
 
-void SessionState::Adopt(const Lease& lease, bool up, uint64_t printed) {
+void SessionState::Adopt(const Lease& lease, v1::TaskState state,
+                         uint64_t printed) {
+  const bool up = state == v1::TASK_STATE_UP;
+  const bool started = up || state == v1::TASK_STATE_RUNNING;
   const Held held{.lease = lease,
                   .service = true,
-                  .started = true,
+                  .started = started,
                   .up = up,
                   .printed = printed};
   const auto [it, fresh] = held_.try_emplace(lease.fence, held);
   if (!fresh) return;
   ++running_;
+  if (!started) return;
   // The process that was given it may have died before it had told this.
   const ReportQueue::Place running =
       reports_.Add(lease, v1::TASK_STATE_RUNNING);

@@ -64,8 +64,9 @@ class SessionState {
   explicit SessionState(v1::Hello identity);
 
   // A service that an earlier process of the worker was given. It has printed
-  // `printed` bytes that need not be told again. Before the first stream.
-  void Adopt(const Lease& lease, bool up, uint64_t printed);
+  // `printed` bytes that need not be told again. Before the first stream. See
+  // AttemptSink for `state`.
+  void Adopt(const Lease& lease, v1::TaskState state, uint64_t printed);
 
   // A stream was dialled: Hello is next, and what is not acknowledged goes
   // again after the Welcome.

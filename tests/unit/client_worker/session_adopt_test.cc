@@ -28,7 +28,7 @@ v1::Hello Restarted() {
 class SessionAdoptTest : public ::testing::Test {
  protected:
   SessionAdoptTest() : state_(Restarted()) {
-    state_.Adopt(kOld, /*up=*/true, /*printed=*/100);
+    state_.Adopt(kOld, v1::TASK_STATE_UP, /*printed=*/100);
   }
 
   v1::Hello Dial() {
@@ -68,6 +68,23 @@ TEST_F(SessionAdoptTest, TheHelloHoldsThemAndSaysThatTheProcessIsANewOne) {
   EXPECT_TRUE(Dial().restarted()) << "nobody has answered";
   Welcome(v1::HELD_VERDICT_KEEP);
   EXPECT_FALSE(Dial().restarted()) << "what was given since is known";
+}
+
+// What waits for its start would start.
+TEST_F(SessionAdoptTest, WhatNobodyKnowsToHaveBegunIsNotToldToRun) {
+  SessionState state(Restarted());
+  state.Adopt(kOld, v1::TASK_STATE_LEASED, /*printed=*/0);
+  state.StreamOpened();
+  bool more = false;
+  EXPECT_THAT(state.NextMessage(&more)->hello().held().fence(), ElementsAre(7));
+  v1::SessionResponse message;
+  message.mutable_welcome()->add_verdicts(v1::HELD_VERDICT_KEEP);
+  Todo todo;
+  ASSERT_TRUE(state.OnMessage(message, todo).ok());
+  EXPECT_EQ(state.NextMessage(&more), nullptr);
+  state.Ended(kOld, {.state = v1::TASK_STATE_CANCELLED});
+  EXPECT_THAT(state.NextMessage(&more)->reports().state(),
+              ElementsAre(v1::TASK_STATE_CANCELLED));
 }
 
 TEST_F(SessionAdoptTest, WhatTheyPrintComesBehindWhatTheyHadPrinted) {
