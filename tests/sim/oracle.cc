@@ -118,13 +118,14 @@ void Oracle::Fold(const FactBatch& batch) {
                  {f->reports.state[i], f->reports.exit_code[i]});
       }
     } else if (const auto* f = std::get_if<LeasesLost>(&fact)) {
+      CheckLost(*f);
       for (const uint64_t fence : f->leases.fence) {
         EndLease(fence, {TaskState::kLost, 0});
       }
     } else if (const auto* f = std::get_if<WorkerLeft>(&fact)) {
       FoldWorkerLeft(batch, f->worker);
     } else if (const auto* f = std::get_if<WorkerJoined>(&fact)) {
-      attached_[f->worker.value] = {f->spec.name, batch.now};
+      attached_[f->worker.value] = {f->spec.name, f->spec.instance, batch.now};
     } else if (std::holds_alternative<EpochStarted>(fact)) {
       for (auto& [number, attached] : attached_) attached.last = batch.now;
     }
@@ -171,10 +172,25 @@ void Oracle::FoldWorkerLeft(const FactBatch& batch, WorkerNumber worker) {
   }
   for (const Fact& fact : batch.facts) {
     const auto* joined = std::get_if<WorkerJoined>(&fact);
-    if (joined != nullptr && joined->spec.name == attached.name) return;
+    if (joined != nullptr && joined->spec.name == attached.name &&
+        joined->spec.instance != attached.instance) {
+      return;
+    }
   }
   Fault(fmt::format("worker {} was given up after {}", attached.name,
                     absl::FormatDuration(batch.now - attached.last)));
+}
+
+// A worker that is there says what it runs.
+void Oracle::CheckLost(const LeasesLost& fact) {
+  for (size_t i = 0; i < fact.leases.size(); ++i) {
+    const LeaseRef lease = fact.leases.at(i);
+    const Truth& truth = truth_[{lease.run.value, lease.task}];
+    for (const auto& [process, fence] : truth.running) {
+      if (fence != lease.fence.value || truth.murky) continue;
+      Fault("taken for lost, and it runs: " + NameOf(lease));
+    }
+  }
 }
 
 void Oracle::EndLease(uint64_t fence, Ending ending) {

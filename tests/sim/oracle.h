@@ -64,7 +64,12 @@ class Oracle {
   void Starts(uint64_t process, const worker::Lease& lease);
   void ComesUp(const worker::Lease& lease);
   void Ends(const worker::Lease& lease, v1::TaskState state);
-  void Dies(uint64_t process);
+  // But for services that outlive it.
+  void Dies(uint64_t process, const std::set<uint64_t>& survivors);
+  // Goes on with what an earlier process of the worker has started.
+  void Adopts(uint64_t process, const worker::Lease& lease);
+  // When all has ended, and no worker holds anything.
+  void CheckNothingRuns();
   // What is said of it may be believed, and nobody knows the truth.
   void GoesToALiar(uint64_t run, uint32_t task) {
     truth_[{run, task}].murky = true;
@@ -121,6 +126,7 @@ class Oracle {
   void EndLease(uint64_t fence, Ending ending);
   // That the parts of a snapshot, made now, lead to the same state.
   void CheckSnapshot(const Engine& engine);
+  void CheckLost(const LeasesLost& fact);
   void CheckVerdicts(const WelcomeWorker& welcome);
   void CheckDependencies(const LeaseRef& lease);
   bool Held(const Blueprint::Edge& edge, const LeaseRef& lease, TaskKind kind);
@@ -144,6 +150,7 @@ class Oracle {
   std::map<uint32_t, std::set<uint64_t>> live_;  // fences, by worker
   struct Attached {
     std::string name;
+    std::string instance;
     absl::Time last;  // known to have a stream
   };
   std::map<uint32_t, Attached> attached_;  // by worker

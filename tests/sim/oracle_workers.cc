@@ -121,11 +121,36 @@ void Oracle::Ends(const worker::Lease& lease, v1::TaskState state) {
                 [&](const auto& one) { return one.second == lease.fence; });
 }
 
-void Oracle::Dies(uint64_t process) {
+void Oracle::Dies(uint64_t process, const std::set<uint64_t>& survivors) {
   for (auto& [key, truth] : truth_) {
-    std::erase_if(truth.running,
-                  [&](const auto& one) { return one.first == process; });
+    std::erase_if(truth.running, [&](const auto& one) {
+      return one.first == process && !survivors.contains(one.second);
+    });
   }
+}
+
+void Oracle::CheckNothingRuns() {
+  for (const auto& [key, truth] : truth_) {
+    if (truth.running.empty()) continue;
+    Fault(fmt::format("task {} of run {} runs, and nobody knows of it",
+                      key.second, key.first));
+  }
+}
+
+void Oracle::Adopts(uint64_t process, const worker::Lease& lease) {
+  const LeaseRef ref = RefOf(lease);
+  Tell("worker {}: adopts {}", process, NameOf(ref));
+  const auto granted = granted_.find(lease.fence);
+  if (granted == granted_.end() || granted->second.lease != ref) {
+    return Fault("what is adopted was granted as another: " + NameOf(ref));
+  }
+  auto& running = truth_[{lease.run, lease.task}].running;
+  const auto copies = std::erase_if(
+      running, [&](const auto& one) { return one.second == lease.fence; });
+  if (copies != 1) {
+    Fault(fmt::format("{} copies of it run: {}", copies, NameOf(ref)));
+  }
+  running.emplace(process, lease.fence);
 }
 
 std::optional<LeaseRef> Oracle::AnyLease(Random& random) const {

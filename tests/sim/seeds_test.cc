@@ -56,6 +56,9 @@ TEST(FoundBySeedTest, AForgottenRunEndsItsWatches) { Play(105); }
 TEST(FoundBySeedTest, AWatchComesFurtherThoughOneMessageIsOverTheBound) {
   Play(2000300212);
 }
+TEST(FoundBySeedTest, AStartThatAKillInterruptsIsNotToldToHaveBegun) {
+  Play(218);
+}
 
 }  // namespace
 }  // namespace w2t::sim

@@ -26,19 +26,24 @@ std::string WordOf(const v1::SessionRequest& message) {
 }  // namespace
 
 SimWorker::SimWorker(SimClock* clock, Oracle* oracle, SimDaemon* daemon,
-                     Random random, v1::Hello identity)
+                     Random random, v1::Hello identity, bool keeps)
     : clock_(clock),
       oracle_(oracle),
       daemon_(daemon),
       random_(random),
-      identity_(std::move(identity)) {}
+      identity_(std::move(identity)),
+      keeps_(keeps) {}
 
 void SimWorker::Start() {
   process_ = random_.Next() >> 16;
   ++lives_;
-  identity_.set_instance(fmt::format("{}", process_));
+  const bool goes_on = keeps_ && !identity_.instance().empty();
+  if (!goes_on) identity_.set_instance(fmt::format("{}", process_));
+  identity_.set_restarted(goes_on);
+  if (keeps_) identity_.set_stream(lives_ << 32);
   oracle_->Tell("worker {}: is {}", process_, name());
   state_ = std::make_unique<worker::SessionState>(identity_);
+  Adopt();
   redial_ = kFirstRedial;
   leaving_ = false;
   Dial();
@@ -59,7 +64,7 @@ absl::Duration SimWorker::Between(int low_ms, int high_ms) {
 void SimWorker::Die(absl::Duration down) {
   if (state_ == nullptr) return;
   oracle_->Tell("worker {}: dies", process_);
-  oracle_->Dies(process_);
+  Abandon(down);
   state_ = nullptr;
   attempts_.clear();
   sent_.clear();
@@ -228,6 +233,7 @@ void SimWorker::OnMessage(v1::SessionResponse& message) {
     redial_ = kFirstRedial;
     oracle_->Tell("worker {}: is welcome", process_);
   }
+  NoteKept(todo);
   for (const worker::Offer& offer : todo.start) Take(offer);
   for (const worker::Lease& lease : todo.stop) Stop(lease);
   for (const worker::Lease& lease : todo.discard) Stop(lease);

@@ -1,12 +1,13 @@
 // SimWorker: a worker, one process after another. What it knows of its session
-// is the real worker's SessionState; streams, time and the programs that it
-// runs are played.
+// is the real worker's SessionState; streams, time, its state folder and the
+// programs that it runs are played.
 #ifndef W2T_TESTS_SIM_SIM_WORKER_H_
 #define W2T_TESTS_SIM_SIM_WORKER_H_
 
 #include <cstdint>
 #include <map>
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -22,9 +23,10 @@ namespace w2t::sim {
 
 class SimWorker {
  public:
-  // `identity` apart from its instance.
+  // `identity` apart from its instance. One that keeps has a state folder: its
+  // services outlive its processes, and the next one goes on with them.
   SimWorker(SimClock* clock, Oracle* oracle, SimDaemon* daemon, Random random,
-            v1::Hello identity);
+            v1::Hello identity, bool keeps);
 
   void Start();
 
@@ -48,15 +50,30 @@ class SimWorker {
   const std::string& name() const { return identity_.name(); }
   // Holds nothing, or has left.
   bool idle() const {
-    return state_ == nullptr || (state_->held() == 0 && attempts_.empty());
+    return kept_.empty() &&
+           (state_ == nullptr || (state_->held() == 0 && attempts_.empty()));
   }
   bool running() const { return state_ != nullptr; }
+  // With its state folder, so that they outlive it.
+  bool runs_services() const { return state_ != nullptr && !kept_.empty(); }
 
  private:
   struct Attempt {
     worker::Offer offer;
     bool service = false;
     bool started = false;
+  };
+  // A service in the state folder, until the daemon has its end.
+  struct Kept {
+    worker::Offer offer;
+    bool started = false;  // else a kill came between
+    bool lives = false;
+    bool ready = false;  // its probe would pass
+    bool up = false;     // the probe has passed
+    uint64_t printed = 0;
+    uint64_t taken = 0;  // of it, that the daemon has
+    std::optional<worker::Outcome> outcome;
+    bool forgotten = false;  // to be removed when it has ended
   };
 
   // In this process, unless it has died meanwhile.
@@ -77,17 +94,27 @@ class SimWorker {
   void End(uint64_t fence, worker::Outcome outcome);
   void Stop(const worker::Lease& lease);
   worker::Outcome AnyOutcome();
-  void WaitUntilReady(const worker::Lease& lease);
+  void WaitUntilReady(const worker::Lease& lease, bool is_ready);
   // Its probe may find that it is not well any more, and then it is stopped.
   void WatchOver(const worker::Lease& lease);
   void MissProbe(const worker::Lease& lease, uint32_t count);
   void Print(const worker::Lease& lease);
+
+  // sim_worker_keeps.cc: what outlives a process.
+  Kept* FindKept(uint64_t fence);
+  // The process is gone, or the machine with all that ran there.
+  void Abandon(absl::Duration down);
+  void DieAlone(uint64_t fence);
+  void Adopt();
+  void AdoptOne(uint64_t fence);
+  void NoteKept(const worker::Todo& todo);
 
   SimClock* const clock_;
   Oracle* const oracle_;
   SimDaemon* const daemon_;
   Random random_;
   v1::Hello identity_;
+  const bool keeps_;
   Wire wire_;
   int slowness_ = 1;
   bool calm_ = false;
@@ -96,6 +123,7 @@ class SimWorker {
   uint64_t lives_ = 0;
   std::unique_ptr<worker::SessionState> state_;  // null: it does not run
   std::map<uint64_t, Attempt> attempts_;         // by fence
+  std::map<uint64_t, Kept> kept_;                // likewise
   std::map<uint64_t, v1::ReportBatch> sent_;     // not acknowledged, by seq
   std::vector<v1::SessionRequest> said_;         // the latest reports
   uint64_t last_seq_ = 0;                        // of reports, on this stream

@@ -16,7 +16,13 @@ bool IsService(const worker::Offer& offer) {
 }  // namespace
 
 void SimWorker::Take(const worker::Offer& offer) {
+  if (offer.service != IsService(offer)) {
+    oracle_->Fault("a worker is not told what is a service: " + offer.name);
+  }
   attempts_[offer.lease.fence] = {.offer = offer, .service = IsService(offer)};
+  if (keeps_ && offer.service && !calm_ && random_.Chance(5)) {
+    After(absl::ZeroDuration(), [this] { Die(Between(1, 800)); });
+  }
   After(calm_ ? absl::ZeroDuration() : Between(0, 10),
         [this, fence = offer.lease.fence] { Run(fence); });
 }
@@ -38,11 +44,14 @@ void SimWorker::Run(uint64_t fence) {
   const worker::Lease lease = attempt.offer.lease;
   attempt.started = true;
   oracle_->Starts(process_, lease);
+  if (keeps_ && attempt.service) {
+    kept_[fence] = {.offer = attempt.offer, .started = true, .lives = true};
+  }
   state_->Started(lease);
   const bool quick = !attempt.service && random_.Chance(30);
   const v1::Action& action = *attempt.offer.action;
   if (action.has_ready()) {
-    WaitUntilReady(lease);
+    WaitUntilReady(lease, /*is_ready=*/false);
   } else if (action.has_live()) {
     WatchOver(lease);
   }
@@ -66,10 +75,11 @@ void SimWorker::Run(uint64_t fence) {
   After(worker::kStartedDelay, [this] { Flush(); });
 }
 
-void SimWorker::WaitUntilReady(const worker::Lease& lease) {
-  const bool passes = calm_ || random_.Chance(95);
-  if (random_.Chance(30)) MissProbe(lease, 1);
-  After(Between(1, passes ? 300 : 2'000), [this, lease, passes] {
+void SimWorker::WaitUntilReady(const worker::Lease& lease, bool is_ready) {
+  const bool passes = is_ready || calm_ || random_.Chance(95);
+  if (!is_ready && random_.Chance(30)) MissProbe(lease, 1);
+  const int most = is_ready ? 1 : passes ? 300 : 2'000;
+  After(Between(1, most), [this, lease, passes] {
     const auto it = attempts_.find(lease.fence);
     if (it == attempts_.end()) return;
     if (!passes) {
@@ -78,6 +88,7 @@ void SimWorker::WaitUntilReady(const worker::Lease& lease) {
                                .message = "not ready in time"});
     }
     oracle_->ComesUp(lease);
+    if (Kept* kept = FindKept(lease.fence)) kept->up = true;
     state_->Up(lease);
     if (it->second.offer.action->has_live()) WatchOver(lease);
     Flush();
@@ -104,6 +115,7 @@ void SimWorker::MissProbe(const worker::Lease& lease, uint32_t count) {
 
 void SimWorker::Print(const worker::Lease& lease) {
   const std::string text(1 + random_.Below(3'000), 'x');
+  if (Kept* kept = FindKept(lease.fence)) kept->printed += text.size();
   state_->Printed(lease, v1::LOG_STREAM_STDOUT,
                   absl::ToUnixMicros(clock_->now()), text);
 }
@@ -115,6 +127,11 @@ void SimWorker::End(uint64_t fence, worker::Outcome outcome) {
   if (it->second.started) oracle_->Ends(lease, outcome.state);
   attempts_.erase(it);
   if (random_.Chance(10)) Print(lease);
+  if (Kept* kept = FindKept(fence)) {
+    kept->lives = false;
+    kept->outcome = outcome;
+    if (kept->forgotten) kept_.erase(fence);
+  }
   state_->Ended(lease, std::move(outcome));
   Flush();
 }

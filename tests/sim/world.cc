@@ -91,6 +91,8 @@ World::Plan World::MakePlan(Random& random) {
 
 World::World(uint64_t seed, bool verbose)
     : random_(seed),
+      folders_(~seed),
+      with_folders_(folders_.Chance(60) ? 70 : 0),
       plan_(std::make_unique<const Plan>(MakePlan(random_))),
       oracle_(&clock_, plan_->daemon.engine, verbose),
       daemon_(&clock_, &oracle_, random_.Fork(), plan_->daemon) {
@@ -116,7 +118,8 @@ World::~World() = default;
 void World::AddWorker(bool able) {
   workers_.push_back(std::make_unique<SimWorker>(
       &clock_, &oracle_, &daemon_, random_.Fork(),
-      MakeIdentity(random_, fmt::format("w{}", workers_.size()), able)));
+      MakeIdentity(random_, fmt::format("w{}", workers_.size()), able),
+      folders_.Chance(with_folders_)));
   workers_.back()->Start();
 }
 
@@ -128,6 +131,7 @@ Report World::Play() {
       plan_->network_faults) {
     Disturb();
   }
+  if (with_folders_ > 0) KillKeepers();
   const absl::Time calm = clock_.now() + plan_->length;
   clock_.At(calm, [this] { Calm(); });
   while (!oracle_.fault() && clock_.Step()) {
@@ -245,6 +249,22 @@ void World::DisturbWorker() {
   }
 }
 
+// Those that run services, mostly for so short that the services are adopted.
+void World::KillKeepers() {
+  if (calm_) return;
+  std::vector<SimWorker*> keepers;
+  for (const auto& worker : workers_) {
+    if (worker->runs_services()) keepers.push_back(worker.get());
+  }
+  if (!keepers.empty()) {
+    folders_.OneOf(keepers)->Die(folders_.Between(
+        absl::Milliseconds(1),
+        folders_.Chance(80) ? absl::Milliseconds(800) : absl::Seconds(8)));
+  }
+  clock_.After(folders_.Between(absl::ZeroDuration(), absl::Seconds(3)),
+               [this] { KillKeepers(); });
+}
+
 void World::Drain(const std::string& worker, bool undo) {
   if (!daemon_.up()) return;
   DrainWorkerEvent drain;
@@ -345,6 +365,7 @@ void World::CheckEnd() {
     return;
   }
   oracle_.CheckPromises(daemon_.view());
+  oracle_.CheckNothingRuns();
 }
 
 }  // namespace w2t::sim

@@ -48,6 +48,7 @@ class World {
   void DisturbDisk();
   void DisturbWorker();
   void DisturbNetwork();
+  void KillKeepers();
   void Drain(const std::string& worker, bool undo);
   void KeepUndrained();
   void Calm();
@@ -60,6 +61,8 @@ class World {
 
   SimClock clock_;
   Random random_;
+  Random folders_;               // decides which workers have one
+  const uint64_t with_folders_;  // of a hundred
   const std::unique_ptr<const Plan> plan_;
   Oracle oracle_;
   SimDaemon daemon_;

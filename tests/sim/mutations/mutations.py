@@ -133,6 +133,29 @@ MUTATIONS = [
     Mutation(
         'two runs may have one unique name', 'core/engine/steps.cc',
         'if (!event.unique_name) return nullptr;', 'return nullptr;'),
+    Mutation(
+        'what a killed worker was given did not reach it',
+        'core/engine/sessions.cc',
+        'event.spec.stream != 0 && !event.restarted;',
+        'event.spec.stream != 0;'),
+    Mutation(
+        'a worker that was killed is another one', 'core/engine/sessions.cc',
+        'known->spec.instance == event.spec.instance) {',
+        'known->spec.instance == event.spec.instance &&\n'
+        '      !event.restarted) {'),
+    Mutation(
+        'a worker keeps its adopted services to itself',
+        'client/worker/session/session_state.cc',
+        '  for (const auto& [fence, held] : held_) '
+        'hello_held_.push_back(held.lease);\n',
+        '  for (const auto& [fence, held] : held_) {\n'
+        '    if (!held.service || !identity_.restarted()) '
+        'hello_held_.push_back(held.lease);\n  }\n'),
+    Mutation(
+        'that an adopted service is up is not told',
+        'client/worker/session/session_state.cc',
+        '  if (up) {\n    reports_.Add(lease, v1::TASK_STATE_UP);\n',
+        '  if (up) {\n'),
     # Bugs that the simulator has found, put back.
     Mutation(
         'bug: an outcome stays behind its repeated output',
@@ -143,4 +166,8 @@ MUTATIONS = [
         'bug: watches of a forgotten run never end',
         'server/rpc/dispatcher.cc',
         '  hub_->Forget(action.run, action.run_id);\n', ''),
+    Mutation(
+        'bug: what nobody knows to have begun is told to run',
+        'client/worker/session/session_state.cc',
+        '  if (!started) return;\n', ''),
 ]
