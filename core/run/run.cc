@@ -54,7 +54,7 @@ void Run::Report(const LeaseRef& lease, TaskState state, int32_t exit_code,
                                  detail->cpu_us, detail->max_rss_bytes,
                                  detail->output};
   } else if (IsOutcome(state)) {
-    data_.details.erase(lease.task);  // of an earlier attempt
+    data_.details.Erase(lease.task);  // of an earlier attempt
   }
   if (IsOutcome(state)) {
     record.exit_code = exit_code;
@@ -116,8 +116,7 @@ bool Run::Accepts(const LeaseRef& lease, WorkerNumber worker,
 }
 
 const TaskDetail* Run::detail(TaskIndex task) const {
-  const auto it = data_.details.find(task);
-  return it == data_.details.end() ? nullptr : &it->second;
+  return data_.details.Find(task);
 }
 
 void Run::EndAttempt(TaskIndex task, TaskState reported) {

@@ -51,6 +51,14 @@ Run::Run(Spec spec, int64_t now_us, const Limits& limits)
   Count();
 }
 
+TaskDetails::TaskDetails(const TaskDetails& other) {
+  details_.reserve(other.details_.size());
+  for (const std::unique_ptr<TaskDetail>& detail : other.details_) {
+    details_.push_back(
+        detail == nullptr ? nullptr : std::make_unique<TaskDetail>(*detail));
+  }
+}
+
 Run::Run(Spec spec, RunData data, const Limits& limits)
     : spec_(std::move(spec)), limits_(limits), data_(std::move(data)) {}
 

@@ -10,11 +10,11 @@
 #include <array>
 #include <cstdint>
 #include <deque>
+#include <memory>
 #include <string>
 #include <vector>
 
 #include "absl/container/btree_map.h"
-#include "absl/container/flat_hash_map.h"
 #include "core/base/ids.h"
 #include "core/run/task_state.h"
 #include "w2t/graph.h"
@@ -51,6 +51,35 @@ struct TaskDetail {
   std::string output;
 };
 
+// The details of a run's tasks. Most tasks that have ended have some.
+class TaskDetails {
+ public:
+  TaskDetails() = default;
+  TaskDetails(const TaskDetails& other);
+  TaskDetails(TaskDetails&&) = default;
+  TaskDetails& operator=(TaskDetails&&) = default;
+
+  bool empty() const { return details_.empty(); }
+  // Null: it has none.
+  const TaskDetail* Find(TaskIndex task) const {
+    return task < details_.size() ? details_[task].get() : nullptr;
+  }
+  // Made when there are none.
+  TaskDetail& operator[](TaskIndex task) {
+    if (task >= details_.size()) details_.resize(task + 1);
+    if (details_[task] == nullptr) {
+      details_[task] = std::make_unique<TaskDetail>();
+    }
+    return *details_[task];
+  }
+  void Erase(TaskIndex task) {
+    if (task < details_.size()) details_[task].reset();
+  }
+
+ private:
+  std::vector<std::unique_ptr<TaskDetail>> details_;  // by task
+};
+
 // Something that watchers are told. Its sequence number is its place.
 struct RunEvent {
   int64_t time_us = 0;
@@ -77,7 +106,7 @@ struct RunData {
   int64_t create_us = 0;
   int64_t end_us = 0;  // 0: not yet
   std::vector<TaskRecord> tasks;
-  absl::flat_hash_map<TaskIndex, TaskDetail> details;
+  TaskDetails details;
   // When attempts ended that count, of tasks whose retries have a window.
   absl::btree_map<TaskIndex, std::vector<int64_t>> recent;
   std::deque<RunEvent> events;  // the latest ones

@@ -108,7 +108,7 @@ void Run::Join(TaskIndex task, bool forgive) {
 void Run::Park(TaskIndex task, const Source& to) {
   if (IsOutcome(data_.tasks[task].state)) Reopen(task);
   data_.tasks[task].stop_requested = false;
-  data_.details.erase(task);
+  data_.details.Erase(task);
   Move(task, to);
 }
 

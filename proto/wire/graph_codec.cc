@@ -108,6 +108,7 @@ class GraphDecoder {
   void AddTasks() {
     default_demands_.assign(2 * static_cast<size_t>(message_.actions_size()),
                             kNoDemand);
+    graph_.Reserve(static_cast<size_t>(message_.tasks_size()));
     for (int i = 0; i < message_.tasks_size(); ++i) {
       const v1::Task& task = message_.tasks(i);
       const FieldPath path = root_.Entry("tasks", i);

@@ -112,9 +112,14 @@ absl::StatusOr<std::unique_ptr<SqliteJournal>> SqliteJournal::Open(
       new SqliteJournal(options, std::move(lock), *std::move(database),
                         *std::move(insert), *std::move(checkpoints)));
   journal->page_bytes_ = *page_bytes;
-  // Starts the log over, which an earlier process may have left long.
-  journal->checkpointer_.RunNow(journal->database_);
   if (absl::Status status = journal->ReadLast(); !status.ok()) return status;
+  // An earlier process may have left the log long. Nobody waits until it is
+  // copied: it can be read as it is. What is new is a database at once.
+  if (journal->last_batch_ == 0) {
+    journal->checkpointer_.RunNow(journal->database_);
+  } else {
+    journal->checkpointer_.Request();
+  }
   return journal;
 }
 

@@ -11,6 +11,7 @@
 #include "fmt/format.h"
 #include "proto/wire/journal_codec.h"
 #include "proto/wire/status_codec.h"
+#include "server/loop/ahead.h"
 #include "server/loop/weight.h"
 
 namespace w2t::server {
@@ -75,17 +76,7 @@ Loop::~Loop() { Stop(); }
 absl::Status Loop::Replay(absl::Time now) {
   const absl::Status restored = snapshots_.Restore(&engine_, &workers_);
   if (!restored.ok()) return restored;
-  const absl::Status replayed = journal_->Replay(
-      [this](uint64_t number, std::string_view bytes) -> absl::Status {
-        absl::StatusOr<FactBatch> batch = wire::DecodeBatch(bytes);
-        if (!batch.ok()) return AtBatch(batch.status(), number);
-        workers_.Learn(*batch);
-        if (absl::Status status = engine_.Replay(*batch); !status.ok()) {
-          return AtBatch(status, number);
-        }
-        return absl::OkStatus();
-      });
-  if (!replayed.ok()) return replayed;
+  if (absl::Status folded = FoldBatches(); !folded.ok()) return folded;
   StepResult started = engine_.Start(now);
   if (!started.facts.facts.empty()) {
     const absl::Status appended =
@@ -97,6 +88,31 @@ absl::Status Loop::Replay(absl::Time now) {
   effects_->Flush(view());
   if (journal_->snapshot_due()) Snapshot(now);
   return absl::OkStatus();
+}
+
+absl::Status Loop::FoldBatches() {
+  Ahead<absl::StatusOr<FactBatch>> ahead;
+  uint64_t folded = journal_->snapshot_batch();
+  const auto fold_next = [&]() -> absl::Status {
+    const absl::StatusOr<FactBatch> batch = ahead.Take();
+    ++folded;
+    if (!batch.ok()) return AtBatch(batch.status(), folded);
+    workers_.Learn(*batch);
+    absl::Status replayed = engine_.Replay(*batch);
+    return replayed.ok() ? replayed : AtBatch(replayed, folded);
+  };
+  absl::Status status;
+  const absl::Status read =
+      journal_->Replay([&](uint64_t, std::string_view bytes) {
+        while (status.ok() && ahead.full()) status = fold_next();
+        ahead.Add(bytes.size(), [copy = std::string(bytes)] {
+          return wire::DecodeBatch(copy);
+        });
+        return status;
+      });
+  // Of two faults the earlier one is told.
+  while (status.ok() && !ahead.empty()) status = fold_next();
+  return status.ok() ? read : status;
 }
 
 void Loop::Start() { thread_ = std::thread(&Loop::Run, this); }

@@ -96,6 +96,8 @@ class Loop {
   View view() const { return {engine_, workers_}; }
 
  private:
+  // Replays what is behind the snapshot.
+  absl::Status FoldBatches();
   void Run();
   void Process(Inbox::Batch& batch, absl::Time now);
   // Takes the first events, as many as weigh little enough, and returns their

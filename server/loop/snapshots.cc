@@ -1,16 +1,15 @@
 #include "server/loop/snapshots.h"
 
 #include <algorithm>
-#include <atomic>
 #include <memory>
 #include <string>
-#include <thread>
 #include <utility>
 #include <vector>
 
 #include "fmt/format.h"
 #include "proto/wire/graph_codec.h"
 #include "proto/wire/snapshot_codec.h"
+#include "server/loop/ahead.h"
 
 namespace w2t::server {
 namespace {
@@ -26,10 +25,6 @@ absl::Status AtPart(const absl::Status& status, PartName name) {
 absl::Status Mixed(PartName name) {
   return AtPart(absl::DataLossError("it is of another run"), name);
 }
-
-// Runs that are decoded together at a start, by as many threads as there are
-// processors: graphs are what takes the time.
-constexpr size_t kDecodedTogether = 64;
 
 // The parts of a run.
 struct RunBytes {
@@ -58,22 +53,6 @@ absl::StatusOr<wire::RunParts> DecodeRun(const RunBytes& bytes) {
   }
   parts->spec.blueprint = std::move(decoded.blueprint);
   parts->spec.definition = std::move(decoded.definition);
-  return parts;
-}
-
-std::vector<absl::StatusOr<wire::RunParts>> DecodeRuns(
-    const std::vector<RunBytes>& bytes) {
-  std::vector<absl::StatusOr<wire::RunParts>> parts(bytes.size());
-  std::atomic<size_t> next = 0;
-  const auto work = [&] {
-    for (size_t i; (i = next++) < bytes.size();) parts[i] = DecodeRun(bytes[i]);
-  };
-  const size_t threads =
-      std::min<size_t>(std::thread::hardware_concurrency(), bytes.size());
-  std::vector<std::thread> helpers;
-  for (size_t i = 1; i < threads; ++i) helpers.emplace_back(work);
-  work();
-  for (std::thread& helper : helpers) helper.join();
   return parts;
 }
 
@@ -120,23 +99,27 @@ absl::Status Snapshots::Restore(Engine* engine, WorkerNames* workers) {
 
 absl::Status Snapshots::RestoreRuns(const EngineData& data, PartReader& reader,
                                     Engine* engine) {
-  for (size_t i = 0; i < data.runs.size();) {
-    std::vector<RunBytes> bytes;
-    for (; i < data.runs.size() && bytes.size() < kDecodedTogether; ++i) {
-      absl::StatusOr<RunBytes> read = ReadRun(reader, data.runs[i]);
-      if (!read.ok()) return read.status();
-      bytes.push_back(*std::move(read));
-    }
-    for (absl::StatusOr<wire::RunParts>& parts : DecodeRuns(bytes)) {
-      if (!parts.ok()) return parts.status();
-      const RunNumber number = parts->spec.number;
-      saved_[number] = {parts->data.last_seq, parts->data.revision};
-      const absl::Status status =
-          engine->Restore(std::move(parts->spec), std::move(parts->data));
-      if (!status.ok()) return AtPart(status, {Kind::kRun, number.value});
-    }
+  Ahead<absl::StatusOr<wire::RunParts>> ahead;
+  const auto restore_next = [&]() -> absl::Status {
+    absl::StatusOr<wire::RunParts> parts = ahead.Take();
+    if (!parts.ok()) return parts.status();
+    const RunNumber number = parts->spec.number;
+    saved_[number] = {parts->data.last_seq, parts->data.revision};
+    const absl::Status status =
+        engine->Restore(std::move(parts->spec), std::move(parts->data));
+    return status.ok() ? status : AtPart(status, {Kind::kRun, number.value});
+  };
+  absl::Status status;
+  for (const RunNumber number : data.runs) {
+    absl::StatusOr<RunBytes> bytes = ReadRun(reader, number);
+    if (!bytes.ok()) return bytes.status();
+    while (status.ok() && ahead.full()) status = restore_next();
+    if (!status.ok()) return status;
+    ahead.Add(bytes->state.size() + bytes->graph.size(),
+              [bytes = *std::move(bytes)] { return DecodeRun(bytes); });
   }
-  return absl::OkStatus();
+  while (status.ok() && !ahead.empty()) status = restore_next();
+  return status;
 }
 
 absl::Status Snapshots::RestoreEnded(const EngineData& data, PartReader& reader,
