@@ -19,6 +19,7 @@
 #include "absl/synchronization/mutex.h"
 #include "absl/time/clock.h"
 #include "fmt/format.h"
+#include "proto/wire/mutex_checks.h"
 #include "server/config/addresses.h"
 #include "server/config/config.h"
 #include "server/daemon.h"
@@ -146,6 +147,7 @@ int Serve(const w2t::server::Config& config) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  w2t::wire::StopMutexChecks();
   const w2t::server::CommandLine line =
       w2t::server::ParseCommandLine(argc, argv);
   if (line.exit_code.has_value()) {

@@ -8,8 +8,10 @@
 #include "client/cli/app.h"
 #include "client/cli/context.h"
 #include "client/cli/fd_stream.h"
+#include "proto/wire/mutex_checks.h"
 
 int main(int argc, char** argv) {
+  w2t::wire::StopMutexChecks();
   // A reader that has gone is noticed at the next write.
   std::signal(SIGPIPE, SIG_IGN);
   w2t::cli::OccupyStandardDescriptors();

@@ -13,6 +13,7 @@
 
 #include "client/worker/flags.h"
 #include "client/worker/log.h"
+#include "proto/wire/mutex_checks.h"
 #include "w2t/worker.h"
 
 namespace {
@@ -85,6 +86,7 @@ void MakeAbsolute(std::string& server) {
 }  // namespace
 
 int main(int argc, char** argv) {
+  w2t::wire::StopMutexChecks();
   const pid_t parent = getppid();
   int exit_code = 0;
   std::optional<w2t::worker::Flags> flags =

@@ -6,6 +6,7 @@
 #include <spawn.h>
 #include <sys/resource.h>
 #include <sys/wait.h>
+#include <time.h>
 #include <unistd.h>
 
 #include <chrono>
@@ -145,15 +146,41 @@ class Floor {
   std::vector<uint32_t> of_;  // the service of each
 };
 
+using Fleet = std::vector<std::unique_ptr<test::Process>>;
+
+// What a process has used of all processors so far.
+double CpuMillis(pid_t pid) {
+  clockid_t clock = 0;
+  timespec used{};
+  if (clock_getcpuclockid(pid, &clock) != 0 ||
+      clock_gettime(clock, &used) != 0) {
+    throw std::runtime_error("a process has no clock");
+  }
+  return static_cast<double>(used.tv_sec) * 1e3 +
+         static_cast<double>(used.tv_nsec) / 1e6;
+}
+
+double CpuMillis(const Fleet& fleet) {
+  double all = 0;
+  for (const auto& worker : fleet) all += CpuMillis(worker->pid());
+  return all;
+}
+
 struct Times {
   double up = 0;
   double down = 0;
+  // Milliseconds of a processor for each service that came up.
+  double daemon_cpu = 0;
+  double worker_cpu = 0;
 };
 
-Times RunOnce(const test::Daemon& daemon, test::RpcClient& client,
+Times RunOnce(test::Daemon& daemon, const Fleet& fleet, test::RpcClient& client,
               const v1::Graph& graph) {
   const auto count = static_cast<size_t>(graph.tasks_size());
+  const pid_t daemon_pid = daemon.process().pid();
   Times times;
+  const double daemon_before = CpuMillis(daemon_pid);
+  const double worker_before = CpuMillis(fleet);
   Clock::time_point begin = Clock::now();
   const std::string run_id = client.Submit(graph, /*hold=*/true);
   {
@@ -162,6 +189,9 @@ Times RunOnce(const test::Daemon& daemon, test::RpcClient& client,
       throw std::runtime_error("the services do not come up");
     }
     times.up = SecondsSince(begin);
+    const auto each = static_cast<double>(count);
+    times.daemon_cpu = (CpuMillis(daemon_pid) - daemon_before) / each;
+    times.worker_cpu = (CpuMillis(fleet) - worker_before) / each;
     begin = Clock::now();
     client.Cancel(run_id);
     watch.Finish();
@@ -190,7 +220,7 @@ Json MeasureServices(uint32_t count, uint32_t width, uint32_t workers,
   const test::TempDir dir;
   test::Daemon daemon(dir, {"--log-level", "warn"});
   test::RpcClient client(daemon.address());
-  std::vector<std::unique_ptr<test::Process>> fleet;
+  Fleet fleet;
   for (uint32_t i = 0; i < workers; ++i) {
     fleet.push_back(
         test::StartWorker(daemon.address(), {.name = fmt::format("w{}", i)}));
@@ -202,12 +232,16 @@ Json MeasureServices(uint32_t count, uint32_t width, uint32_t workers,
   std::vector<double> up;
   std::vector<double> down;
   std::vector<double> ratio;
+  std::vector<double> daemon_cpu;
+  std::vector<double> worker_cpu;
   for (int i = 0; i < repeat; ++i) {
     floor.push_back(Floor(edges).Up());
-    const Times times = RunOnce(daemon, client, graph);
+    const Times times = RunOnce(daemon, fleet, client, graph);
     up.push_back(times.up);
     down.push_back(times.down);
     ratio.push_back(times.up / floor.back());
+    daemon_cpu.push_back(times.daemon_cpu);
+    worker_cpu.push_back(times.worker_cpu);
   }
   *version = VersionOf(client);
   return Json()
@@ -217,6 +251,8 @@ Json MeasureServices(uint32_t count, uint32_t width, uint32_t workers,
       .Add("up_seconds", Spread::Of(std::move(up)))
       .Add("floor_seconds", Spread::Of(std::move(floor)))
       .Add("up_to_floor", Spread::Of(std::move(ratio)))
+      .Add("daemon_cpu_ms_each", Spread::Of(std::move(daemon_cpu)))
+      .Add("worker_cpu_ms_each", Spread::Of(std::move(worker_cpu)))
       .Add("down_seconds", Spread::Of(std::move(down)));
 }
 
