@@ -97,7 +97,9 @@ class Session final : public std::enable_shared_from_this<Session> {
 
  private:
   explicit Session(Context context)
-      : context_(std::move(context)), charge_(context_.waiting, 0) {}
+      : context_(std::move(context)),
+        outbox_(context_.limits->max_log_batches),
+        charge_(context_.waiting, 0) {}
 
   // Handle what has been read. An error ends the stream.
   absl::Status Take(v1::SessionRequest& message);

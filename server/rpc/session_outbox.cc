@@ -108,7 +108,7 @@ void SessionOutbox::AckReports(uint64_t through_seq,
 
 void SessionOutbox::AckLogs(uint64_t through_seq) {
   logs_through_ = std::max(logs_through_, through_seq);
-  ack_waits_ = true;
+  if (logs_through_ - logs_told_ >= most_log_acks_) ack_waits_ = true;
 }
 
 void SessionOutbox::Ping() { ping_waits_ = true; }
@@ -170,7 +170,8 @@ const v1::SessionResponse* SessionOutbox::Next(bool* more) {
     wire::ToProto(cancels_, next.mutable_cancels()->mutable_leases());
     cancels_ = {};
   }
-  if (std::exchange(ack_waits_, false)) {
+  if (std::exchange(ack_waits_, false) || logs_told_ < logs_through_) {
+    logs_told_ = logs_through_;
     next.mutable_ack()->set_through_seq(reports_through_);
     next.mutable_ack()->set_logs_through_seq(logs_through_);
     next.mutable_ack()->mutable_refused()->Add(refused_.begin(),

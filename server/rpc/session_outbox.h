@@ -7,6 +7,7 @@
 #ifndef W2T_SERVER_RPC_SESSION_OUTBOX_H_
 #define W2T_SERVER_RPC_SESSION_OUTBOX_H_
 
+#include <algorithm>
 #include <cstddef>
 #include <cstdint>
 #include <deque>
@@ -26,6 +27,11 @@ class SessionOutbox {
   // Bounds of one OfferBatch, so that a worker can take it in at once.
   static constexpr int kMaxBatchOffers = 4'096;
   static constexpr size_t kMaxBatchBytes = 1 << 20;
+  static constexpr uint64_t kMostLogAcks = 16;
+
+  // `log_window`: log batches that the worker may send without word of them.
+  explicit SessionOutbox(uint64_t log_window)
+      : most_log_acks_(std::clamp<uint64_t>(log_window / 2, 1, kMostLogAcks)) {}
 
   void SetWelcome(v1::Welcome welcome);
   // Every lease must be of a run that `engine` knows.
@@ -33,6 +39,8 @@ class SessionOutbox {
   void AddCancels(const LeaseColumns& leases);
   // `refused`: old leases that were reported on.
   void AckReports(uint64_t through_seq, const LeaseColumns& refused = {});
+  // Told with the next message, whatever that is, or once kMostLogAcks, or half
+  // of what the worker may send, wait.
   void AckLogs(uint64_t through_seq);
   void Ping();
   void Drain(std::string reason);
@@ -77,7 +85,9 @@ class SessionOutbox {
   bool ack_waits_ = false;
   uint64_t reports_through_ = 0;
   std::vector<uint64_t> refused_;  // fences
+  const uint64_t most_log_acks_;
   uint64_t logs_through_ = 0;
+  uint64_t logs_told_ = 0;
   size_t bytes_ = 0;
 
   // The message in flight. The one with offers is kept apart for its memory.

@@ -221,6 +221,7 @@ class Harness {
   }
 
   void Write(int count) {
+    session_.ReleaseOutput();
     for (bool more = false; count > 0; --count) {
       const bool promised = more;
       const auto message = session_.NextMessage(&more);

@@ -72,7 +72,8 @@ void SimWorker::Run(uint64_t fence) {
             End(fence, std::move(outcome));
           });
   }
-  After(worker::kStartedDelay, [this] { Flush(); });
+  After(action.has_ready() ? worker::kOutputDelay : worker::kStartedDelay,
+        [this] { Flush(); });
 }
 
 void SimWorker::WaitUntilReady(const worker::Lease& lease, bool is_ready) {
@@ -118,6 +119,10 @@ void SimWorker::Print(const worker::Lease& lease) {
   if (Kept* kept = FindKept(lease.fence)) kept->printed += text.size();
   state_->Printed(lease, v1::LOG_STREAM_STDOUT,
                   absl::ToUnixMicros(clock_->now()), text);
+  After(worker::kOutputDelay, [this] {
+    state_->ReleaseOutput();
+    Flush();
+  });
 }
 
 void SimWorker::End(uint64_t fence, worker::Outcome outcome) {

@@ -114,7 +114,7 @@ absl::Status ExecAttempt::TryStart() {
     }
   }
   if (!unkept_.empty()) Note(unkept_);
-  host_->sink().Started({&offer_.lease, 1});
+  host_->sink().Started({&offer_.lease, 1}, offer_.action->has_ready());
   AwaitTimeout(absl::ZeroDuration());
   if (probes_ != nullptr) probes_->Start(tree_.group());
   return absl::OkStatus();
@@ -254,9 +254,9 @@ absl::Status ExecAttempt::MakeProbes(const std::string& notify) {
 }
 
 bool ExecAttempt::OnOutput(v1::LogStream stream, std::string_view data) {
-  const bool room = host_->sink().Printed(offer_.lease, stream, data);
+  // Others wait for its being up.
   if (probes_ != nullptr) probes_->OnOutput(stream, data);
-  return room;
+  return host_->sink().Printed(offer_.lease, stream, data);
 }
 
 void ExecAttempt::ResumeOutput() {

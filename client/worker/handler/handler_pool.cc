@@ -181,7 +181,7 @@ void HandlerPool::Tick() {
     ticking_ = again;
     if (again) loop_->After(kHandlerTick, [this] { Tick(); });
   }
-  if (!started.empty()) sink_->Started(started);
+  if (!started.empty()) sink_->Started(started, /*has_probe=*/false);
 }
 
 void HandlerPool::OnTimeout(Slot& slot, uint64_t fence) {

@@ -9,6 +9,7 @@
 #include <cerrno>
 #include <cstring>
 #include <optional>
+#include <utility>
 
 namespace w2t::worker {
 
@@ -57,9 +58,18 @@ void Loop::Run() {
     }
     const int count =
         epoll_wait(epoll_.get(), events.data(), kMaxEvents, WaitMillis());
+    {
+      absl::MutexLock lock(&mutex_);
+      sleeping_ = false;
+    }
     for (int i = 0; i < count; ++i) {
       const WatchId watch = events[i].data.u64;
-      if (watch == kWakeup) continue;
+      if (watch == kWakeup) {
+        uint64_t woken = 0;
+        [[maybe_unused]] const ssize_t got =
+            read(wakeup_.get(), &woken, sizeof(woken));
+        continue;
+      }
       const auto it = watches_.find(watch);
       if (it == watches_.end()) continue;
       const std::shared_ptr<Watched> watched = it->second;
@@ -124,8 +134,8 @@ void Loop::Unwatch(WatchId watch) {
 
 void Loop::Wake() {
   mutex_.AssertHeld();
-  if (woken_) return;
-  woken_ = true;
+  // Who does not sleep looks before it does, so its own thread wakes nobody.
+  if (!std::exchange(sleeping_, false)) return;
   const uint64_t one = 1;
   // A full counter wakes as well.
   [[maybe_unused]] const ssize_t written =
@@ -136,12 +146,6 @@ void Loop::RunPosted() {
   std::vector<Task> tasks;
   {
     absl::MutexLock lock(&mutex_);
-    if (woken_) {
-      uint64_t count = 0;
-      [[maybe_unused]] const ssize_t got =
-          read(wakeup_.get(), &count, sizeof(count));
-      woken_ = false;
-    }
     tasks.swap(posted_);
   }
   for (Task& task : tasks) task();
@@ -166,6 +170,7 @@ void Loop::FireTimers() {
 int Loop::WaitMillis() {
   absl::MutexLock lock(&mutex_);
   if (!posted_.empty() || stopped_) return 0;
+  sleeping_ = true;
   if (timers_.empty()) return -1;
   const auto wait =
       timers_.begin()->first.first - std::chrono::steady_clock::now();

@@ -67,8 +67,9 @@ class AttemptSink {
   virtual void Adopted(const Lease&, v1::TaskState /*state*/,
                        uint64_t /*printed*/) {}
   // It runs. May be held back for a moment, so that an end that follows at once
-  // is all that is reported.
-  virtual void Started(absl::Span<const Lease> leases) = 0;
+  // is all that is reported, and for longer when it `has_probe`: then more
+  // depends on its being up.
+  virtual void Started(absl::Span<const Lease> leases, bool has_probe) = 0;
   // Its probe has passed.
   virtual void Up(const Lease& lease) = 0;
   virtual void Ended(const Lease& lease, Outcome outcome) = 0;

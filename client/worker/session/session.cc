@@ -245,14 +245,30 @@ void Session::Close() {
   if (closed) delegate_->OnSessionClosed();
 }
 
-void Session::Started(absl::Span<const Lease> leases) {
+void Session::Started(absl::Span<const Lease> leases, bool has_probe) {
   absl::MutexLock lock(&mutex_);
   for (const Lease& lease : leases) state_.Started(lease);
+  if (has_probe) {
+    FlushLater();
+    return;
+  }
   if (std::exchange(flush_due_, true)) return;
   loop_->After(kStartedDelay, [this] {
     {
       absl::MutexLock relock(&mutex_);
       flush_due_ = false;
+    }
+    Flush();
+  });
+}
+
+void Session::FlushLater() {
+  if (std::exchange(output_due_, true)) return;
+  loop_->After(kOutputDelay, [this] {
+    {
+      absl::MutexLock lock(&mutex_);
+      output_due_ = false;
+      state_.ReleaseOutput();
     }
     Flush();
   });
@@ -296,6 +312,10 @@ bool Session::Printed(const Lease& lease, v1::LogStream stream,
     absl::MutexLock lock(&mutex_);
     room = state_.Printed(lease, stream, now_us, data);
     if (!room) output_refused_ = true;
+    if (!state_.output_due()) {
+      FlushLater();
+      return room;
+    }
   }
   Flush();
   return room;
@@ -308,6 +328,10 @@ bool Session::TryPrint(const Lease& lease, v1::LogStream stream,
     absl::MutexLock lock(&mutex_);
     if (state_.log_full()) return false;
     state_.Printed(lease, stream, now_us, data, dropped_bytes);
+    if (!state_.output_due()) {
+      FlushLater();
+      return true;
+    }
   }
   Flush();
   return true;

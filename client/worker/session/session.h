@@ -36,6 +36,9 @@ inline constexpr absl::Duration kProbesDelay = absl::Milliseconds(100);
 inline constexpr absl::Duration kWelcomeTimeout = absl::Seconds(10);
 // Reports of starts are held back for this long: see AttemptSink::Started.
 inline constexpr absl::Duration kStartedDelay = absl::Milliseconds(1);
+// Output, and starts of what is soon up, are held back for this long, unless
+// something else is sent: a service that is up at once takes one message.
+inline constexpr absl::Duration kOutputDelay = absl::Milliseconds(5);
 // Offers that crossed a Leave on their way have arrived after this long.
 inline constexpr absl::Duration kLeaveQuiet = absl::Milliseconds(100);
 
@@ -84,7 +87,7 @@ class Session final : public AttemptSink, private Stream::Listener {
 
   void Adopted(const Lease& lease, v1::TaskState state,
                uint64_t printed) override;
-  void Started(absl::Span<const Lease> leases) override;
+  void Started(absl::Span<const Lease> leases, bool has_probe) override;
   void Up(const Lease& lease) override;
   void Ended(const Lease& lease, Outcome outcome) override;
   void ProbeMissed(const Lease& lease, MissedProbe probe) override;
@@ -106,6 +109,8 @@ class Session final : public AttemptSink, private Stream::Listener {
   void CheckLeft();
   // Writes what there is, unless a write is under way.
   void Flush();
+  // The same a little later, with all output.
+  void FlushLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
   Loop* const loop_;
   const std::string server_;
@@ -134,6 +139,7 @@ class Session final : public AttemptSink, private Stream::Listener {
   bool output_refused_ ABSL_GUARDED_BY(mutex_) = false;
   bool flush_due_ ABSL_GUARDED_BY(mutex_) = false;
   bool probes_due_ ABSL_GUARDED_BY(mutex_) = false;
+  bool output_due_ ABSL_GUARDED_BY(mutex_) = false;
 };
 
 }  // namespace w2t::worker

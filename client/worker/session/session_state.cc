@@ -314,18 +314,24 @@ std::shared_ptr<const v1::SessionRequest> SessionState::NextBatch() {
   // An outcome follows its output on each stream, so that whoever sees the end
   // has seen the output.
   if (!logs_.resending()) {
-    const bool output =
-        logs_.HasNext() && (output_first_ || !reports_.HasNext());
+    const bool output = output_due() && (output_first_ || !reports_.HasNext());
     output_first_ = !output;
     if (!output) return reports_.Next();
   }
   std::shared_ptr<const v1::SessionRequest> batch = logs_.Next();
+  if (logs_.waiting_bytes() == 0) output_released_ = false;
   ReleaseAfterOutput();
   return batch;
 }
 
+bool SessionState::output_due() const {
+  if (!logs_.HasNext()) return false;
+  return output_released_ || !after_output_.empty() ||
+         logs_.waiting_bytes() >= LogQueue::kBatchBytes;
+}
+
 bool SessionState::HasCertainNext() const {
-  return pong_ || logs_.HasNext() ||
+  return pong_ || (logs_.HasNext() && (logs_.resending() || output_due())) ||
          (!logs_.resending() && reports_.HasCertainNext());
 }
 

@@ -88,6 +88,10 @@ class SessionState {
   // False when there is no room for more; what was given is taken nevertheless.
   bool Printed(const Lease& lease, v1::LogStream stream, int64_t time_us,
                std::string_view data, uint64_t dropped_bytes = 0);
+  // Output is held back until ReleaseOutput, and never longer than a batch of
+  // it takes to fill, or an outcome to come that it goes before.
+  void ReleaseOutput() { output_released_ = logs_.waiting_bytes() > 0; }
+  bool output_due() const;
   bool log_full() const { return logs_.full(); }
   bool log_has_room() const { return logs_.has_room(); }
 
@@ -155,6 +159,7 @@ class SessionState {
   bool welcomed_ = false;
   bool leave_sent_ = false;
   bool output_first_ = true;  // else reports; they take turns
+  bool output_released_ = false;
   std::vector<Lease> hello_held_;
   bool takes_probes_ = false;
   absl::flat_hash_map<uint64_t, MissedProbe> missed_probes_;  // by fence

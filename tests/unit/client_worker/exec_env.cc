@@ -10,7 +10,7 @@
 
 namespace w2t::worker {
 
-void RecordingSink::Started(absl::Span<const Lease> leases) {
+void RecordingSink::Started(absl::Span<const Lease> leases, bool) {
   absl::MutexLock lock(&mutex_);
   for (const Lease& lease : leases) records_[lease.fence].started = true;
 }

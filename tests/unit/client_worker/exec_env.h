@@ -29,7 +29,7 @@ struct Record {
 
 class RecordingSink final : public AttemptSink {
  public:
-  void Started(absl::Span<const Lease> leases) override;
+  void Started(absl::Span<const Lease> leases, bool has_probe) override;
   void Up(const Lease& lease) override;
   void Ended(const Lease& lease, Outcome outcome) override;
   void ProbeMissed(const Lease& lease, MissedProbe probe) override;

@@ -54,6 +54,7 @@ class SessionAdoptTest : public ::testing::Test {
   }
   std::shared_ptr<const v1::SessionRequest> Next() {
     bool more = false;
+    state_.ReleaseOutput();
     return state_.NextMessage(&more);
   }
 

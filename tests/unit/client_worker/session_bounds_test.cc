@@ -26,6 +26,7 @@ class SessionBoundsTest : public ::testing::Test {
 
   std::shared_ptr<const v1::SessionRequest> Next() {
     bool more = false;
+    state_.ReleaseOutput();
     return state_.NextMessage(&more);
   }
   void Attach() {
@@ -149,6 +150,45 @@ TEST_F(SessionBoundsTest, NoDaemonMakesItKeepMoreUnacknowledgedOutput) {
     ASSERT_LE(sent, LogQueue::kMostWindow);
   }
   EXPECT_EQ(sent, LogQueue::kMostWindow);
+}
+
+TEST_F(SessionBoundsTest, OutputIsHeldBackUntilItIsReleased) {
+  ASSERT_TRUE(Offer(1, 1).ok());
+  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "a");
+  bool more = false;
+  EXPECT_EQ(state_.NextMessage(&more), nullptr);
+  state_.Up(LeaseOf(1));
+  const auto up = state_.NextMessage(&more);
+  ASSERT_NE(up, nullptr);
+  EXPECT_TRUE(up->has_reports()) << "what others wait for goes first";
+  EXPECT_FALSE(more);
+  EXPECT_EQ(state_.NextMessage(&more), nullptr);
+  state_.ReleaseOutput();
+  ASSERT_NE(state_.NextMessage(&more), nullptr);
+  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "b");
+  EXPECT_EQ(state_.NextMessage(&more), nullptr);
+}
+
+TEST_F(SessionBoundsTest, OutputIsNotHeldBackFromAnEnd) {
+  ASSERT_TRUE(Offer(1, 1).ok());
+  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "a");
+  state_.Ended(LeaseOf(1), {.state = v1::TASK_STATE_SUCCEEDED});
+  bool more = false;
+  const auto output = state_.NextMessage(&more);
+  ASSERT_NE(output, nullptr);
+  EXPECT_TRUE(output->has_logs());
+  EXPECT_TRUE(more);
+  const auto end = state_.NextMessage(&more);
+  ASSERT_NE(end, nullptr);
+  EXPECT_TRUE(end->has_reports());
+}
+
+TEST_F(SessionBoundsTest, AFullBatchOfOutputIsNotHeldBack) {
+  ASSERT_TRUE(Offer(1, 1).ok());
+  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1,
+                 std::string(LogQueue::kBatchBytes, 'x'));
+  bool more = false;
+  ASSERT_NE(state_.NextMessage(&more), nullptr);
 }
 
 }  // namespace

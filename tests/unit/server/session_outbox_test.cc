@@ -18,7 +18,7 @@ class SessionOutboxTest : public ::testing::Test {
   }
 
   EngineFixture env_;
-  SessionOutbox outbox_;
+  SessionOutbox outbox_{64};
   bool more_ = false;
 };
 
@@ -154,6 +154,31 @@ TEST_F(SessionOutboxTest, AcknowledgesOnlyTheLatest) {
   EXPECT_EQ(ack.through_seq(), 7u);
   EXPECT_EQ(ack.logs_through_seq(), 2u);
   EXPECT_EQ(outbox_.Next(&more_), nullptr);
+}
+
+TEST_F(SessionOutboxTest, OutputIsAcknowledgedWithWhatElseIsSent) {
+  outbox_.AckLogs(1);
+  outbox_.AckLogs(2);
+  EXPECT_EQ(outbox_.Next(&more_), nullptr);
+  outbox_.Ping();
+  EXPECT_EQ(Next().ack().logs_through_seq(), 2u);
+  outbox_.Ping();
+  EXPECT_FALSE(Next().has_ack()) << "it has been told";
+}
+
+TEST_F(SessionOutboxTest, MuchOutputIsAcknowledgedByItself) {
+  outbox_.AckLogs(SessionOutbox::kMostLogAcks - 1);
+  EXPECT_EQ(outbox_.Next(&more_), nullptr);
+  outbox_.AckLogs(SessionOutbox::kMostLogAcks);
+  EXPECT_EQ(Next().ack().logs_through_seq(), SessionOutbox::kMostLogAcks);
+}
+
+TEST_F(SessionOutboxTest, AWorkerIsNotLeftWithoutWordOnAllItMaySend) {
+  SessionOutbox outbox(/*log_window=*/1);
+  outbox.AckLogs(1);
+  const v1::SessionResponse* message = outbox.Next(&more_);
+  ASSERT_NE(message, nullptr);
+  EXPECT_EQ(message->ack().logs_through_seq(), 1u);
 }
 
 TEST_F(SessionOutboxTest, CountsWhatWaits) {
