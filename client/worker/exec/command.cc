@@ -8,6 +8,13 @@
 
 namespace w2t::worker {
 
+namespace {
+
+// As for system(3): to look through PATH for it takes longer than its start.
+constexpr std::string_view kShell = "/bin/sh";
+
+}  // namespace
+
 std::vector<std::string> Environment(const std::vector<std::string>& own,
                                      const Offer& offer,
                                      std::string_view worker,
@@ -44,8 +51,12 @@ SpawnSpec CommandOf(const Offer& offer, const std::vector<std::string>& own,
   const v1::ExecAction& exec = offer.action->exec();
   SpawnSpec spec;
   if (!exec.shell().empty()) {
-    spec.argv = {exec.shell_program().empty() ? "sh" : exec.shell_program(),
-                 "-c", exec.shell()};
+    spec.argv = {"sh", "-c", exec.shell()};
+    if (exec.shell_program().empty()) {
+      spec.program = kShell;
+    } else {
+      spec.argv.front() = exec.shell_program();
+    }
   } else {
     spec.argv.assign(exec.argv().begin(), exec.argv().end());
   }
@@ -57,6 +68,7 @@ SpawnSpec CommandOf(const Offer& offer, const std::vector<std::string>& own,
 SpawnSpec ShellLine(std::string_view line, const SpawnSpec& task) {
   SpawnSpec spec;
   spec.argv = {"sh", "-c", std::string(line)};
+  spec.program = kShell;
   spec.env = task.env;
   spec.dir = task.dir;
   spec.open_files = task.open_files;

@@ -66,6 +66,7 @@ std::string_view PathOf(const std::vector<std::string>& env) {
 }
 
 std::vector<std::string> Candidates(const SpawnSpec& spec) {
+  if (!spec.program.empty()) return {spec.program};
   const std::string& program = spec.argv.front();
   if (program.find('/') != std::string::npos) return {program};
   std::vector<std::string> candidates;

@@ -25,6 +25,8 @@ struct SpawnSpec {
   // The program and its arguments. A program without a slash is looked for in
   // PATH as `env` has it.
   std::vector<std::string> argv;
+  // The path of the program, where it is not to be looked for. Empty: it is.
+  std::string program;
   std::vector<std::string> env;  // "NAME=VALUE"
   std::string dir;               // empty: the worker's own
   // The child's standard descriptors; it gets no others. -1: /dev/null.
