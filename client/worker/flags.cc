@@ -130,6 +130,12 @@ std::optional<Flags> ParseFlags(int argc, char** argv, int& exit_code) {
                  "Most tasks held at once, waiting ones included")
       ->capture_default_str()
       ->check(CLI::Range(1U, 65'536U));
+  app.add_option("--max-starting", worker.max_starting,
+                 "Most services that are started and not yet ready, so that "
+                 "not all start at once;\none that takes more than 10 s "
+                 "counts no more")
+      ->capture_default_str()
+      ->check(CLI::Range(1U, 65'536U));
   app.add_option("--dir", flags.dir, "Where tasks run (default: here)");
   std::string state;
   const CLI::Option* const with_state =

@@ -77,6 +77,9 @@ absl::Status CheckOptions(const WorkerOptions& options) {
         fmt::format("max_leases is {}; limits.max_leases is {}",
                     options.max_leases, limits.max_leases));
   }
+  if (options.max_starting < 1) {
+    return absl::InvalidArgumentError("max_starting is 0; it is at least 1");
+  }
   for (const auto& [name, units] : options.resources) {
     if (name.empty() || !(units >= 0 && units <= 1'000'000)) {
       return absl::InvalidArgumentError(fmt::format(
@@ -160,7 +163,7 @@ class Worker::Impl final : private Session::Delegate {
           loop_.get(), session_.get(),
           ExecOptions{options_.name, OwnEnvironment(), RaiseOpenFiles(),
                       guard_.get(), mark_, state_.get(), cgroups_.get(),
-                      no_cgroups_});
+                      no_cgroups_, options_.max_starting});
       if (state_ != nullptr) exec_->Adopt(state_->Take());
     }
     if (!handlers_.empty()) {

@@ -188,11 +188,16 @@ absl::Status Session::TakeReports(const v1::ReportBatch& reports) {
   if (!event.ok()) return event.status();
   event->session = context_.id;
   {
-    // Who is up, or has ended, is not asked any more.
+    // Who is up, or has ended, is not asked any more; who has started waits for
+    // its start no more.
     absl::MutexLock lock(&mutex_);
     for (int i = 0; !probes_.empty() && i < reports.state_size(); ++i) {
-      if (reports.state(i) == v1::TASK_STATE_RUNNING) continue;
-      probes_.erase(reports.leases().fence(i));
+      const auto it = probes_.find(reports.leases().fence(i));
+      if (it == probes_.end()) continue;
+      if (reports.state(i) == v1::TASK_STATE_RUNNING && it->second.count > 0) {
+        continue;
+      }
+      probes_.erase(it);
     }
   }
   Post(*std::move(event));

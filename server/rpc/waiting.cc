@@ -138,7 +138,9 @@ std::string Waiting::OfHeld(TaskIndex task) const {
                        absl::FormatDuration(grace));
   }
   if (record.state == TaskState::kLeased) {
-    return "its worker has not said yet that it has started";
+    const std::optional<ProbeNews> news = NewsOf(worker, record);
+    return news ? wire::Shown(news->message, 2 * kMostShown)
+                : "its worker has not said yet that it has started";
   }
   if (record.state == TaskState::kUp) return "";
   if (!run_.blueprint().has_probe(task)) return "";
@@ -174,11 +176,15 @@ absl::Duration Waiting::TimeLeft(TaskIndex task) const {
                   absl::ZeroDuration());
 }
 
+std::optional<ProbeNews> Waiting::NewsOf(const Worker* worker,
+                                         const TaskRecord& record) const {
+  if (find_probe_ == nullptr || worker == nullptr) return std::nullopt;
+  return find_probe_(worker->session, record.fence.value);
+}
+
 std::string Waiting::LastProbe(const Worker* worker,
                                const TaskRecord& record) const {
-  if (find_probe_ == nullptr || worker == nullptr) return "";
-  const std::optional<ProbeNews> news =
-      find_probe_(worker->session, record.fence.value);
+  const std::optional<ProbeNews> news = NewsOf(worker, record);
   if (!news) return "";
   return fmt::format("; probe {} failed {} ago: {}", news->count,
                      Shortly(now_ - news->when),

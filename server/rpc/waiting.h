@@ -36,8 +36,9 @@ class Waiting {
   // Empty when there is nothing to say, or the task waits for others
   // (Run::KindOfWait). A ready task: why no worker has it. One in backoff: what
   // went wrong, when it is tried again, and how often. One that a worker has:
-  // that the worker is gone, that it is being stopped, that the probe has not
-  // passed, and what it found. A cancelled one: why.
+  // that the worker is gone, that it is being stopped, that it waits for its
+  // turn there, that the probe has not passed, and what it found. A cancelled
+  // one: why.
   std::string Of(TaskIndex task);
   // What is left of the timeout of one that runs; infinite: it has none.
   absl::Duration TimeLeft(TaskIndex task) const;
@@ -49,6 +50,9 @@ class Waiting {
   std::string AttemptsLeft(TaskIndex task) const;
   std::string OfHeld(TaskIndex task) const;
   std::string OfCancelled(TaskIndex task) const;
+  // What its worker says of its probe, or of its start.
+  std::optional<ProbeNews> NewsOf(const Worker* worker,
+                                  const TaskRecord& record) const;
   // "; probe 7 failed 2s ago: ...", or empty.
   std::string LastProbe(const Worker* worker, const TaskRecord& record) const;
   // "4s", from now on.

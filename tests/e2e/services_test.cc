@@ -1,6 +1,7 @@
 // Services: ready when their probe passes, stopped in reverse order.
 #include <atomic>
 #include <filesystem>
+#include <fstream>
 #include <functional>
 #include <string>
 #include <vector>
@@ -320,6 +321,32 @@ TEST_F(ServicesTest, AreStoppedInReverseOrderOnInterrupt) {
       << status.ToString() << process->out() << process->err();
   EXPECT_THAT(ReadLines(dir_ / "stopped"), ElementsAre("c", "b", "a"));
   EXPECT_TRUE(Eventually([] { return Orphans().empty(); }));
+}
+
+TEST_F(ServicesTest, ThoseAboveTheWorkersBoundWaitForTheirTurnAndSaySo) {
+  StartDaemon();
+  AddWorker({.flags = {"--max-starting", "1"}});
+  ASSERT_TRUE(client_->WaitForWorkers(1));
+  v1::Graph graph;
+  for (const char* name : {"first", "second"}) {
+    v1::Task& service = AddShell(graph, name, kStayUp);
+    service.set_kind(v1::TASK_KIND_SERVICE);
+    v1::Probe& ready = *ActionOf(graph, service).mutable_ready();
+    ready.mutable_every()->set_nanos(20'000'000);
+    ready.set_exec(fmt::format("test -e '{}'", dir_ / "ready"));
+  }
+  const std::string run_id = client_->Submit(graph, /*hold=*/true);
+  EXPECT_TRUE(Eventually([&] {
+    const std::vector<v1::TaskStatus> tasks = client_->ListTasks(run_id);
+    const v1::TaskStatus& second = *FindTask(tasks, "second");
+    return second.waiting_for_size() == 1 &&
+           second.waiting_for(0).starts_with(
+               "waits for its turn on the worker");
+  }));
+  std::ofstream(dir_ / "ready").put('x');
+  EXPECT_TRUE(client_->WaitForTask(run_id, "second", v1::TASK_STATE_UP));
+  const std::vector<v1::TaskStatus> tasks = client_->ListTasks(run_id);
+  EXPECT_EQ(FindTask(tasks, "second")->waiting_for_size(), 0);
 }
 
 }  // namespace

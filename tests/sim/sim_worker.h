@@ -86,6 +86,7 @@ class SimWorker {
   void CheckAlive();
   void Flush();
   void FlushSoon();
+  void FlushOutputLater();
 
   std::vector<v1::SessionRequest> StaleOf(
       const std::vector<v1::SessionRequest>& said) const;

@@ -119,6 +119,10 @@ void SimWorker::Print(const worker::Lease& lease) {
   if (Kept* kept = FindKept(lease.fence)) kept->printed += text.size();
   state_->Printed(lease, v1::LOG_STREAM_STDOUT,
                   absl::ToUnixMicros(clock_->now()), text);
+  FlushOutputLater();
+}
+
+void SimWorker::FlushOutputLater() {
   After(worker::kOutputDelay, [this] {
     state_->ReleaseOutput();
     Flush();

@@ -69,6 +69,7 @@ void SimWorker::AdoptOne(uint64_t fence) {
     state_->Printed(lease, v1::LOG_STREAM_STDOUT,
                     absl::ToUnixMicros(clock_->now()),
                     std::string(kept.printed - kept.taken, 'x'));
+    FlushOutputLater();
   }
   if (kept.outcome) return state_->Ended(lease, *kept.outcome);
   Attempt& attempt = attempts_[fence];

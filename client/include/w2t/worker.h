@@ -67,11 +67,15 @@ struct WorkerOptions {
   uint32_t slots = 0;
   // Most attempts that it holds at once, waiting ones included. 1 to 65,536.
   uint32_t max_leases = 4'096;
+  // Most programs with a probe of readiness that are started and not yet ready;
+  // one that takes more than 10 s counts no more. At least 1.
+  uint32_t max_starting = 64;
   // Threads that run functions. 0: as many as slots.
   uint32_t threads = 0;
   // Run programs too (ExecAction). The process's bound on open descriptors is
-  // raised as far as it goes then; programs get the one from before. The process
-  // becomes the one that orphans below it fall to (PR_SET_CHILD_SUBREAPER).
+  // raised as far as it goes then; programs get the one from before. The
+  // process becomes the one that orphans below it fall to
+  // (PR_SET_CHILD_SUBREAPER).
   bool exec = false;
   // A folder to remember services in, of this worker alone: they go on when its
   // process is killed, and the next one, with the same options, goes on with

@@ -271,6 +271,7 @@ void ExecAttempt::OnReady() {
   news.set_up(true);
   Keep(news);
   host_->sink().Up(offer_.lease);
+  host_->OnAttemptUp(offer_.lease.fence);
 }
 
 void ExecAttempt::ReleaseOutput(uint64_t bytes) {

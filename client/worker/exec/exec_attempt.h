@@ -53,6 +53,8 @@ class ExecAttempt {
     virtual HttpClient& http() = 0;
     virtual GrpcClient& grpc() = 0;
     virtual NotifyFolder& notify_folder() = 0;
+    // Its probe has passed.
+    virtual void OnAttemptUp(uint64_t fence) = 0;
     // The attempt has reported its outcome and may be destroyed.
     virtual void OnAttemptEnded(uint64_t fence,
                                 std::unique_ptr<AttemptFolder> folder) = 0;

@@ -6,6 +6,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "absl/time/clock.h"
 #include "client/worker/exec/command.h"
 
 namespace w2t::worker {
@@ -40,7 +41,7 @@ void ExecRunner::Start(std::vector<Offer> offers) {
     return;
   }
   for (Offer& offer : offers) queue_.push_back(std::move(offer));
-  if (!starting_) StartSome();
+  if (!start_posted_) StartSome();
 }
 
 void ExecRunner::Drop(const Offer& offer) {
@@ -114,6 +115,7 @@ void ExecRunner::Adopt(std::vector<std::unique_ptr<AttemptFolder>> folders) {
                                 : kept.pid() != 0 ? v1::TASK_STATE_RUNNING
                                                   : v1::TASK_STATE_LEASED;
     sink_->Adopted(lease, state, folder->spool().begin());
+    const bool comes_up = offer.action->has_ready() && !kept.up();
     if (kept.has_outcome()) {
       const kept::v1::KeptOutcome& outcome = kept.outcome();
       static_cast<void>(folder->spool().Replay(
@@ -131,6 +133,7 @@ void ExecRunner::Adopt(std::vector<std::unique_ptr<AttemptFolder>> folders) {
     }
     ExecAttempt& attempt =
         *(attempts_[lease.fence] = Make(std::move(offer), std::move(folder)));
+    if (comes_up) EnterPlace(lease.fence);
     attempt.Adopt();
   }
   if (options_.state != nullptr) options_.state->TakenOver();
@@ -155,23 +158,70 @@ void ExecRunner::Forget(absl::Span<const uint64_t> fences) {
   }
 }
 
-void ExecRunner::StartSome() {
-  starting_ = false;
-  for (int i = 0; i < kStartsAtOnce && !queue_.empty(); ++i) {
+std::optional<Offer> ExecRunner::Next() {
+  std::optional<Offer> next;
+  if (!turn_.empty() && HasPlace()) {
+    next = std::move(turn_.front());
+    turn_.pop_front();
+  }
+  while (!next && !queue_.empty()) {
     Offer offer = std::move(queue_.front());
     queue_.pop_front();
-    const uint64_t fence = offer.lease.fence;
-    std::unique_ptr<AttemptFolder> folder = FolderFor(offer);
-    auto attempt = Make(std::move(offer), std::move(folder));
-    if (attempt->Start()) attempts_.emplace(fence, std::move(attempt));
+    if (!offer.action->has_ready() || HasPlace()) {
+      next = std::move(offer);
+      continue;
+    }
+    sink_->ProbeMissed(
+        offer.lease,
+        {.message = fmt::format("waits for its turn on the worker: {} are "
+                                "starting, and max_starting is {}",
+                                starting_.size(), options_.max_starting)});
+    turn_.push_back(std::move(offer));
+  }
+  return next;
+}
+
+void ExecRunner::EnterPlace(uint64_t fence) {
+  starting_.emplace(fence, absl::Now() + options_.starting_patience);
+}
+
+void ExecRunner::LeavePlace(uint64_t fence) {
+  if (starting_.erase(fence) > 0) StartSomeSoon();
+}
+
+void ExecRunner::LeaveOldPlaces() {
+  const absl::Time now = absl::Now();
+  absl::erase_if(starting_,
+                 [now](const auto& entry) { return entry.second <= now; });
+  StartSomeSoon();
+}
+
+void ExecRunner::StartSomeSoon() {
+  const bool may = !queue_.empty() || (!turn_.empty() && HasPlace());
+  if (!may || std::exchange(start_posted_, true)) return;
+  loop_->Post([this] { StartSome(); });
+}
+
+void ExecRunner::StartSome() {
+  start_posted_ = false;
+  for (int i = 0; i < kStartsAtOnce; ++i) {
+    std::optional<Offer> offer = Next();
+    if (!offer) break;
+    const uint64_t fence = offer->lease.fence;
+    // It may be up before Start returns.
+    if (offer->action->has_ready()) EnterPlace(fence);
+    std::unique_ptr<AttemptFolder> folder = FolderFor(*offer);
+    auto attempt = Make(*std::move(offer), std::move(folder));
+    if (attempt->Start()) {
+      attempts_.emplace(fence, std::move(attempt));
+    } else {
+      starting_.erase(fence);
+    }
   }
   if (sweep_timer_ == 0 && !attempts_.empty()) {
     sweep_timer_ = loop_->After(kSweepEvery, [this] { SweepNow(); });
   }
-  if (!queue_.empty()) {
-    starting_ = true;
-    loop_->Post([this] { StartSome(); });
-  }
+  StartSomeSoon();
 }
 
 void ExecRunner::Cancel(absl::Span<const Lease> leases) {
@@ -184,9 +234,15 @@ void ExecRunner::Cancel(absl::Span<const Lease> leases) {
       waiting.insert(lease.fence);
     }
   }
-  if (waiting.empty() || queue_.empty()) return;
-  std::erase_if(queue_, [&](const Offer& offer) {
-    if (!waiting.contains(offer.lease.fence)) return false;
+  if (waiting.empty()) return;
+  DropFrom(turn_, waiting);
+  DropFrom(queue_, waiting);
+}
+
+void ExecRunner::DropFrom(std::deque<Offer>& queue,
+                          const absl::flat_hash_set<uint64_t>& fences) {
+  std::erase_if(queue, [&](const Offer& offer) {
+    if (!fences.contains(offer.lease.fence)) return false;
     Drop(offer);
     return true;
   });
@@ -194,6 +250,7 @@ void ExecRunner::Cancel(absl::Span<const Lease> leases) {
 
 void ExecRunner::StopAll(absl::Duration longest_grace) {
   stopped_ = true;
+  for (const Offer& offer : std::exchange(turn_, {})) Drop(offer);
   for (const Offer& offer : std::exchange(queue_, {})) Drop(offer);
   for (auto& [fence, attempt] : attempts_) attempt->Cancel(longest_grace);
 }
@@ -206,6 +263,7 @@ void ExecRunner::ResumeOutput() {
 void ExecRunner::SweepNow() {
   sweep_timer_ = 0;
   orphans_.Sweep();
+  LeaveOldPlaces();
   if (attempts_.empty()) return;
   sweep_timer_ = loop_->After(kSweepEvery, [this] { SweepNow(); });
 }
@@ -220,6 +278,7 @@ void ExecRunner::OnAttemptEnded(uint64_t fence,
     }
   }
   attempts_.erase(fence);
+  LeavePlace(fence);
 }
 
 }  // namespace w2t::worker

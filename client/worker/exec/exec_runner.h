@@ -29,6 +29,10 @@
 
 namespace w2t::worker {
 
+// One that has been starting for this long leaves its place to another: what it
+// waits for may wait for that place.
+inline constexpr absl::Duration kStartingPatience = absl::Seconds(10);
+
 struct ExecOptions {
   std::string worker;                    // its name
   std::vector<std::string> environment;  // "NAME=VALUE"; tasks add to it
@@ -45,6 +49,10 @@ struct ExecOptions {
   // none, for this reason.
   Cgroups* cgroups = nullptr;
   std::string no_cgroups = "the worker has no cgroups";
+  // Most attempts with a probe of readiness that are started and not yet up.
+  // Further ones wait, in order; others pass them by.
+  size_t max_starting = 64;
+  absl::Duration starting_patience = kStartingPatience;
 };
 
 class ExecRunner final : private ExecAttempt::Host {
@@ -69,7 +77,9 @@ class ExecRunner final : private ExecAttempt::Host {
   void Forget(absl::Span<const uint64_t> fences);
 
   // Attempts that have not ended.
-  size_t running() const { return attempts_.size() + queue_.size(); }
+  size_t running() const {
+    return attempts_.size() + queue_.size() + turn_.size();
+  }
 
  private:
   using Host = ExecAttempt::Host;
@@ -81,6 +91,7 @@ class ExecRunner final : private ExecAttempt::Host {
   HttpClient& http() override { return http_; }
   GrpcClient& grpc() override { return grpc_; }
   NotifyFolder& notify_folder() override { return notify_folder_; }
+  void OnAttemptUp(uint64_t fence) override { LeavePlace(fence); }
   void OnAttemptEnded(uint64_t fence,
                       std::unique_ptr<AttemptFolder> folder) override;
   std::unique_ptr<ExecAttempt> Make(Offer offer,
@@ -90,7 +101,17 @@ class ExecRunner final : private ExecAttempt::Host {
   std::pair<std::unique_ptr<Cgroup>, std::string> CgroupFor(
       const Offer& offer, const std::string& mark, const std::string& path);
   void StartSome();
+  void StartSomeSoon();
+  // The next one that may start now; those that may not go to turn_.
+  std::optional<Offer> Next();
+  bool HasPlace() const { return starting_.size() < options_.max_starting; }
+  void EnterPlace(uint64_t fence);
+  void LeavePlace(uint64_t fence);
+  void LeaveOldPlaces();
   void Drop(const Offer& offer);
+  // Those of `fences` that have not started.
+  void DropFrom(std::deque<Offer>& queue,
+                const absl::flat_hash_set<uint64_t>& fences);
   void SweepNow();
 
   Loop* const loop_;
@@ -105,7 +126,10 @@ class ExecRunner final : private ExecAttempt::Host {
   GrpcClient grpc_;
   NotifyFolder notify_folder_;
   std::deque<Offer> queue_;
-  bool starting_ = false;  // StartSome is posted
+  std::deque<Offer> turn_;  // wait for a place; came before those in queue_
+  // Those that have a place, by fence, and when they left it at the latest.
+  absl::flat_hash_map<uint64_t, absl::Time> starting_;
+  bool start_posted_ = false;  // StartSome is
   bool stopped_ = false;
   absl::flat_hash_map<uint64_t, std::unique_ptr<ExecAttempt>> attempts_;
   // Of services that have ended, until the daemon has that.

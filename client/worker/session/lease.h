@@ -47,9 +47,10 @@ struct Outcome {
   std::string output;
 };
 
-// What the latest probe of an attempt found that has not passed.
+// What the latest probe of an attempt found that has not passed; or why it has
+// not started yet.
 struct MissedProbe {
-  uint32_t count = 0;  // of probes so far
+  uint32_t count = 0;  // of probes so far; 0: it has not started
   std::string message;
   absl::Duration took;
 };

@@ -175,6 +175,7 @@ void SessionState::Started(const Lease& lease) {
   Held* held = Find(lease);
   if (held == nullptr || held->ended || held->started) return;
   held->started = true;
+  missed_probes_.erase(lease.fence);  // why it had not
   held->running_report = reports_.Add(lease, v1::TASK_STATE_RUNNING);
 }
 

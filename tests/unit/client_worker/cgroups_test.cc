@@ -120,7 +120,7 @@ class RealCgroupTest : public ::testing::Test {
       GTEST_SKIP() << "no cgroup can be made at \"" << parent_ << "\"";
     }
     cgroups_ = *Cgroups::Open(parent_);
-    env_ = std::make_unique<ExecEnv>(cgroups_.get());
+    env_ = std::make_unique<ExecEnv>(ExecOptions{.cgroups = cgroups_.get()});
   }
   void TearDown() override {
     env_.reset();

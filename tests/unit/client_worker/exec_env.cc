@@ -58,14 +58,13 @@ void RecordingSink::GiveUp(uint64_t fence) {
   ADD_FAILURE() << "waited too long for attempt " << fence;
 }
 
-ExecEnv::ExecEnv(Cgroups* cgroups) {
+ExecEnv::ExecEnv(ExecOptions options) {
+  options.worker = "w1";
+  options.environment = OwnEnvironment();
+  options.mark = fmt::format("test{}", getpid());
   loop_ = *Loop::Create();
-  runner_ = std::make_unique<ExecRunner>(
-      loop_.get(), &sink_,
-      ExecOptions{.worker = "w1",
-                  .environment = OwnEnvironment(),
-                  .mark = fmt::format("test{}", getpid()),
-                  .cgroups = cgroups});
+  runner_ =
+      std::make_unique<ExecRunner>(loop_.get(), &sink_, std::move(options));
   thread_ = std::thread([this] {
     loop_->Run();
     runner_.reset();

@@ -62,8 +62,9 @@ class RecordingSink final : public AttemptSink {
 
 class ExecEnv {
  public:
-  // `cgroups`, if any, outlive it.
-  explicit ExecEnv(Cgroups* cgroups = nullptr);
+  // What `options` point to, if to anything, outlives it. They need no worker,
+  // environment and mark.
+  explicit ExecEnv(ExecOptions options = {});
   ~ExecEnv();
 
   // Starts an attempt of the task "t"; returns its fence.

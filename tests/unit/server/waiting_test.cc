@@ -66,6 +66,20 @@ TEST_F(WaitingTest, AServiceWhoseProbeHasFailedSaysWhatItFound) {
       "http://x/y: Connection refused; 57s left of its deadline");
 }
 
+TEST_F(WaitingTest, AServiceThatHasNotStartedSaysWhatItsWorkerSays) {
+  v1::Graph graph = MakeGraph("g", 1);
+  graph.mutable_tasks(0)->set_kind(v1::TASK_KIND_SERVICE);
+  graph.mutable_actions(0)->mutable_ready()->set_tcp("1");
+  engine_.AddWorker(1);
+  engine_.Submit(graph);
+  const w2t::Run& run = *engine_.engine().runs().begin()->second;
+  const auto find = [](SessionId, uint64_t) -> std::optional<ProbeNews> {
+    return ProbeNews{.message = "waits for its turn"};
+  };
+  EXPECT_EQ(Waiting(engine_.engine(), run, engine_.now(), find).Of(0),
+            "waits for its turn");
+}
+
 TEST_F(WaitingTest, ATaskThatRunsHasNothingToSay) {
   engine_.AddWorker(1);
   engine_.Submit(MakeGraph("g", 1));
