@@ -50,6 +50,15 @@ class MarkChecker {
     return 0;
   }
 
+  // Its worker was killed after it had begun: then nobody may know how it
+  // ended.
+  bool WasOrphaned(const Marks& marks, int64_t before_ns) const {
+    return std::any_of(deaths_.begin(), deaths_.end(), [&](const auto& death) {
+      return death.worker == marks.worker && death.kill_ns > marks.start_ns &&
+             death.kill_ns < before_ns;
+    });
+  }
+
   void CheckTask(const RecordedRun& run, uint32_t task) {
     int64_t last_end_ns = 0;
     uint32_t starts = 0;
@@ -80,10 +89,21 @@ class MarkChecker {
                     const RecordedAttempt& attempt, const Marks* marks) {
     const bool ran = marks != nullptr && marks->start_ns != 0;
     const bool ended = marks != nullptr && marks->end_ns != 0;
+    const bool service =
+        run.graph.tasks(static_cast<int>(task)).kind() == v1::TASK_KIND_SERVICE;
+    if (service && ran && ended && WasOrphaned(*marks, marks->end_ns)) {
+      findings_.Count(fmt::format("services: outlived their worker, then {}",
+                                  Name(attempt.outcome)));
+    }
     if (marks != nullptr && !ran) Fault(run, task, n, "ended and never began");
     switch (attempt.outcome) {
       case TaskState::kSucceeded:
       case TaskState::kFailed:
+        if (service && ended && attempt.outcome == TaskState::kFailed &&
+            WasOrphaned(*marks, std::numeric_limits<int64_t>::max())) {
+          findings_.Count("services: ended while no worker was there");
+          break;
+        }
         if (!ended || marks->code != attempt.exit_code) {
           Fault(run, task, n,
                 fmt::format("is recorded as {} with code {}, but {}",

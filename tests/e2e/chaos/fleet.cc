@@ -2,8 +2,11 @@
 
 #include <signal.h>
 
+#include <algorithm>
 #include <chrono>
 #include <filesystem>
+#include <fstream>
+#include <iterator>
 #include <thread>
 
 #include "fmt/format.h"
@@ -22,6 +25,22 @@ void SleepMs(int ms) {
   std::this_thread::sleep_for(std::chrono::milliseconds(ms));
 }
 
+// Services outlive their worker, and with them the process that looks after
+// them until the next worker comes.
+bool MayOutlive(pid_t pid) {
+  std::ifstream file(fmt::format("/proc/{}/cmdline", pid), std::ios::binary);
+  const std::string words((std::istreambuf_iterator<char>(file)), {});
+  const std::string service("\0service\0", 9);
+  return words.find(service) != std::string::npos ||
+         words.starts_with(test::WorkerPath());
+}
+
+std::vector<pid_t> LeftTasks() {
+  std::vector<pid_t> left = test::Orphans();
+  std::erase_if(left, MayOutlive);
+  return left;
+}
+
 double MsSince(int64_t ns) {
   return static_cast<double>(MonotonicNs() - ns) / 1e6;
 }
@@ -37,7 +56,8 @@ Fleet::Fleet(const test::TempDir& dir, int workers, uint64_t seed,
       address_("unix:" + (dir / "w2td.sock")),
       stub_(v1::AdminService::NewStub(test::Dial(address_))) {
   for (int i = 0; i < workers; ++i) {
-    workers_.push_back({.name = fmt::format("w{}", i)});
+    workers_.push_back(
+        {.name = fmt::format("w{}", i), .max_leases = dice_.Between(3, 12)});
   }
 }
 
@@ -63,7 +83,8 @@ void Fleet::StartWorker(Worker& worker) {
       address_,
       {.name = worker.name,
        .slots = 3,
-       .flags = {"--max-leases", fmt::format("{}", dice_.Between(3, 12))}});
+       .flags = {"--max-leases", fmt::format("{}", worker.max_leases)},
+       .state = dir_ / ("state-" + worker.name)});
 }
 
 void Fleet::RequireRunning(const test::Process& process,
@@ -120,19 +141,26 @@ bool Fleet::WaitUntilWhole() {
 }
 
 void Fleet::Settle() {
-  WaitUntilNothingIsLeft();
+  WaitUntilTasksAreGone();
   WaitUntilWhole();
 }
 
-void Fleet::WaitUntilNothingIsLeft() {
-  if (!test::Eventually([] { return test::Orphans().empty(); }, kGone)) {
+void Fleet::WaitUntilTasksAreGone() {
+  if (!test::Eventually([] { return LeftTasks().empty(); }, kGone)) {
     findings_.Add("{} programs outlive the worker that ran them",
-                  test::Orphans().size());
+                  LeftTasks().size());
     test::KillOrphans();
   }
   for (WorkerDeath& death : deaths_) {
     if (death.gone_ns == 0) death.gone_ns = MonotonicNs();
   }
+}
+
+void Fleet::CheckNothingIsLeft() {
+  if (test::Eventually([] { return test::Orphans().empty(); }, kGone)) return;
+  findings_.Add("{} processes are left when all runs have ended",
+                test::Orphans().size());
+  test::KillOrphans();
 }
 
 int Fleet::StrikeDaemon() {
@@ -153,7 +181,7 @@ int Fleet::StrikeWorker(bool wait) {
   Worker& worker = workers_[dice_.Below(workers_.size())];
   KillWorker(worker);
   if (wait) {
-    WaitUntilNothingIsLeft();
+    WaitUntilTasksAreGone();
     findings_.Took("worker: killed until its programs are gone",
                    MsSince(deaths_.back().kill_ns));
   }
@@ -190,7 +218,7 @@ int Fleet::Strike() {
       findings_.Took("fleet: first kill until all workers are back",
                      MsSince(begin_ns));
     }
-    WaitUntilNothingIsLeft();
+    WaitUntilTasksAreGone();
   }
   return kills;
 }

@@ -18,11 +18,11 @@ namespace w2t::chaos {
 // None is ever lost for good, so that every outcome is the task's own.
 inline constexpr uint64_t kMaxLostAttempts = 255;
 
-// A worker's process was killed; what it ran ended with it.
+// A worker's process was killed; what it ran ended with it, but for services.
 struct WorkerDeath {
   std::string worker;
   int64_t kill_ns = 0;  // just before the signal
-  int64_t gone_ns = 0;  // all that it ran was seen to be gone; 0: not looked
+  int64_t gone_ns = 0;  // its tasks were seen to be gone; 0: not looked
 };
 
 // Of one thread, which must outlive it: its processes end with that thread.
@@ -42,6 +42,9 @@ class Fleet {
   int Strike();
   // Ends the faults: waits until all is there.
   void Settle();
+  // When every run has ended: no process is left, of a service or of whatever
+  // looks after one.
+  void CheckNothingIsLeft();
   // SIGKILL, not as a fault: what is on the disk may be looked at.
   void EndDaemon();
   // After EndDaemon; waits until it serves.
@@ -54,6 +57,7 @@ class Fleet {
  private:
   struct Worker {
     std::string name;
+    int max_leases = 0;  // one that says something else is another worker
     std::unique_ptr<test::Process> process;
   };
 
@@ -65,7 +69,7 @@ class Fleet {
   // False, and a fault, when it does not come back in time.
   bool WaitUntilServing();
   bool WaitUntilWhole();
-  void WaitUntilNothingIsLeft();
+  void WaitUntilTasksAreGone();
   int StrikeDaemon();
   int StrikeWorker(bool wait);
 

@@ -98,6 +98,7 @@ void Run(const Flags& flags, const test::TempDir& dir, Findings& findings) {
   for (std::thread& thread : threads) thread.join();
 
   const ReportedRuns reported = AskDaemon(fleet.address(), findings);
+  fleet.CheckNothingIsLeft();
   for (const auto& client : clients) {
     for (const Submission& submission : client->submissions()) {
       if (submission.follower != nullptr) submission.follower->CheckAgain();

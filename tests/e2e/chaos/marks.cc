@@ -25,7 +25,9 @@ MarkBook ReadMarks(const std::string& path, Findings& findings) {
     uint32_t attempt = 0;
     int64_t ns = 0;
     int code = 0;
-    if (!(words >> what >> run >> task >> attempt >> worker >> ns >> code)) {
+    int pid = 0;
+    if (!(words >> what >> run >> task >> attempt >> worker >> ns >> code >>
+          pid)) {
       findings.Add("a mark cannot be read: {}", line);
       continue;
     }
@@ -37,7 +39,12 @@ MarkBook ReadMarks(const std::string& path, Findings& findings) {
       findings.Add("{} {} attempt {}: \"{}\" came twice, on {} and {}", run,
                    task, attempt, what, marks.worker, worker);
     }
+    if (marks.pid != 0 && marks.pid != pid) {
+      findings.Add("{} {} attempt {}: processes {} and {} are copies of it",
+                   run, task, attempt, marks.pid, pid);
+    }
     place = ns;
+    marks.pid = pid;
     marks.worker = worker;
     if (what == "end") marks.code = code;
   }

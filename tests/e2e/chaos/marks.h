@@ -18,6 +18,7 @@ struct Marks {
   int64_t ready_ns = 0;
   int64_t end_ns = 0;
   int code = 0;
+  int pid = 0;
   std::string worker;
 };
 

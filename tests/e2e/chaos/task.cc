@@ -4,11 +4,11 @@
 //   w2t_chaos_task FILE task MS CODE FAILS BYTES
 //   w2t_chaos_task FILE service
 //
-// FILE gets lines "start|ready|end RUN TASK ATTEMPT WORKER NS CODE", each with
-// one append and one sync; NS is CLOCK_MONOTONIC. A task prints BYTES bytes,
-// takes MS ms and exits with CODE when bit (ATTEMPT mod 8) of FAILS is set,
-// else with 0. A service says that it is ready and stays. SIGTERM ends both: a
-// task with 143, a service with 0.
+// FILE gets lines "start|ready|end RUN TASK ATTEMPT WORKER NS CODE PID", each
+// with one append and one sync; NS is CLOCK_MONOTONIC. A task prints BYTES
+// bytes, takes MS ms and exits with CODE when bit (ATTEMPT mod 8) of FAILS is
+// set, else with 0. A service says that it is ready and stays. SIGTERM ends
+// both: a task with 143, a service with 0.
 #include <fcntl.h>
 #include <signal.h>
 #include <time.h>
@@ -34,10 +34,11 @@ void Mark(const char* file, const char* what, int code) {
   clock_gettime(CLOCK_MONOTONIC, &now);
   char line[512];
   const int size = std::snprintf(
-      line, sizeof(line), "%s %s %s %s %s %lld %d\n", what,
+      line, sizeof(line), "%s %s %s %s %s %lld %d %d\n", what,
       Variable("W2T_RUN_ID"), Variable("W2T_TASK"), Variable("W2T_ATTEMPT"),
       Variable("W2T_WORKER"),
-      static_cast<long long>(now.tv_sec) * 1'000'000'000 + now.tv_nsec, code);
+      static_cast<long long>(now.tv_sec) * 1'000'000'000 + now.tv_nsec, code,
+      static_cast<int>(getpid()));
   const int fd = open(file, O_WRONLY | O_APPEND | O_CREAT | O_CLOEXEC, 0600);
   if (fd < 0 || write(fd, line, static_cast<size_t>(size)) != size ||
       fdatasync(fd) != 0) {

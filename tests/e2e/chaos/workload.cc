@@ -154,7 +154,7 @@ void Services(Maker& maker, Dice& dice) {
   }
   for (int i = dice.Between(2, 6); i > 0; --i) {
     const int end = maker.size();
-    v1::Task& task = maker.AddQuick();
+    v1::Task& task = maker.Add({.ms = dice.Between(0, 600)});
     Maker::After(
         task,
         maker.NameOf(
@@ -202,7 +202,7 @@ void Output(Maker& maker, Dice& dice) {
 v1::Graph MakeGraph(const TaskProgram& program, Dice& dice) {
   constexpr void (*kKinds[])(Maker&, Dice&) = {
       Independent, Chain, Layers,     Conditions, Retries,
-      Services,    Slow,  AtMostOnce, Output};
+      Services,    Slow,  AtMostOnce, Output,     Services};
   Maker maker(program, dice);
   kKinds[dice.Below(std::size(kKinds))](maker, dice);
   return maker.Take();
