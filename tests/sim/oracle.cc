@@ -112,11 +112,7 @@ void Oracle::Fold(const FactBatch& batch) {
         live_[f->worker[i]].insert(lease.fence.value);
       }
     } else if (const auto* f = std::get_if<Reported>(&fact)) {
-      for (size_t i = 0; i < f->reports.leases.size(); ++i) {
-        if (!IsOutcome(f->reports.state[i])) continue;
-        EndLease(f->reports.leases.fence[i],
-                 {f->reports.state[i], f->reports.exit_code[i]});
-      }
+      FoldReported(*f);
     } else if (const auto* f = std::get_if<LeasesLost>(&fact)) {
       CheckLost(*f);
       for (const uint64_t fence : f->leases.fence) {
@@ -179,6 +175,20 @@ void Oracle::FoldWorkerLeft(const FactBatch& batch, WorkerNumber worker) {
   }
   Fault(fmt::format("worker {} was given up after {}", attached.name,
                     absl::FormatDuration(batch.now - attached.last)));
+}
+
+void Oracle::FoldReported(const Reported& fact) {
+  for (size_t i = 0; i < fact.reports.leases.size(); ++i) {
+    const uint64_t fence = fact.reports.leases.fence[i];
+    const TaskState state = fact.reports.state[i];
+    if (state == TaskState::kUp) told_up_.insert(fence);
+    if (!IsOutcome(state)) continue;
+    if (came_up_.contains(fence) && !told_up_.contains(fence)) {
+      Fault("it came up, which was never told: " +
+            NameOf(fact.reports.leases.at(i)));
+    }
+    EndLease(fence, {state, fact.reports.exit_code[i]});
+  }
 }
 
 // A worker that is there says what it runs.

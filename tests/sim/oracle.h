@@ -126,6 +126,7 @@ class Oracle {
   void EndLease(uint64_t fence, Ending ending);
   // That the parts of a snapshot, made now, lead to the same state.
   void CheckSnapshot(const Engine& engine);
+  void FoldReported(const Reported& fact);
   void CheckLost(const LeasesLost& fact);
   void CheckVerdicts(const WelcomeWorker& welcome);
   void CheckDependencies(const LeaseRef& lease);
@@ -159,6 +160,8 @@ class Oracle {
   std::set<TaskKey> lost_;  // an attempt of it was
   std::map<TaskKey, Truth> truth_;
   std::set<uint64_t> started_;  // fences
+  std::set<uint64_t> came_up_;  // likewise
+  std::set<uint64_t> told_up_;  // of which that is durable
   std::set<std::string> forgotten_;
   std::map<uint64_t, std::string> run_ids_;
   std::map<std::string, std::string> submitted_;  // run id, by request id

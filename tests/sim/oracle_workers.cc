@@ -107,6 +107,7 @@ bool Oracle::Held(const Blueprint::Edge& edge, const LeaseRef& lease,
 void Oracle::ComesUp(const worker::Lease& lease) {
   Truth& truth = truth_[{lease.run, lease.task}];
   truth.up = truth.up || lease.fence > truth.forgotten_at;
+  came_up_.insert(lease.fence);
 }
 
 void Oracle::Ends(const worker::Lease& lease, v1::TaskState state) {

@@ -57,7 +57,7 @@ TEST(FoundBySeedTest, AWatchComesFurtherThoughOneMessageIsOverTheBound) {
   Play(2000300212);
 }
 TEST(FoundBySeedTest, AStartThatAKillInterruptsIsNotToldToHaveBegun) {
-  Play(218);
+  Play(141);
 }
 
 }  // namespace

@@ -20,7 +20,7 @@ void SimWorker::Take(const worker::Offer& offer) {
     oracle_->Fault("a worker is not told what is a service: " + offer.name);
   }
   attempts_[offer.lease.fence] = {.offer = offer, .service = IsService(offer)};
-  if (keeps_ && offer.service && !calm_ && random_.Chance(5)) {
+  if (keeps_ && offer.service && !calm_ && random_.Chance(15)) {
     After(absl::ZeroDuration(), [this] { Die(Between(1, 800)); });
   }
   After(calm_ ? absl::ZeroDuration() : Between(0, 10),
@@ -91,6 +91,7 @@ void SimWorker::WaitUntilReady(const worker::Lease& lease, bool is_ready) {
     oracle_->ComesUp(lease);
     if (Kept* kept = FindKept(lease.fence)) kept->up = true;
     state_->Up(lease);
+    if (keeps_ && !calm_ && random_.Chance(5)) return Die(Between(1, 800));
     if (it->second.offer.action->has_live()) WatchOver(lease);
     Flush();
   });

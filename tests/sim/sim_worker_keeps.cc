@@ -26,7 +26,7 @@ void SimWorker::Abandon(absl::Duration down) {
   oracle_->Dies(process_, survivors);
   if (!keeps_ || identity_.instance().empty()) return;
   for (const auto& [fence, attempt] : attempts_) {
-    if (attempt.started || !attempt.service || !random_.Chance(50)) continue;
+    if (attempt.started || !attempt.service || !random_.Chance(80)) continue;
     kept_[fence] = {.offer = attempt.offer};
   }
   for (const uint64_t fence : survivors) {
@@ -76,12 +76,14 @@ void SimWorker::AdoptOne(uint64_t fence) {
   attempt = {.offer = kept.offer, .service = true, .started = kept.lives};
   if (!kept.lives) {
     const bool interrupted = !kept.started;
-    return After(Between(0, 50), [this, fence, interrupted] {
-      End(fence, {.state = interrupted ? v1::TASK_STATE_CANCELLED
-                                       : v1::TASK_STATE_FAILED,
-                  .exit_code = 1,
-                  .message = "it ended while no worker was there"});
-    });
+    // What was begun, if anything, is to be gone first.
+    return After(
+        Between(0, interrupted ? 1'000 : 50), [this, fence, interrupted] {
+          End(fence, {.state = interrupted ? v1::TASK_STATE_CANCELLED
+                                           : v1::TASK_STATE_FAILED,
+                      .exit_code = 1,
+                      .message = "it ended while no worker was there"});
+        });
   }
   oracle_->Adopts(process_, lease);
   const v1::Action& action = *kept.offer.action;
