@@ -26,7 +26,8 @@ void SimWorker::Abandon(absl::Duration down) {
   oracle_->Dies(process_, survivors);
   if (!keeps_ || identity_.instance().empty()) return;
   for (const auto& [fence, attempt] : attempts_) {
-    if (attempt.started || !attempt.service || !random_.Chance(80)) continue;
+    const bool begins = attempt.service && !attempt.started;
+    if (!begins || kept_.contains(fence) || !random_.Chance(80)) continue;
     kept_[fence] = {.offer = attempt.offer};
   }
   for (const uint64_t fence : survivors) {
