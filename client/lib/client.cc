@@ -211,6 +211,7 @@ absl::StatusOr<v1::RestartTasksResponse> Client::RestartTasks(
   request.set_run_id(std::string(run_id));
   for (const std::string& task : tasks) request.add_tasks(task);
   request.set_dry_run(dry_run);
+  request.set_request_id(RandomRequestId());
   v1::RestartTasksResponse response;
   const absl::Status status = impl_->Call(
       *impl_->runs, &v1::RunService::Stub::RestartTasks, request, &response);

@@ -71,9 +71,21 @@ void Steps::Restart(const Run& run, const RestartEvent& event,
     }
     tasks.push_back(task);
   }
+  const RestartRequest* known =
+      event.request_id.empty() ? nullptr : run.FindRestart(event.request_id);
+  if (known != nullptr) {
+    if (known->content == Run::RestartContent(tasks)) return;
+    return RefuseState(absl::AlreadyExistsError(fmt::format(
+                           "request id \"{}\" was used to restart other tasks",
+                           event.request_id)),
+                       "request_id", reply);
+  }
+  if (absl::Status status = run.CheckRestart({}); !status.ok()) {
+    return RefuseState(status, "run_id", reply);
+  }
   const absl::Status status = run.CheckRestart(tasks);
   if (!status.ok()) return RefuseState(status, "tasks", reply);
-  Record(TasksRestarted{run.spec().number, std::move(tasks)});
+  Record(TasksRestarted{run.spec().number, std::move(tasks), event.request_id});
 }
 
 void Steps::Handle(ReviseEvent& event) {

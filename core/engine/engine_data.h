@@ -24,6 +24,7 @@ struct EngineData {
   int64_t now_us = 0;  // of the latest step
   uint64_t epoch = 0;
   uint64_t max_lost_attempts = 0;  // of this epoch
+  bool forgives_losses = false;    // likewise
   RunNumber next_run{1};
   WorkerNumber next_worker{1};
   Fence next_fence{1};

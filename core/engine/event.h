@@ -37,11 +37,13 @@ struct CancelEvent {
 // A client wants tasks of a run to be stopped and started again, and with them
 // those that follow (Run::RestartSet). Answered with StatusReply: NOT_FOUND for
 // a name that is no task's, FAILED_PRECONDITION when the run stops or has
-// ended, or a task runs at most once and has started.
+// ended, or a task runs at most once and has started. A request id that the run
+// knows changes nothing, and is ALREADY_EXISTS when it was for other tasks.
 struct RestartEvent {
   ReplyToken token;
   std::string run_id;
   std::vector<std::string> tasks;
+  std::string request_id;  // empty: none
 };
 
 // A client wants a run to go on under another graph. Each old task keeps its

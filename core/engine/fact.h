@@ -27,6 +27,7 @@ namespace w2t {
 struct EpochStarted {
   uint64_t epoch = 0;
   uint64_t max_lost_attempts = 0;  // 0, of old journals: the reader's own
+  bool forgives_losses = false;    // true of all but old journals
 };
 
 struct RunAccepted {
@@ -43,6 +44,7 @@ struct RunAccepted {
 struct TasksRestarted {
   RunNumber run;
   std::vector<TaskIndex> tasks;  // as asked for
+  std::string request_id;        // empty: none
 };
 
 // A run is to go on under another graph.

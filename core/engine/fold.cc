@@ -27,6 +27,7 @@ absl::Status State::Fold(const EpochStarted& fact) {
   if (fact.max_lost_attempts > 0) {
     limits_.max_lost_attempts = fact.max_lost_attempts;
   }
+  limits_.forgives_losses = fact.forgives_losses;
   return absl::OkStatus();
 }
 
@@ -65,7 +66,7 @@ absl::Status State::Fold(const TasksRestarted& fact) {
   if (run == nullptr || !run->CheckRestart(fact.tasks).ok()) {
     return Misfit("tasks of run {} cannot be restarted", fact.run.value);
   }
-  run->Restart(fact.tasks, now_us_, &outbox_);
+  run->Restart(fact.tasks, fact.request_id, now_us_, &outbox_);
   Deliver(*run);
   return absl::OkStatus();
 }

@@ -21,6 +21,7 @@ EngineData State::Data() const {
   EngineData data;
   data.epoch = epoch_;
   data.max_lost_attempts = limits_.max_lost_attempts;
+  data.forgives_losses = limits_.forgives_losses;
   data.next_run = next_run_;
   data.next_worker = next_worker_;
   data.next_fence = next_fence_;
@@ -38,6 +39,7 @@ EngineData State::Data() const {
 absl::Status State::Restore(const EngineData& data) {
   epoch_ = data.epoch;
   limits_.max_lost_attempts = data.max_lost_attempts;
+  limits_.forgives_losses = data.forgives_losses;
   next_run_ = data.next_run;
   next_worker_ = data.next_worker;
   next_fence_ = data.next_fence;
@@ -133,6 +135,7 @@ uint64_t State::Hash() const {
   StateHash hash;
   hash.Add(epoch_);
   hash.Add(limits_.max_lost_attempts);
+  hash.Add(limits_.forgives_losses);
   hash.Add(next_run_.value);
   hash.Add(next_worker_.value);
   hash.Add(next_fence_.value);

@@ -46,7 +46,8 @@ absl::Status Steps::Restore(const EngineData& data) {
 
 StepResult Steps::Start(absl::Time now) {
   now_us_ = std::max(now_us_, absl::ToUnixMicros(now));
-  Record(EpochStarted{state_.epoch() + 1, options_.limits.max_lost_attempts});
+  Record(EpochStarted{state_.epoch() + 1, options_.limits.max_lost_attempts,
+                      options_.limits.forgives_losses});
   for (auto& [number, worker] : state_.fleet().workers()) {
     worker.detached_us = now_us_;
   }

@@ -162,7 +162,12 @@ void Run::EndLost(TaskIndex task, bool not_started, std::string_view reason) {
   record.end_us = now_us_;
   out_->released.push_back({spec_.number, task, record.attempt, record.fence});
   if (WasStable(task)) ForgetAttempts(task, record.attempt - 1);
-  if (record.lost_attempts < UINT8_MAX) ++record.lost_attempts;
+  const bool forgiven = ForgivesLosses(task);
+  if (forgiven) {
+    ++record.excused;
+  } else if (record.lost_attempts < UINT8_MAX) {
+    ++record.lost_attempts;
+  }
   const bool service = blueprint().kind(task) == TaskKind::kService;
   const bool unknown = blueprint().at_most_once(task) && !not_started;
   if (MustWindDown(task) && (service || !unknown)) {
@@ -179,7 +184,7 @@ void Run::EndLost(TaskIndex task, bool not_started, std::string_view reason) {
   }
   data_.details[task].message =
       fmt::format("attempt {} was lost: {}", record.attempt, reason);
-  if (record.lost_attempts < limits_.max_lost_attempts) {
+  if (forgiven || record.lost_attempts < limits_.max_lost_attempts) {
     Requeue(task);
     return RestartFollowers(task);
   }

@@ -143,8 +143,9 @@ class Run {
             int64_t now_us, RunOutbox* out);
   void RetryDue(TaskIndex task, int64_t now_us, RunOutbox* out);
   void Cancel(std::string_view reason, int64_t now_us, RunOutbox* out);
-  void Restart(absl::Span<const TaskIndex> tasks, int64_t now_us,
-               RunOutbox* out);
+  // `request_id`: under which it was asked for; empty: none.
+  void Restart(absl::Span<const TaskIndex> tasks, std::string_view request_id,
+               int64_t now_us, RunOutbox* out);
   // `changed`: beside those that come or go.
   void Revise(Revision revision, absl::Span<const TaskIndex> changed,
               int64_t now_us, RunOutbox* out);
@@ -155,6 +156,12 @@ class Run {
   // See ReviseEvent for what it refuses.
   absl::Status CheckRevision(const Revision& revision,
                              absl::Span<const TaskIndex> changed) const;
+  // The restart that was asked for under this id, if it is among the latest
+  // kMaxKnownRestarts. Null: none.
+  static constexpr size_t kMaxKnownRestarts = 64;
+  const RestartRequest* FindRestart(std::string_view request_id) const;
+  // Of what is asked for in a restart.
+  static uint64_t RestartContent(absl::Span<const TaskIndex> tasks);
   // What a restart of `tasks` restarts, in an order of the graph.
   std::vector<Restarting> RestartSet(absl::Span<const TaskIndex> tasks) const;
 
@@ -268,6 +275,8 @@ class Run {
   bool WantsRetry(TaskIndex task, TaskState outcome) const;
   void Requeue(TaskIndex task);
   bool WasStable(TaskIndex task) const;
+  // Losses never end it.
+  bool ForgivesLosses(TaskIndex task) const;
   // An attempt that counts has ended.
   void CountAttempt(TaskIndex task);
   // No attempt up to this one counts any more.

@@ -214,6 +214,10 @@ uint64_t Run::Hash() const {
     hash.Add(task);
     for (const int64_t end_us : ends) hash.Add(static_cast<uint64_t>(end_us));
   }
+  for (const RestartRequest& request : data_.restarts) {
+    hash.Add(request.request_id);
+    hash.Add(request.content);
+  }
   for (const RunEvent& event : data_.events) AddTo(&hash, event);
   for (const uint32_t open : open_dependents_) hash.Add(open);
   hash.Add(moving_);

@@ -90,6 +90,12 @@ struct RunEvent {
   TaskState state = TaskState::kUnspecified;
 };
 
+// A restart that was asked for under a request id.
+struct RestartRequest {
+  std::string request_id;
+  uint64_t content = 0;  // Run::RestartContent
+};
+
 struct RunData {
   RunState state = RunState::kRunning;
   bool stopping = false;
@@ -109,8 +115,9 @@ struct RunData {
   TaskDetails details;
   // When attempts ended that count, of tasks whose retries have a window.
   absl::btree_map<TaskIndex, std::vector<int64_t>> recent;
-  std::deque<RunEvent> events;  // the latest ones
-  uint64_t last_seq = 0;        // of the last event; changes with every fact
+  std::deque<RestartRequest> restarts;  // the latest ones
+  std::deque<RunEvent> events;          // likewise
+  uint64_t last_seq = 0;  // of the last event; changes with every fact
 };
 
 // What is kept in memory of a run that has ended and lies in the store: enough

@@ -2,6 +2,7 @@
 #include <utility>
 
 #include "absl/container/flat_hash_set.h"
+#include "core/base/state_hash.h"
 #include "core/run/run.h"
 #include "fmt/format.h"
 
@@ -64,9 +65,26 @@ std::vector<Restarting> Run::RestartSet(
   return set;
 }
 
-void Run::Restart(absl::Span<const TaskIndex> tasks, int64_t now_us,
-                  RunOutbox* out) {
+const RestartRequest* Run::FindRestart(std::string_view request_id) const {
+  for (const RestartRequest& request : data_.restarts) {
+    if (request.request_id == request_id) return &request;
+  }
+  return nullptr;
+}
+
+uint64_t Run::RestartContent(absl::Span<const TaskIndex> tasks) {
+  StateHash hash;
+  for (const TaskIndex task : tasks) hash.Add(task);
+  return hash.value();
+}
+
+void Run::Restart(absl::Span<const TaskIndex> tasks,
+                  std::string_view request_id, int64_t now_us, RunOutbox* out) {
   Enter(now_us, out);
+  if (!request_id.empty()) {
+    data_.restarts.push_back({std::string(request_id), RestartContent(tasks)});
+    if (data_.restarts.size() > kMaxKnownRestarts) data_.restarts.pop_front();
+  }
   AddEvent(kNoTask);
   JoinRestart(RestartSet(tasks), /*forgive=*/true);
   Leave();

@@ -37,6 +37,11 @@ bool Run::WantsRetry(TaskIndex task, TaskState outcome) const {
                    record.exit_code) != retry.exit_codes.end();
 }
 
+bool Run::ForgivesLosses(TaskIndex task) const {
+  return limits_.forgives_losses &&
+         blueprint().retry(task).attempts == RetryPolicy::kUnlimited;
+}
+
 uint32_t Run::CountedAttempts(TaskIndex task) const {
   if (blueprint().retry(task).window > absl::ZeroDuration()) {
     const auto it = data_.recent.find(task);

@@ -22,6 +22,7 @@ void Encode(const EpochStarted& fact, journal::v1::Fact* out) {
   journal::v1::EpochStarted* const started = out->mutable_epoch_started();
   started->set_epoch(fact.epoch);
   started->set_max_lost_attempts(fact.max_lost_attempts);
+  started->set_forgives_losses(fact.forgives_losses);
 }
 
 void Encode(const RunAccepted& fact, journal::v1::Fact* out) {
@@ -93,6 +94,7 @@ void Encode(const TasksRestarted& fact, journal::v1::Fact* out) {
   journal::v1::TasksRestarted* const restarted = out->mutable_tasks_restarted();
   restarted->set_run(fact.run.value);
   restarted->mutable_task()->Add(fact.tasks.begin(), fact.tasks.end());
+  restarted->set_request_id(fact.request_id);
 }
 
 void Encode(const RunRevised& fact, journal::v1::Fact* out) {
@@ -170,7 +172,8 @@ absl::StatusOr<Fact> Decode(const journal::v1::RetriesDue& fact) {
 }
 
 absl::StatusOr<Fact> Decode(const journal::v1::EpochStarted& fact) {
-  return EpochStarted{fact.epoch(), fact.max_lost_attempts()};
+  return EpochStarted{fact.epoch(), fact.max_lost_attempts(),
+                      fact.forgives_losses()};
 }
 
 absl::StatusOr<Fact> Decode(const journal::v1::RunCancelled& fact) {
@@ -194,7 +197,9 @@ absl::StatusOr<Fact> Decode(const journal::v1::WorkerDrained& fact) {
 }
 
 absl::StatusOr<Fact> Decode(const journal::v1::TasksRestarted& fact) {
-  return TasksRestarted{{fact.run()}, {fact.task().begin(), fact.task().end()}};
+  return TasksRestarted{{fact.run()},
+                        {fact.task().begin(), fact.task().end()},
+                        fact.request_id()};
 }
 
 absl::StatusOr<Fact> Decode(const journal::v1::RunRevised& fact) {

@@ -89,6 +89,9 @@ absl::StatusOr<RunData> DecodeData(const journal::v1::RunState& in) {
                                    detail.cpu_us(), detail.max_rss_bytes(),
                                    detail.output()};
   }
+  for (const journal::v1::RestartRequest& restart : in.restarts()) {
+    data.restarts.push_back({restart.request_id(), restart.content()});
+  }
   for (const journal::v1::RecentAttempts& recent : in.recent()) {
     if (recent.task() >= data.tasks.size()) return Unfit("attempts of no task");
     data.recent[recent.task()] = {recent.end_us().begin(),
@@ -107,6 +110,7 @@ std::string EncodeEngine(const EngineData& data) {
   out.set_next_worker(data.next_worker.value);
   out.set_next_fence(data.next_fence.value);
   out.set_max_lost_attempts(data.max_lost_attempts);
+  out.set_forgives_losses(data.forgives_losses);
   for (const WorkerData& worker : data.workers) {
     journal::v1::KnownWorker* const added = out.add_workers();
     added->set_worker(worker.number.value);
@@ -128,6 +132,7 @@ absl::StatusOr<EngineData> DecodeEngine(std::string_view bytes) {
   data.next_worker = {in->next_worker()};
   data.next_fence = {in->next_fence()};
   data.max_lost_attempts = in->max_lost_attempts();
+  data.forgives_losses = in->forgives_losses();
   for (const journal::v1::KnownWorker& worker : in->workers()) {
     absl::StatusOr<HelloEvent> hello = FromProto(worker.hello(), Unlimited());
     if (!hello.ok()) {
@@ -248,6 +253,11 @@ std::string EncodeRun(const Run& run) {
     journal::v1::RecentAttempts* const recent = out.add_recent();
     recent->set_task(task);
     recent->mutable_end_us()->Add(ends.begin(), ends.end());
+  }
+  for (const RestartRequest& request : data.restarts) {
+    journal::v1::RestartRequest* const restart = out.add_restarts();
+    restart->set_request_id(request.request_id);
+    restart->set_content(request.content);
   }
   out.set_exit_code(data.exit_code);
   out.set_cancel_reason(data.cancel_reason);

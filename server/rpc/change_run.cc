@@ -274,10 +274,12 @@ void FillRestarts(const Run& run, const std::vector<TaskIndex>& asked,
 void Restart(const CallContext* context, grpc::ServerUnaryReactor* reactor,
              const v1::RestartTasksRequest* request,
              v1::RestartTasksResponse* response, const Run& run) {
-  absl::Status status = CheckChangeable(run);
   const absl::StatusOr<std::vector<TaskIndex>> tasks = FindTasks(run, *request);
-  status.Update(tasks.status());
-  if (status.ok()) status = run.CheckRestart(*tasks);
+  absl::Status status = tasks.status();
+  if (request->dry_run()) {
+    status.Update(CheckChangeable(run));
+    if (status.ok()) status = run.CheckRestart(*tasks);
+  }
   if (status.ok()) FillRestarts(run, *tasks, response);
   if (!status.ok() || request->dry_run()) {
     Answered(reactor, status);
@@ -286,6 +288,7 @@ void Restart(const CallContext* context, grpc::ServerUnaryReactor* reactor,
   RestartEvent event;
   event.run_id = request->run_id();
   event.tasks.assign(request->tasks().begin(), request->tasks().end());
+  event.request_id = request->request_id();
   const absl::Status called = context->inbox->TryCall(
       std::move(event), [reactor](const Answer& answer, const View*) {
         Answered(reactor, answer.status);
@@ -304,6 +307,12 @@ void RestartTasks(const CallContext* context, grpc::ServerUnaryReactor* reactor,
     Answered(reactor, size == 0 ? MissingField("tasks", "tasks is required")
                                 : OverLimit("the number of tasks", "tasks",
                                             "max_tasks", most, size));
+    return;
+  }
+  if (absl::Status status = CheckRequestId(
+          request->request_id(), context->limits->max_request_id_bytes);
+      !status.ok()) {
+    Answered(reactor, status);
     return;
   }
   const absl::Status asked = context->inbox->TryAsk([=](const View* view) {

@@ -66,6 +66,13 @@ absl::Status CheckName(std::string_view field, std::string_view value,
   return absl::OkStatus();
 }
 
+absl::Status CheckRequestId(std::string_view value,
+                            uint64_t max_request_id_bytes) {
+  if (value.size() <= max_request_id_bytes) return absl::OkStatus();
+  return OverLimit("the length of request_id", "request_id",
+                   "max_request_id_bytes", max_request_id_bytes, value.size());
+}
+
 absl::StatusOr<uint32_t> PageSize(uint32_t wanted, uint32_t standard,
                                   uint32_t most) {
   if (wanted > most) {

@@ -29,6 +29,10 @@ absl::Status OverLimit(
 absl::Status CheckName(std::string_view field, std::string_view value,
                        std::string_view limit_name, uint64_t limit);
 
+// A client's request id: at most `max_request_id_bytes`.
+absl::Status CheckRequestId(std::string_view value,
+                            uint64_t max_request_id_bytes);
+
 // The size of a page: `standard` for 0, INVALID_ARGUMENT above `most`.
 absl::StatusOr<uint32_t> PageSize(uint32_t wanted, uint32_t standard,
                                   uint32_t most);

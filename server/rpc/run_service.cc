@@ -187,11 +187,10 @@ grpc::ServerUnaryReactor* RunService::SubmitRun(
   if (!request->has_graph()) {
     return Answered(reactor, MissingField("graph", "graph is required"));
   }
-  const uint64_t limit = context_->limits->max_request_id_bytes;
-  if (request->request_id().size() > limit) {
-    return Answered(reactor, OverLimit("the length of request_id", "request_id",
-                                       "max_request_id_bytes", limit,
-                                       request->request_id().size()));
+  if (absl::Status status = CheckRequestId(
+          request->request_id(), context_->limits->max_request_id_bytes);
+      !status.ok()) {
+    return Answered(reactor, status);
   }
   wire::DecodedGraph decoded =
       wire::DecodeGraph(request->graph(), *context_->limits);

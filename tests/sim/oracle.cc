@@ -97,9 +97,11 @@ void Oracle::Fold(const FactBatch& batch) {
       run_ids_[f->run.value] = f->run_id;
       if (f->keep) CheckUnique(*f);
     } else if (const auto* f = std::get_if<TasksRestarted>(&fact)) {
-      ++changes_[run_ids_[f->run.value]];
+      if (!restarts_.insert(f->request_id).second) {
+        Fault(fmt::format("a second restart under the id {}", f->request_id));
+      }
     } else if (const auto* f = std::get_if<RunRevised>(&fact)) {
-      ++changes_[run_ids_[f->run.value]];
+      ++revisions_[run_ids_[f->run.value]];
     } else if (const auto* f = std::get_if<RunEvicted>(&fact)) {
       forgotten_.insert(run_ids_[f->run.value]);
     } else if (const auto* f = std::get_if<Leased>(&fact)) {

@@ -82,8 +82,9 @@ class Oracle {
   // Clients.
   void HearsSubmitted(const std::string& request_id, const std::string& run_id);
   void HearsCancelled(const std::string& run_id) { cancelled_.insert(run_id); }
-  // A restart or a revision was acknowledged.
-  void HearsChanged(const std::string& run_id);
+  // A restart, or a revision, was acknowledged.
+  void HearsRestarted(const std::string& request_id);
+  void HearsRevised(const std::string& run_id);
   void HearsNoSuchRun(const std::string& run_id);
   // What a watcher heard of `run_id` that has sequence number `seq`.
   void HearsEvent(const std::string& run_id, uint64_t seq, std::string event);
@@ -166,9 +167,10 @@ class Oracle {
   std::map<uint64_t, std::string> run_ids_;
   std::map<std::string, std::string> submitted_;  // run id, by request id
   std::set<std::string> cancelled_;
-  // Restarts and revisions, by run id: that are durable, and acknowledged.
-  std::map<std::string, uint64_t> changes_;
-  std::map<std::string, uint64_t> heard_changes_;
+  std::set<std::string> restarts_;  // by request id
+  // By run id: that are durable, and acknowledged.
+  std::map<std::string, uint64_t> revisions_;
+  std::map<std::string, uint64_t> heard_revisions_;
   std::map<std::string, std::map<uint64_t, std::string>> events_;  // by run id
 };
 

@@ -23,10 +23,17 @@ void Oracle::HearsEvent(const std::string& run_id, uint64_t seq,
                     it->second, event));
 }
 
-void Oracle::HearsChanged(const std::string& run_id) {
-  if (++heard_changes_[run_id] > changes_[run_id]) {
+void Oracle::HearsRestarted(const std::string& request_id) {
+  if (!restarts_.contains(request_id)) {
     Fault(
-        fmt::format("an acknowledged change of run {} is not durable", run_id));
+        fmt::format("the acknowledged restart {} is not durable", request_id));
+  }
+}
+
+void Oracle::HearsRevised(const std::string& run_id) {
+  if (++heard_revisions_[run_id] > revisions_[run_id]) {
+    Fault(fmt::format("an acknowledged revision of run {} is not durable",
+                      run_id));
   }
 }
 

@@ -179,7 +179,7 @@ void SimClient::OnChanged(const std::string& run_id, std::string_view what,
                           const server::Answer& answer) {
   oracle_->Tell("client {}: {} of {}: {}", name_, what, run_id,
                 answer.status.ToString());
-  if (answer.status.ok()) return oracle_->HearsChanged(run_id);
+  if (answer.status.ok()) return;
   if (!Passes(answer.status) && !absl::IsNotFound(answer.status) &&
       !absl::IsFailedPrecondition(answer.status) &&
       !absl::IsAborted(answer.status)) {
@@ -208,12 +208,21 @@ void SimClient::RestartOne() {
   for (uint64_t i = random_.Between(1, 2); i > 0; --i) {
     event.tasks.push_back(fmt::format("t{}", random_.Below(size)));
   }
+  event.request_id = fmt::format("{}-restart-{}", name_, restarts_++);
+  for (uint64_t i = random_.Between(1, 2); i > 0; --i) {
+    clock_->After(random_.Between(absl::ZeroDuration(), absl::Seconds(2)),
+                  [this, event] { TryRestart(event); });
+  }
+}
+
+void SimClient::TryRestart(const RestartEvent& event) {
   Call(
       [event](server::Inbox& inbox, server::Reply reply) {
         return inbox.TryCall(event, std::move(reply));
       },
-      [this, run_id = run.run_id](const server::Answer& answer) {
-        OnChanged(run_id, "restart", answer);
+      [this, event](const server::Answer& answer) {
+        if (answer.status.ok()) oracle_->HearsRestarted(event.request_id);
+        OnChanged(event.run_id, "restart", answer);
       });
 }
 
@@ -227,6 +236,7 @@ void SimClient::ReviseOne() {
         return PostRevision(run_id, random, inbox, std::move(reply));
       },
       [this, run_id](const server::Answer& answer) {
+        if (answer.status.ok()) oracle_->HearsRevised(run_id);
         OnChanged(run_id, "revision", answer);
       });
 }

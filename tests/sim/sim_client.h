@@ -33,6 +33,7 @@ class SimClient {
   // Any of its runs.
   void CancelOne();
   void RestartOne();
+  void TryRestart(const RestartEvent& event);
   void ReviseOne();
   // Says something again that has been answered, or something else under the
   // same request id.
@@ -82,6 +83,7 @@ class SimClient {
   Wire wire_;
   bool calm_ = false;
   std::vector<std::unique_ptr<Run>> runs_;
+  uint64_t restarts_ = 0;                        // that it has asked for
   std::vector<std::unique_ptr<SimWatch>> past_;  // of runs that were forgotten
 };
 

@@ -92,7 +92,8 @@ class EngineEnv {
   SubmitReply TrySubmit(const Graph& graph, const SubmitOptions& options = {});
   // The present run, or another one.
   absl::Status Cancel(std::string_view run_id = {});
-  absl::Status RestartTasks(std::vector<std::string> tasks);
+  absl::Status RestartTasks(std::vector<std::string> tasks,
+                            std::string request_id = "");
   // The present run goes on under `graph`; `base_revision` 0: its own.
   absl::Status Revise(const Graph& graph,
                       const std::vector<std::string>& changed,

@@ -67,9 +67,11 @@ absl::Status EngineEnv::Cancel(std::string_view run_id) {
   return status_replies_[token];
 }
 
-absl::Status EngineEnv::RestartTasks(std::vector<std::string> tasks) {
+absl::Status EngineEnv::RestartTasks(std::vector<std::string> tasks,
+                                     std::string request_id) {
   const uint64_t token = next_token_++;
-  Step({RestartEvent{{token}, run_id_, std::move(tasks)}});
+  Step({RestartEvent{
+      {token}, run_id_, std::move(tasks), std::move(request_id)}});
   if (together_) return absl::OkStatus();
   EXPECT_TRUE(status_replies_.contains(token)) << "a restart was not answered";
   return status_replies_[token];

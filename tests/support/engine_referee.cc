@@ -338,7 +338,10 @@ void EngineReferee::CheckOutcome(const RunBook& book, const Run& run,
       break;
     case TaskState::kLost:  // also when its worker stopped it by itself
       follows =
-          task.last == TaskState::kLost || task.last == TaskState::kCancelled;
+          (task.last == TaskState::kLost ||
+           task.last == TaskState::kCancelled) &&
+          (book.blueprint->at_most_once(index) ||
+           book.blueprint->retry(index).attempts != RetryPolicy::kUnlimited);
       break;
     case TaskState::kCancelled:
       follows = stopping || book.blueprint->removed(index);

@@ -14,9 +14,9 @@
 // too busy and when to come back), they try again for up to
 // ClientOptions::wait_for_server, with gaps that double from 50 ms to 2 s and
 // vary at random by half. That does no harm: unary calls may be repeated,
-// Submit carries a request_id, and streams (Watch, ReadLogs) go on where they
-// were. A daemon that has never been reached is another matter: that is
-// reported at once, unless ClientOptions::wait_at_first says otherwise.
+// Submit and RestartTasks carry a request_id, and streams (Watch, ReadLogs) go
+// on where they were. A daemon that has never been reached is another matter:
+// that is reported at once, unless ClientOptions::wait_at_first says otherwise.
 //
 // One try of a unary call takes at most ClientOptions::call_timeout. Streams
 // block the calling thread and end early when their stop_token is triggered,
@@ -190,9 +190,8 @@ class Client {
                                  std::string_view reason = {});
 
   // Starts tasks anew, with what follows them; tells which. With `dry_run` it
-  // only tells. A call that is repeated, because its connection broke, may
-  // restart them twice. NOT_FOUND; FAILED_PRECONDITION when the run is stopping
-  // or has ended.
+  // only tells. NOT_FOUND; FAILED_PRECONDITION when the run is stopping or has
+  // ended.
   absl::StatusOr<v1::RestartTasksResponse> RestartTasks(
       std::string_view run_id, const std::vector<std::string>& tasks,
       bool dry_run = false);

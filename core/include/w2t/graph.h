@@ -59,8 +59,8 @@ struct Dependency {
 };
 
 // When a failed attempt is repeated. Attempts that are lost with their worker
-// are repeated apart from this, up to Limits::max_lost_attempts, unless the
-// task is at_most_once.
+// are repeated apart from this, up to Limits::max_lost_attempts, or without
+// a bound when `attempts` has none, unless the task is at_most_once.
 struct RetryPolicy {
   static constexpr uint32_t kUnlimited = UINT32_MAX;
 

@@ -24,7 +24,10 @@ struct Limits {
   uint64_t max_runs = 10'000;           // remembered, ended ones included
   uint64_t max_live_tasks = 4'000'000;  // in all runs that have not ended
   uint64_t max_lost_attempts = 5;       // of one task, before it is lost
-  uint64_t max_run_events = 65'536;     // kept of one run for watchers
+  // Lost attempts of what may be tried without a bound do not count. Not for
+  // anybody to set: it is false only where a journal is of an older daemon.
+  bool forgives_losses = true;
+  uint64_t max_run_events = 65'536;  // kept of one run for watchers
   uint64_t max_request_id_bytes = 128;
   uint64_t max_reason_bytes = 1'024;
   uint64_t max_message_bytes = 4 * 1024;  // of words in one report

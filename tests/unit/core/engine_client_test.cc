@@ -287,6 +287,27 @@ TEST(EngineReplayTest, LimitsOfTheReaderDoNotChangeWhatHappened) {
   }
 }
 
+// Daemons before did not forgive losses, and their journals say nothing of it.
+TEST(EngineReplayTest, WhatAnOldDaemonGaveUpStaysGivenUp) {
+  EngineOptions options;
+  options.limits.forgives_losses = false;
+  EngineEnv env(options,
+                /*cheap=*/true);  // the referee knows only daemons of now
+  env.Submit(
+      GraphBuilder().Service("a").Retry({.attempts = RetryPolicy::kUnlimited}));
+  for (uint64_t i = 0; i < options.limits.max_lost_attempts; ++i) {
+    env.Hello("w1", {.instance = std::to_string(i)});
+    env.Kill("w1");
+    env.Advance(absl::Minutes(1));
+  }
+  EXPECT_EQ(env.EndState(), RunState::kFailed);
+  Engine reader{EngineOptions()};
+  for (const FactBatch& batch : env.journal()) {
+    ASSERT_TRUE(reader.Replay(batch).ok());
+  }
+  EXPECT_EQ(reader.Hash(), env.engine().Hash());
+}
+
 TEST(EngineReplayTest, AJournalThatDoesNotFitIsRefused) {
   const absl::Time now = absl::FromUnixSeconds(1'000);
   const LeaseRef lease{{7}, 0, 1, {1}};

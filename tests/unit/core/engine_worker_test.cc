@@ -370,6 +370,24 @@ TEST_F(EngineWorkerTest, LostAttemptsAreBounded) {
   EXPECT_THAT(detail->message, HasSubstr("max_lost_attempts"));
 }
 
+TEST_F(EngineWorkerTest, NoNumberOfLossesEndsWhatMayBeTriedWithoutABound) {
+  env_.Submit(GraphBuilder().Service("a").Probe().Retry(
+      {.attempts = RetryPolicy::kUnlimited}));
+  for (int i = 1; i <= 300; ++i) {
+    ASSERT_TRUE(env_.Hello("w1", {.instance = std::to_string(i)}));
+    ASSERT_EQ(env_.State("a"), TaskState::kLeased) << i;
+    env_.Kill("w1");
+    env_.Advance(window());
+  }
+  EXPECT_EQ(env_.run().CountedAttempts(env_.Index("a")), 0u)
+      << "a loss is no failure, and does not make a wait longer";
+  env_.Hello("w1", {.instance = "last"});
+  env_.Start("a");
+  env_.Ready("a");
+  env_.Finish();
+  EXPECT_EQ(env_.EndState(), RunState::kSucceeded);
+}
+
 TEST_F(EngineWorkerTest, LostAttemptsDoNotUseUpRetries) {
   env_.Submit(GraphBuilder().Task("a").Retry({.attempts = 2}));
   for (int i = 1; i <= 2; ++i) {

@@ -300,6 +300,33 @@ TEST_F(RunRestartTest, RefusesWhatItDoesNotKnow) {
   EXPECT_TRUE(absl::IsFailedPrecondition(env_.RestartTasks({"db"})));
 }
 
+TEST_F(RunRestartTest, ARepeatedRequestRestartsNothingASecondTime) {
+  SubmitChain();
+  EXPECT_TRUE(env_.RestartTasks({"web"}, "once").ok());
+  EXPECT_TRUE(env_.RestartTasks({"web"}, "once").ok());
+  env_.Stopped("web");
+  Up("web");
+  EXPECT_EQ(env_.run().task(env_.Index("web")).attempt, 2u);
+  env_.Snapshot();
+  env_.Restart();
+  EXPECT_TRUE(env_.RestartTasks({"web"}, "once").ok());
+  EXPECT_FALSE(env_.run().restarting());
+  const absl::Status other = env_.RestartTasks({"api"}, "once");
+  EXPECT_TRUE(absl::IsAlreadyExists(other)) << other;
+  EXPECT_FALSE(env_.run().restarting());
+  EXPECT_TRUE(env_.RestartTasks({"web"}, "twice").ok());
+  EXPECT_TRUE(env_.run().restarting());
+}
+
+TEST_F(RunRestartTest, OnlyTheLatestRequestsAreRemembered) {
+  SubmitChain();
+  for (size_t i = 0; i <= Run::kMaxKnownRestarts; ++i) {
+    EXPECT_TRUE(env_.RestartTasks({"web"}, std::to_string(i)).ok());
+  }
+  EXPECT_EQ(env_.run().FindRestart("0"), nullptr);
+  EXPECT_NE(env_.run().FindRestart("1"), nullptr);
+}
+
 TEST_F(RunRestartTest, SaysWhatFollowsWhat) {
   SubmitChain();
   const auto set = env_.run().RestartSet(std::vector{env_.Index("db")});

@@ -83,11 +83,12 @@ class ChangeRunTest : public DaemonTest {
     return runs_->ReviseRun(&context, request, &revised_);
   }
   grpc::Status Restart(const std::vector<std::string>& tasks,
-                       bool dry_run = false) {
+                       bool dry_run = false, std::string request_id = "") {
     v1::RestartTasksRequest request;
     request.set_run_id("shop-1");
     for (const std::string& task : tasks) request.add_tasks(task);
     request.set_dry_run(dry_run);
+    request.set_request_id(std::move(request_id));
     Context context;
     return runs_->RestartTasks(&context, request, &restarted_);
   }
@@ -128,6 +129,16 @@ TEST_F(ChangeRunTest, ADryRunTellsWhatWouldRestartAndWhy) {
   const v1::Run run = GetRun("shop-1");
   EXPECT_EQ(run.revision(), 1u);
   EXPECT_EQ(run.state(), v1::RUN_STATE_UP);
+}
+
+TEST_F(ChangeRunTest, ARequestIdRestartsOnceAndIsBounded) {
+  BringUp();
+  EXPECT_TRUE(Restart({"db"}, false, "id").ok());
+  EXPECT_TRUE(Restart({"db"}, false, "id").ok());
+  EXPECT_EQ(Restart({"api"}, false, "id").error_code(),
+            grpc::StatusCode::ALREADY_EXISTS);
+  EXPECT_EQ(Restart({"db"}, false, std::string(129, 'x')).error_code(),
+            grpc::StatusCode::INVALID_ARGUMENT);
 }
 
 TEST_F(ChangeRunTest, TheSameGraphIsNoRevision) {

@@ -59,6 +59,8 @@ Kind RoundTrip(Kind fact) {
 TEST(JournalCodecTest, KeepsWhatHappenedToRuns) {
   EXPECT_EQ(RoundTrip(EpochStarted{12}).epoch, 12u);
   EXPECT_EQ(RoundTrip(EpochStarted{12, 7}).max_lost_attempts, 7u);
+  EXPECT_FALSE(RoundTrip(EpochStarted{12, 7}).forgives_losses);
+  EXPECT_TRUE(RoundTrip(EpochStarted{12, 7, true}).forgives_losses);
   const auto cancelled = RoundTrip(RunCancelled{{3}, "no longer needed"});
   EXPECT_EQ(cancelled.run, RunNumber{3});
   EXPECT_EQ(cancelled.reason, "no longer needed");
@@ -90,7 +92,8 @@ TEST(JournalCodecTest, KeepsRunsWithTheirGraphs) {
 }
 
 TEST(JournalCodecTest, KeepsRestartsAndRevisions) {
-  const auto restarted = RoundTrip(TasksRestarted{{3}, {0, 7}});
+  const auto restarted = RoundTrip(TasksRestarted{{3}, {0, 7}, "id"});
+  EXPECT_EQ(restarted.request_id, "id");
   EXPECT_EQ(restarted.run, RunNumber{3});
   EXPECT_EQ(restarted.tasks, (std::vector<TaskIndex>{0, 7}));
   v1::Graph next = SmallGraph();

@@ -124,7 +124,7 @@ TEST(SnapshotCodecTest, KeepsRestartsAndWhatCountsForRetries) {
   env.Advance(absl::Seconds(3));
   env.Fail("a");
   env.Fail("b");
-  EXPECT_TRUE(env.RestartTasks({"db", "b"}).ok());
+  EXPECT_TRUE(env.RestartTasks({"db", "b"}, "id").ok());
   ExpectSame(env);
   env.Stopped("api");
   ExpectSame(env);
