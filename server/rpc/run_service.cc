@@ -1,9 +1,6 @@
 #include "server/rpc/run_service.h"
 
-#include <bitset>
-#include <iterator>
 #include <memory>
-#include <optional>
 #include <string>
 #include <utility>
 
@@ -16,118 +13,18 @@
 #include "server/rpc/checks.h"
 #include "server/rpc/explain.h"
 #include "server/rpc/read_logs_call.h"
+#include "server/rpc/run_lists.h"
 #include "server/rpc/run_query.h"
 #include "server/rpc/session_set.h"
 #include "server/rpc/unary.h"
-#include "server/rpc/waiting.h"
 #include "server/rpc/watch_call.h"
 
 namespace w2t::server {
 namespace {
 
-constexpr uint32_t kRunsPage = 100;
-constexpr uint32_t kMostRunsPage = 1'000;
-constexpr uint32_t kTasksPage = 1'000;
-constexpr uint32_t kMostTasksPage = 10'000;
-
-using StateSet = std::bitset<kTaskStates>;
-
-// Which states a request asks for; all when it names none.
-absl::StatusOr<StateSet> StatesOf(const v1::ListTasksRequest& request) {
-  StateSet states;
-  for (int i = 0; i < request.states_size(); ++i) {
-    const int state = request.states(i);
-    if (state == v1::TASK_STATE_UNSPECIFIED || !v1::TaskState_IsValid(state)) {
-      return InvalidField(fmt::format("states[{}]", i),
-                          fmt::format("there is no task state {}", state));
-    }
-    states.set(state);
-  }
-  if (states.none()) states.set();
-  return states;
-}
-
-struct TaskPage {
-  uint64_t start = 0;
-  uint32_t size = 0;
-  StateSet states;
-};
-
-Waiting::FindProbe FindProbeIn(SessionSet* sessions) {
-  return [sessions](SessionId id, uint64_t fence) -> std::optional<ProbeNews> {
-    const std::shared_ptr<Session> session = sessions->Find(id);
-    return session == nullptr ? std::nullopt : session->ProbeOf(fence);
-  };
-}
-
-void FillTasks(const View& view, const Run& run, const TaskPage& page,
-               SessionSet* sessions, v1::ListTasksResponse* response) {
-  Waiting waiting(view.engine, run, absl::Now(), FindProbeIn(sessions));
-  const auto name_of = [&](WorkerNumber w) { return view.workers.Find(w); };
-  const uint32_t size = run.blueprint().size();
-  for (uint64_t i = page.start; i < size; ++i) {
-    const auto task = static_cast<TaskIndex>(i);
-    const TaskState state = run.task(task).state;
-    if (!page.states.test(static_cast<size_t>(state))) continue;
-    if (static_cast<uint32_t>(response->tasks_size()) == page.size) {
-      response->set_next_page_token(std::to_string(i));
-      return;
-    }
-    v1::TaskStatus* out = response->add_tasks();
-    wire::FillTask(run, task, name_of, out);
-    if (const std::string why = waiting.Of(task); !why.empty()) {
-      out->add_waiting_for(why);
-    }
-  }
-}
-
 void FillOne(const View& view, const Run& run, v1::Run* out) {
   wire::FillRunWithFailures(
       run, [&](WorkerNumber w) { return view.workers.Find(w); }, out);
-}
-
-struct RunPage {
-  RunNumber before{UINT64_MAX};
-  uint32_t size = 0;
-  std::string name;  // empty: any
-  bool live = false;
-
-  bool Takes(std::string_view of, RunState state) const {
-    return (name.empty() || of == name) && !(live && IsEnded(state));
-  }
-};
-
-// The newest runs of the page, in memory or archived.
-void FillRuns(const Engine& engine, const RunPage& page,
-              v1::ListRunsResponse* response) {
-  const RunNumber before = page.before;
-  auto run = engine.runs().lower_bound(before);
-  auto ended = engine.archived().lower_bound(before);
-  RunNumber last = before;
-  while (true) {
-    const bool has_run = run != engine.runs().begin();
-    const bool has_ended = ended != engine.archived().begin();
-    if (!has_run && !has_ended) return;
-    if (static_cast<uint32_t>(response->runs_size()) == page.size) break;
-    const bool takes_run =
-        has_run &&
-        (!has_ended || std::prev(run)->first > std::prev(ended)->first);
-    if (takes_run) {
-      --run;
-      last = run->first;
-      const Run& one = *run->second;
-      if (page.Takes(one.blueprint().name(), one.state())) {
-        wire::FillRun(one, response->add_runs());
-      }
-    } else {
-      --ended;
-      last = ended->first;
-      if (page.Takes(ended->second.name, ended->second.state)) {
-        wire::FillRun(ended->second, response->add_runs());
-      }
-    }
-  }
-  response->set_next_page_token(std::to_string(last.value));
 }
 
 // What differs from the run for which the request id was used, added to
@@ -242,19 +139,13 @@ grpc::ServerUnaryReactor* RunService::ListRuns(
     grpc::CallbackServerContext* call, const v1::ListRunsRequest* request,
     v1::ListRunsResponse* response) {
   grpc::ServerUnaryReactor* reactor = call->DefaultReactor();
-  const absl::StatusOr<uint32_t> size =
-      PageSize(request->page_size(), kRunsPage, kMostRunsPage);
-  if (!size.ok()) return Answered(reactor, size.status());
-  // A token is the number of the last run of the page before.
-  const absl::StatusOr<uint64_t> before =
-      PageStart(request->page_token(), UINT64_MAX, UINT64_MAX - 1);
-  if (!before.ok()) return Answered(reactor, before.status());
-  const RunPage page = {RunNumber{*before}, *size, request->name(),
-                        request->live()};
-  return Ask(context_->inbox, reactor, [=](const View& view) {
-    FillRuns(view.engine, page, response);
-    return absl::OkStatus();
-  });
+  absl::StatusOr<RunPage> page = RunPage::Of(*request);
+  if (!page.ok()) return Answered(reactor, page.status());
+  return Ask(context_->inbox, reactor,
+             [response, page = *std::move(page)](const View& view) {
+               FillRuns(view.engine, page, response);
+               return absl::OkStatus();
+             });
 }
 
 grpc::ServerUnaryReactor* RunService::ListTasks(
@@ -264,22 +155,15 @@ grpc::ServerUnaryReactor* RunService::ListTasks(
   if (absl::Status status = CheckRunId(request->run_id()); !status.ok()) {
     return Answered(reactor, status);
   }
-  const absl::StatusOr<uint32_t> size =
-      PageSize(request->page_size(), kTasksPage, kMostTasksPage);
-  if (!size.ok()) return Answered(reactor, size.status());
-  // A token is the index of the first task of the page.
-  const absl::StatusOr<uint64_t> start =
-      PageStart(request->page_token(), 0, context_->limits->max_tasks);
-  if (!start.ok()) return Answered(reactor, start.status());
-  const absl::StatusOr<StateSet> states = StatesOf(*request);
-  if (!states.ok()) return Answered(reactor, states.status());
-  const TaskPage page = {*start, *size, *states};
-  return AskAboutRun(
-      context_, reactor, &request->run_id(),
-      [=, sessions = context_->sessions](const View& view, const Run& run) {
-        FillTasks(view, run, page, sessions, response);
-        return absl::OkStatus();
-      });
+  const absl::StatusOr<TaskPage> page =
+      TaskPage::Of(*request, context_->limits->max_tasks);
+  if (!page.ok()) return Answered(reactor, page.status());
+  return AskAboutRun(context_, reactor, &request->run_id(),
+                     [=, page = *page, sessions = context_->sessions](
+                         const View& view, const Run& run) {
+                       FillTasks(view, run, page, sessions, response);
+                       return absl::OkStatus();
+                     });
 }
 
 grpc::ServerUnaryReactor* RunService::ExplainTask(
@@ -296,7 +180,9 @@ grpc::ServerUnaryReactor* RunService::ExplainTask(
         const absl::StatusOr<TaskIndex> task = FindTask(run, request->task());
         if (task.ok()) {
           Explain(view, run, *task, absl::Now(), response,
-                  FindProbeIn(sessions));
+                  [sessions](SessionId id, uint64_t fence) {
+                    return sessions->ProbeOf(id, fence);
+                  });
         }
         return task.status();
       });

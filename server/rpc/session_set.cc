@@ -40,6 +40,11 @@ std::shared_ptr<Session> SessionSet::Find(SessionId id) {
   return it == sessions_.end() ? nullptr : it->second;
 }
 
+std::optional<ProbeNews> SessionSet::ProbeOf(SessionId id, uint64_t fence) {
+  const std::shared_ptr<Session> session = Find(id);
+  return session == nullptr ? std::nullopt : session->ProbeOf(fence);
+}
+
 std::vector<std::shared_ptr<Session>> SessionSet::All() {
   std::vector<std::shared_ptr<Session>> all;
   absl::MutexLock lock(&mutex_);

@@ -3,6 +3,7 @@
 #define W2T_SERVER_RPC_SESSION_SET_H_
 
 #include <memory>
+#include <optional>
 #include <string>
 #include <vector>
 
@@ -32,6 +33,8 @@ class SessionSet {
                                                 SessionStream* stream);
   // Null when it is over.
   std::shared_ptr<Session> Find(SessionId id);
+  // What a session, if it goes on, knows of the probe of a lease.
+  std::optional<ProbeNews> ProbeOf(SessionId id, uint64_t fence);
   std::vector<std::shared_ptr<Session>> All();
   // Ends all, and refuses new ones with the same status.
   void CloseAll(const absl::Status& status);
