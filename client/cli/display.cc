@@ -131,9 +131,8 @@ void Display::SetHint(const std::string& hint) {
 
 void Display::ShowReport(const RunReport& report) {
   if (context_.json()) {
-    return screen_.Print(
-        ended_json_.empty() ? fmt::format(R"({{"run":{}}})", ToJson(report.run))
-                            : ended_json_);
+    return screen_.Print(ended_json_.empty() ? RunJson(report.run)
+                                             : ended_json_);
   }
   PrintDue(absl::InfiniteFuture());
   screen_.Erase();

@@ -25,7 +25,7 @@ struct DownFlags {
 // There is nothing to do, which is no error: what was wanted is so.
 int TellEnded(const v1::Run& run, const Context& context) {
   if (context.json()) {
-    context.out << fmt::format(R"({{"run":{}}})", ToJson(run)) << "\n";
+    context.out << RunJson(run) << "\n";
     return kSucceeded;
   }
   context.out << fmt::format(
@@ -73,7 +73,7 @@ int Down(const DownFlags& flags, const Context& context) {
     return FollowDown(flags, *run, **client, interrupts, context);
   }
   if (context.json()) {
-    context.out << fmt::format(R"({{"run":{}}})", ToJson(*run)) << "\n";
+    context.out << RunJson(*run) << "\n";
   } else {
     context.out << fmt::format("{} is stopping; `w2t down {}` shows it\n",
                                run->run_id(), run->name());

@@ -20,6 +20,10 @@ std::string ToJson(const google::protobuf::Message& message) {
       .ToString();
 }
 
+std::string RunJson(const v1::Run& run) {
+  return JsonObject().AddRaw("run", ToJson(run)).ToString();
+}
+
 std::string Quoted(std::string_view text) {
   std::string json = "\"";
   for (const char c : text) {

@@ -8,12 +8,16 @@
 
 #include "absl/time/time.h"
 #include "google/protobuf/message.h"
+#include "w2t/v1/run.pb.h"
 
 namespace w2t::cli {
 
 // In one line, with the names of the .proto files, and with every field that
 // has no presence, so that a reader finds it whatever its value.
 std::string ToJson(const google::protobuf::Message& message);
+
+// {"run": ...}, as commands that tell of one run print it.
+std::string RunJson(const v1::Run& run);
 
 // A string in quotes.
 std::string Quoted(std::string_view text);
