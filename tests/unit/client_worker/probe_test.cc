@@ -13,6 +13,7 @@ namespace w2t::worker {
 namespace {
 
 using test::TempDir;
+using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -89,6 +90,15 @@ TEST_F(ProbeTest, TooManyFailuresInARowAreAFailure) {
   EXPECT_EQ(record.outcome->message,
             "not ready: 3 probes in a row failed; last probe: the probe's "
             "command ended with exit code 7");
+}
+
+TEST_F(ProbeTest, AFailedExecProbeIsToldWithItsLastWords) {
+  v1::Action action = Service();
+  action.mutable_ready()->set_exec(
+      "seq 100000; echo no connection >&2; echo; exit 7");
+  action.mutable_ready()->set_failures(1);
+  EXPECT_THAT(env_.Run(action).outcome->message,
+              EndsWith("ended with exit code 7: no connection"));
 }
 
 TEST_F(ProbeTest, AnExecProbeRunsInTheTasksEnvironmentAndFolder) {
