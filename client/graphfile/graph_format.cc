@@ -240,6 +240,13 @@ void ReadGraphFormat(Context& context, absl::Span<const Source> sources,
     ReadTask(context, declared, shapes, reader);
     if (draft.full()) return;
   }
+  if (!reader.undos.empty() &&
+      draft.graph().on_failure() != v1::ON_FAILURE_UNDO) {
+    context.notes.push_back(fmt::format(
+        "\"undo\" of {} is not used: the file does not say \"on_failure: "
+        "undo\"",
+        reader.undos.front().task.task.undo_of()));
+  }
   for (GraphReader::Undo& undo : reader.undos) {
     const Position at = undo.task.undo_at;
     draft.Add(std::move(undo.task), at, std::move(undo.layers));

@@ -45,6 +45,15 @@ TEST(UndoTest, UndoIsATaskInTheSamePlaceWithTheSameEnvironment) {
   EXPECT_EQ(exec.env().at("A"), "b");
 }
 
+TEST(UndoTest, UndoThatIsNeverUsedIsNoted) {
+  const std::string tasks = "tasks: {a: {command: x, undo: y}}";
+  EXPECT_THAT(LoadText(tasks, "f", {}).notes,
+              ElementsAre("\"undo\" of a is not used: the file does not say "
+                          "\"on_failure: undo\""));
+  EXPECT_THAT(LoadText("on_failure: undo\n" + tasks, "f", {}).notes,
+              ElementsAre());
+}
+
 TEST(UndoTest, UndoMaySayMore) {
   const v1::Graph graph = GraphOf(
       "tasks:\n"
