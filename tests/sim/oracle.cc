@@ -190,6 +190,12 @@ void Oracle::FoldReported(const Reported& fact) {
             NameOf(fact.reports.leases.at(i)));
     }
     EndLease(fence, {state, fact.reports.exit_code[i]});
+    // Of what its worker stopped by itself nobody knows more.
+    const LeaseRef lease = fact.reports.leases.at(i);
+    const Run* run = shadow_->FindRun(lease.run);
+    if (run != nullptr && run->task(lease.task).state == TaskState::kLost) {
+      lost_.emplace(lease.run.value, lease.task);
+    }
   }
 }
 
