@@ -23,6 +23,7 @@ namespace w2t::worker {
 namespace {
 
 constexpr int64_t kGraceMs = 2'000;
+constexpr int64_t kDyingMs = 2'000;
 constexpr int64_t kPauseMs = 10;
 
 int64_t NowMs() {
@@ -37,6 +38,18 @@ void Pause() {
 }
 
 bool HasLock(int lock) { return flock(lock, LOCK_EX | LOCK_NB) == 0; }
+
+// The killed process may have it for a moment yet: one of its threads closes
+// the files when it is already nobody's parent. Whoever has it for longer has
+// taken over.
+bool WaitForLock(int lock) {
+  const int64_t until = NowMs() + kDyingMs;
+  while (!HasLock(lock)) {
+    if (NowMs() >= until) return false;
+    Pause();
+  }
+  return true;
+}
 
 // One more than the descriptor; 0: none.
 struct Held {
@@ -106,7 +119,7 @@ void Keep(const KeeperPlan& plan, int64_t patience_ms) {
   // Whoever takes over has the lock first and writes to the pipe then.
   const int taken_over = openat(folder, "keeper", O_RDWR | O_NONBLOCK);
   const int lock = openat(folder, "lock", O_RDWR);
-  if (taken_over < 0 || lock < 0 || !HasLock(lock)) return;
+  if (taken_over < 0 || lock < 0 || !WaitForLock(lock)) return;
   flock(lock, LOCK_UN);
   pollfd wait{.fd = taken_over, .events = POLLIN, .revents = 0};
   const int64_t give_up = NowMs() + patience_ms;

@@ -5,12 +5,15 @@
 #include <gtest/gtest.h>
 #include <signal.h>
 #include <sys/stat.h>
+#include <sys/syscall.h>
+#include <sys/wait.h>
 #include <unistd.h>
 
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
 #include <memory>
+#include <optional>
 #include <string>
 #include <utility>
 #include <vector>
@@ -18,6 +21,7 @@
 #include "client/worker/exec/command.h"
 #include "client/worker/exec/proc.h"
 #include "client/worker/state/attempt_folder.h"
+#include "client/worker/state/keeper.h"
 #include "client/worker/state/output_spool.h"
 #include "client/worker/state/state_folder.h"
 #include "tests/support/deadline.h"
@@ -27,6 +31,7 @@
 namespace w2t::worker {
 namespace {
 
+using test::Eventually;
 using test::TempDir;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
@@ -275,6 +280,44 @@ TEST(AdoptTest, AStartThatWasInterruptedIsUndone) {
   EXPECT_EQ(record.outcome->state, v1::TASK_STATE_CANCELLED);
   EXPECT_EQ(record.outcome->message,
             "the worker was killed while it started it");
+}
+
+// A thread of a killed process may close its files when the process is already
+// nobody's parent.
+TEST(KeeperTest, WaitsForTheLockOfAProcessThatIsAboutToEnd) {
+  const TempDir dir;
+  v1::Hello hello = HelloOf("w1");
+  auto state = StateFolder::Open(dir / "s", absl::ZeroDuration(), &hello);
+  ASSERT_TRUE(state.ok()) << state.status();
+  const auto folder = (*state)->Create(OfferOf(7));
+  ASSERT_TRUE(folder.ok()) << folder.status();
+  const auto out = (*folder)->MakeOutput("out");
+  ASSERT_TRUE(out.ok()) << out.status();
+  const KeeperPlan plan{.folder = dir / "s", .mark = (*state)->mark()};
+  std::vector<std::string> environment = OwnEnvironment();
+  environment.push_back(
+      fmt::format("{}={}", kMarkVariable, MarkOf(plan.mark, 7)));
+  const absl::StatusOr<Child> service =
+      Spawn({.argv = {"sleep", "600"}, .env = environment});
+  ASSERT_TRUE(service.ok()) << service.status();
+  const pid_t keeper = fork();
+  if (keeper == 0) {
+    syscall(SYS_close_range, 3U, ~0U, 0U);  // the lock among them
+    Hold(plan, 0, 7);
+    Keep(plan, 50);
+    _exit(0);
+  }
+  ASSERT_GT(keeper, 0);
+  // It waits for the lock, or has given up.
+  ASSERT_TRUE(Eventually([&] {
+    const std::optional<ProcessStat> stat = StatOf(keeper);
+    return !stat || stat->state == 'S' || !stat->alive();
+  }));
+  state->reset();
+  EXPECT_TRUE(Eventually([&] { return !StatOf(service->pid)->alive(); }));
+  kill(service->pid, SIGKILL);
+  Reap(*service);
+  waitpid(keeper, nullptr, 0);
 }
 
 }  // namespace
