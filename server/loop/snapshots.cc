@@ -115,8 +115,8 @@ absl::Status Snapshots::RestoreRuns(const EngineData& data, PartReader& reader,
     if (!bytes.ok()) return bytes.status();
     while (status.ok() && ahead.full()) status = restore_next();
     if (!status.ok()) return status;
-    ahead.Add(bytes->state.size() + bytes->graph.size(),
-              [bytes = *std::move(bytes)] { return DecodeRun(bytes); });
+    const size_t size = bytes->state.size() + bytes->graph.size();
+    ahead.Add(size, [bytes = *std::move(bytes)] { return DecodeRun(bytes); });
   }
   while (status.ok() && !ahead.empty()) status = restore_next();
   return status;
