@@ -11,7 +11,6 @@
 #ifndef W2T_SERVER_LOOP_AHEAD_H_
 #define W2T_SERVER_LOOP_AHEAD_H_
 
-#include <algorithm>
 #include <cstddef>
 #include <deque>
 #include <memory>
@@ -74,11 +73,10 @@ class Ahead {
     bytes_ -= piece->bytes;
     {
       const absl::MutexLock lock(&mutex_);
-      const auto it = std::find(waiting_.begin(), waiting_.end(), piece.get());
-      if (it == waiting_.end()) {
-        mutex_.Await(absl::Condition(&piece->done));
+      if (!waiting_.empty() && waiting_.front() == piece.get()) {
+        waiting_.pop_front();
       } else {
-        waiting_.erase(it);
+        mutex_.Await(absl::Condition(&piece->done));
       }
     }
     if (!piece->result) piece->result.emplace(piece->job());
@@ -123,7 +121,7 @@ class Ahead {
   size_t bytes_ = 0;
   absl::Mutex mutex_;
   bool stopping_ ABSL_GUARDED_BY(mutex_) = false;
-  std::deque<Piece*> waiting_ ABSL_GUARDED_BY(mutex_);  // of pieces_
+  std::deque<Piece*> waiting_ ABSL_GUARDED_BY(mutex_);  // the last of pieces_
   std::vector<std::thread> threads_;
 };
 

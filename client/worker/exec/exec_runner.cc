@@ -115,7 +115,6 @@ void ExecRunner::Adopt(std::vector<std::unique_ptr<AttemptFolder>> folders) {
                                 : kept.pid() != 0 ? v1::TASK_STATE_RUNNING
                                                   : v1::TASK_STATE_LEASED;
     sink_->Adopted(lease, state, folder->spool().begin());
-    const bool comes_up = offer.action->has_ready() && !kept.up();
     if (kept.has_outcome()) {
       const kept::v1::KeptOutcome& outcome = kept.outcome();
       static_cast<void>(folder->spool().Replay(
@@ -131,9 +130,9 @@ void ExecRunner::Adopt(std::vector<std::unique_ptr<AttemptFolder>> folders) {
       ended_[lease.fence] = std::move(folder);
       continue;
     }
+    if (offer.action->has_ready() && !kept.up()) EnterPlace(lease.fence);
     ExecAttempt& attempt =
         *(attempts_[lease.fence] = Make(std::move(offer), std::move(folder)));
-    if (comes_up) EnterPlace(lease.fence);
     attempt.Adopt();
   }
   if (options_.state != nullptr) options_.state->TakenOver();

@@ -81,13 +81,13 @@ class ExecCheck final : public Check {
     const Exit exit = Reap(child_);
     child_ = Child();
     if (exit.exit_code == 0) return Done(absl::OkStatus());
-    output_.Drain();
-    const std::string words = LastLine(tail_);
     if (exit.signal != 0) {
       Done(absl::UnavailableError(
           fmt::format("{} was killed by SIG{}", what(),
                       SignalName(static_cast<int>(exit.signal)))));
     } else {
+      output_.Drain();
+      const std::string words = LastLine(tail_);
       Done(absl::UnavailableError(
           fmt::format("{} ended with exit code {}{}{}", what(), exit.exit_code,
                       words.empty() ? "" : ": ", words)));

@@ -248,41 +248,28 @@ void Session::Close() {
 void Session::Started(absl::Span<const Lease> leases, bool has_probe) {
   absl::MutexLock lock(&mutex_);
   for (const Lease& lease : leases) state_.Started(lease);
-  if (has_probe) {
-    FlushLater();
-    return;
-  }
-  if (std::exchange(flush_due_, true)) return;
-  loop_->After(kStartedDelay, [this] {
-    {
-      absl::MutexLock relock(&mutex_);
-      flush_due_ = false;
-    }
-    Flush();
-  });
+  if (has_probe) return FlushLater();
+  FlushIn(kStartedDelay, &Session::flush_due_, nullptr);
 }
 
 void Session::FlushLater() {
-  if (std::exchange(output_due_, true)) return;
-  loop_->After(kOutputDelay, [this] {
-    {
-      absl::MutexLock lock(&mutex_);
-      output_due_ = false;
-      state_.ReleaseOutput();
-    }
-    Flush();
-  });
+  FlushIn(kOutputDelay, &Session::output_due_, &SessionState::ReleaseOutput);
 }
 
 void Session::ProbeMissed(const Lease& lease, MissedProbe probe) {
   absl::MutexLock lock(&mutex_);
   state_.ProbeMissed(lease, std::move(probe));
-  if (std::exchange(probes_due_, true)) return;
-  loop_->After(kProbesDelay, [this] {
+  FlushIn(kProbesDelay, &Session::probes_due_, &SessionState::ReleaseProbes);
+}
+
+void Session::FlushIn(absl::Duration delay, bool Session::*due,
+                      void (SessionState::*release)()) {
+  if (std::exchange(this->*due, true)) return;
+  loop_->After(delay, [this, due, release] {
     {
-      absl::MutexLock relock(&mutex_);
-      probes_due_ = false;
-      state_.ReleaseProbes();
+      absl::MutexLock lock(&mutex_);
+      this->*due = false;
+      if (release != nullptr) (state_.*release)();
     }
     Flush();
   });

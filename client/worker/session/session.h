@@ -109,6 +109,11 @@ class Session final : public AttemptSink, private Stream::Listener {
   void CheckLeft();
   // Writes what there is, unless a write is under way.
   void Flush();
+  // The same after `delay`, with what `release` lets go until then; once for
+  // all who ask before, which `due` tells.
+  void FlushIn(absl::Duration delay, bool Session::*due,
+               void (SessionState::*release)())
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
   // The same a little later, with all output.
   void FlushLater() ABSL_EXCLUSIVE_LOCKS_REQUIRED(mutex_);
 
