@@ -9,17 +9,6 @@ bool IsNameStart(char c) {
   return (c >= 'a' && c <= 'z') || (c >= 'A' && c <= 'Z') || c == '_';
 }
 
-// The name at the front of `text`; empty when there is none.
-std::string_view NameAt(std::string_view text) {
-  if (text.empty() || !IsNameStart(text[0])) return {};
-  size_t size = 1;
-  while (size < text.size() && (IsNameStart(text[size]) ||
-                                (text[size] >= '0' && text[size] <= '9'))) {
-    ++size;
-  }
-  return text.substr(0, size);
-}
-
 // What stands between the braces.
 struct Reference {
   std::string_view name;
@@ -30,7 +19,7 @@ struct Reference {
 
 std::optional<Reference> ParseReference(std::string_view inside) {
   Reference reference;
-  reference.name = NameAt(inside);
+  reference.name = VariableNameAt(inside);
   if (reference.name.empty()) return std::nullopt;
   std::string_view rest = inside.substr(reference.name.size());
   if (rest.empty()) return reference;
@@ -119,7 +108,7 @@ class Expander {
     }
     if (text.starts_with("${")) return TakeBraces(text, depth);
     const std::string_view name =
-        known_only() ? std::string_view() : NameAt(text.substr(1));
+        known_only() ? std::string_view() : VariableNameAt(text.substr(1));
     if (!name.empty() && keeps_unset() && !lookup_(name)) {
       const std::string_view kept = text.substr(0, 1 + name.size());
       text.remove_prefix(kept.size());
@@ -203,8 +192,18 @@ Expansion Expand(std::string_view text, ExpandMode mode, Lookup lookup) {
   return expander.Take();
 }
 
+std::string_view VariableNameAt(std::string_view text) {
+  if (text.empty() || !IsNameStart(text[0])) return {};
+  size_t size = 1;
+  while (size < text.size() && (IsNameStart(text[size]) ||
+                                (text[size] >= '0' && text[size] <= '9'))) {
+    ++size;
+  }
+  return text.substr(0, size);
+}
+
 bool IsVariableName(std::string_view name) {
-  return !name.empty() && NameAt(name).size() == name.size();
+  return !name.empty() && VariableNameAt(name).size() == name.size();
 }
 
 }  // namespace w2t::graphfile

@@ -52,6 +52,8 @@ Expansion Expand(std::string_view text, ExpandMode mode, Lookup lookup);
 
 // Letters, digits and '_', not starting with a digit.
 bool IsVariableName(std::string_view name);
+// Such a name at the front of `text`; empty when there is none.
+std::string_view VariableNameAt(std::string_view text);
 
 }  // namespace w2t::graphfile
 

@@ -4,6 +4,8 @@
 
 #include <utility>
 
+#include "client/graphfile/shell_words.h"
+
 namespace w2t::graphfile {
 namespace {
 
@@ -56,6 +58,18 @@ std::optional<std::string_view> Scope::Find(std::string_view name) const {
 
 namespace {
 
+// What makes `sh` refuse a line's variables, which it would say less clearly
+// and only once the task has started; empty: nothing.
+std::string FaultOfLine(std::string_view line) {
+  constexpr size_t kMostShown = 40;
+  const std::string_view dotted = FindDottedVariable(line);
+  if (dotted.empty()) return {};
+  return fmt::format(
+      "\"{}\" is no variable: a name has letters, digits and _, and values of "
+      "other tasks are not served yet; a dollar that is text is written \\$",
+      dotted.substr(0, kMostShown));
+}
+
 // Whether a text is a line that is kept for a shell.
 using IsKept = bool (*)(std::string_view text,
                         absl::Span<const std::string_view> keys, bool in_list);
@@ -83,9 +97,14 @@ Field ExpandAll(Context& context, const Field& field, const Scope& scope,
           bool in_list) -> std::optional<std::string> {
         const std::string_view text = scalar.text();
         if (text.find('$') == std::string_view::npos) return std::nullopt;
-        Expansion expansion = is_kept(text, keys, in_list)
-                                  ? Expand(text, kept, of_kept)
-                                  : Expand(text, mode, of_all);
+        const bool is_line = is_kept(text, keys, in_list);
+        Expansion expansion =
+            is_line ? Expand(text, kept, of_kept) : Expand(text, mode, of_all);
+        if (is_line && kept == ExpandMode::kKnownOnly) {
+          if (std::string fault = FaultOfLine(text); !fault.empty()) {
+            expansion.fault = std::move(fault);
+          }
+        }
         if (scope.unset != nullptr) {
           scope.unset->insert(expansion.unset.begin(), expansion.unset.end());
         }

@@ -19,6 +19,12 @@ std::string RunBy(std::string_view shell, std::string_view line,
 // the file `log` as well; its exit code is that of `line`.
 std::string WithLogFile(std::string_view line, std::string_view log);
 
+// The first thing such as "${a.b}" in a line for `sh` that the shell would take
+// for a variable and fail on; empty when there is none. Text in single quotes,
+// behind a backslash or in a comment is not meant. Behind a here-document or a
+// command in double quotes, which quote anew, nothing is found.
+std::string_view FindDottedVariable(std::string_view line);
+
 }  // namespace w2t::graphfile
 
 #endif  // W2T_CLIENT_GRAPHFILE_SHELL_WORDS_H_

@@ -109,6 +109,21 @@ services:
   EXPECT_EQ(graph.actions(2).exec().shell(), "echo ${STAGE}");
 }
 
+TEST(VariablesTest, WhatAShellWouldNotTakeForAVariableIsRefused) {
+  EXPECT_THAT(
+      FaultsOf("tasks:\n"
+               "  fetch: ./fetch\n"
+               "  train:\n"
+               "    command: ./train '${plain.text}' ${fetch.path}\n"
+               "    env: {P: '${fetch.path}'}\n"
+               "    replicas: 2\n"),
+      ElementsAre("4:14: \"${fetch.path}\" is no variable: a name has letters, "
+                  "digits and _, and values of other tasks are not served yet; "
+                  "a dollar that is text is written \\$",
+                  "5:14: \"${fetch.path}\" is no variable such as ${NAME} or "
+                  "${NAME:-default}; a dollar is written $$"));
+}
+
 TEST(VariablesTest, FaultsStandWhereTheVariableStandsAndAreTheOnlyOnesThere) {
   EXPECT_THAT(
       FaultsOf("tasks:\n  a: {command: x, retry: \"${B}\", dir: '${C'}\n"),

@@ -59,5 +59,40 @@ TEST(ShellWordsTest, ALogFileGetsBothStreamsAndTheExitCodeStays) {
   EXPECT_TRUE(logged == "one\ntwo\n" || logged == "two\none\n") << logged;
 }
 
+TEST(ShellWordsTest, ADottedVariableIsFoundExactlyWhereAShellRefusesIt) {
+  for (const std::string line : {
+           "echo ${a.b}",
+           "echo \"x ${a.b}\"",
+           "echo \"it's ${a.b}\"",
+           "echo 'x'${a.b}",
+           "echo x#y ${a.b}",
+           "echo \"# ${a.b}\"",
+           "true # it's\necho ${a.b}",
+           "echo \\\\${a.b}",
+           "echo $$ ${a.b}",
+           "x=$(echo ${a.b})",
+       }) {
+    EXPECT_EQ(FindDottedVariable(line), "${a.b}") << line;
+    EXPECT_NE(RunLine("sh", "{ " + line + "\n} 2>/dev/null").exit_code, 0)
+        << line;
+  }
+  for (const std::string line : {
+           "echo '${a.b}'",
+           "echo \\${a.b} \"\\${a.b}\"",
+           "echo $${a.b}",
+           "true # ${a.b}",
+           "true;# ${a.b}",
+           "echo ${a:-b.c} ${a-b.c} ${a}.b",
+           "cat <<'E'\n${a.b}\nE",
+           "echo \"$(echo '${a.b}')\"",
+           "echo 'a\\' \"'\" '${a.b}'",
+       }) {
+    EXPECT_EQ(FindDottedVariable(line), "") << line;
+    EXPECT_EQ(RunLine("sh", "{ " + line + "\n} 2>/dev/null").exit_code, 0)
+        << line;
+  }
+  EXPECT_EQ(FindDottedVariable("echo ${a.b"), "${a.b");
+}
+
 }  // namespace
 }  // namespace w2t::graphfile
