@@ -204,9 +204,25 @@ std::shared_ptr<const Blueprint> Draft::Decode() {
       wire::DecodeGraph(graph_, context_.options.limits);
   for (const Diagnostic& fault : decoded.faults.listed()) {
     const Place place = Locate(fault);
-    context_.faults.Add(place.at, InFileWords(fault, place.key));
+    context_.faults.Add(place.at, fault.code == DiagnosticCode::kDuplicateTask
+                                      ? DuplicateWords(fault)
+                                      : InFileWords(fault, place.key));
   }
   return context_.faults.empty() ? decoded.blueprint : nullptr;
+}
+
+std::string Draft::DuplicateWords(const Diagnostic& fault) const {
+  const auto number = static_cast<int>(fault.task);
+  const std::string& name = graph_.tasks(number).name();
+  int first = 0;
+  while (first < number && graph_.tasks(first).name() != name) ++first;
+  const Position at = origins_[static_cast<size_t>(first)].name_at;
+  if (at == origins_[fault.task].name_at) {
+    return fmt::format("the matrix of one task gives two the name \"{}\"",
+                       name);
+  }
+  return fmt::format("duplicate task \"{}\"; the first one is at {}:{}:{}",
+                     name, context_.files.names()[at.file], at.line, at.column);
 }
 
 Draft::Place Draft::Locate(const Diagnostic& fault) const {

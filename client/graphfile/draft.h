@@ -128,6 +128,8 @@ class Draft {
   };
 
   Place Locate(const Diagnostic& fault) const;
+  // What a fault of two tasks with one name says: where the first one stands.
+  std::string DuplicateWords(const Diagnostic& fault) const;
   static Place LocateField(const Origin& origin, std::string_view field);
 
   Context& context_;

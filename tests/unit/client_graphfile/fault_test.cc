@@ -71,8 +71,19 @@ TEST(FaultTest, DependenciesOnItselfAndTwice) {
 
 TEST(FaultTest, DuplicatesAcrossTasksAndServices) {
   EXPECT_THAT(FaultsOf("tasks:\n  a: x\nservices:\n  a: x\n"),
-              ElementsAre("4:3: duplicate task \"a\": tasks 0 and 1 have the "
-                          "same name"));
+              ElementsAre("4:3: duplicate task \"a\"; the first one is at "
+                          "f:2:3"));
+  EXPECT_THAT(FaultsOfFiles({{"a.yaml", "tasks:\n  x: {command: x}\n  y: x\n"},
+                             {"b.yaml", "services:\n  y: y\n"}},
+                            {"a.yaml", "b.yaml"}),
+              ElementsAre("b.yaml:2:3: duplicate task \"y\"; the first one is "
+                          "at a.yaml:3:3"));
+}
+
+TEST(FaultTest, DuplicatesThatAMatrixMakes) {
+  EXPECT_THAT(
+      FaultsOf("tasks:\n  a: {command: x, matrix: {v: [x/y, x_y]}}\n"),
+      ElementsAre("2:3: the matrix of one task gives two the name \"a-x_y\""));
 }
 
 TEST(FaultTest, CyclesAreShownAtTheirFirstEdge) {
