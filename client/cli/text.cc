@@ -159,21 +159,13 @@ bool IsFailure(v1::TaskState state) {
 
 std::string FailureText(v1::TaskState state, int32_t exit_code, uint32_t signal,
                         std::string_view message) {
-  std::string cause;
-  if (state == v1::TASK_STATE_TIMED_OUT) {
-    cause = "timed out";
-  } else if (state == v1::TASK_STATE_LOST) {
-    cause = "lost with its worker";
-  } else if (signal != 0) {
-    cause = fmt::format("killed by signal {}", signal);
-  } else if (exit_code != 0) {
-    cause = fmt::format("exit code {}", exit_code);
-  }
-  if (message.empty()) return cause.empty() ? Word(state) : cause;
-  const bool said = cause.empty() ||
-                    message.find(cause) != std::string_view::npos ||
-                    state == v1::TASK_STATE_LOST;
-  return said ? std::string(message) : fmt::format("{}: {}", cause, message);
+  // The signal or code may only follow from what the message says.
+  if (!message.empty()) return std::string(message);
+  if (state == v1::TASK_STATE_TIMED_OUT) return "timed out";
+  if (state == v1::TASK_STATE_LOST) return "lost with its worker";
+  if (signal != 0) return fmt::format("killed by signal {}", signal);
+  if (exit_code != 0) return fmt::format("exit code {}", exit_code);
+  return Word(state);
 }
 
 std::string CountsText(const v1::TaskCounts& counts) {

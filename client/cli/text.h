@@ -56,13 +56,13 @@ bool IsEnded(v1::RunState state);
 // Ran, and did not end well.
 bool IsFailure(v1::TaskState state);
 
-// Why an attempt did not end well: "exit code 3", "killed by signal 9", "timed
-// out", with the worker's words where it has some.
+// Why an attempt did not end well: in the worker's words, and where it has
+// none, "exit code 3", "killed by signal 9", "timed out".
 std::string FailureText(v1::TaskState state, int32_t exit_code, uint32_t signal,
                         std::string_view message);
 
-// "3 running, 10 succeeded": the states that occur. What only undoes something is
-// left out as long as there is nothing to undo.
+// "3 running, 10 succeeded": the states that occur. What only undoes something
+// is left out as long as there is nothing to undo.
 std::string CountsText(const v1::TaskCounts& counts);
 // How long it lasted, or lasts so far: "2.5s".
 std::string ElapsedText(const v1::Run& run);

@@ -204,7 +204,7 @@ Outcome ExecAttempt::MakeOutcome() const {
       break;
     case Ending::kUnwell:
       outcome.state = v1::TASK_STATE_FAILED;
-      outcome.message = why_;
+      outcome.message = fmt::format("{}; {}", why_, StopWords());
       if (outcome.exit_code == 0) outcome.exit_code = 1;
       break;
     case Ending::kByItself:

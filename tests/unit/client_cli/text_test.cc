@@ -53,11 +53,15 @@ TEST(FailureText, SaysExitCodeSignalOrTimeout) {
   EXPECT_EQ(FailureText(v1::TASK_STATE_FAILED, 0, 0, ""), "failed");
 }
 
-TEST(FailureText, AddsTheWorkersWordsOnce) {
-  EXPECT_EQ(FailureText(v1::TASK_STATE_FAILED, 3, 0, "probe failed"),
-            "exit code 3: probe failed");
-  EXPECT_EQ(FailureText(v1::TASK_STATE_FAILED, 3, 0, "ended with exit code 3"),
-            "ended with exit code 3");
+TEST(FailureText, IsWhatTheWorkerSaysWhereItSaysSomething) {
+  // The code and the signal follow from the cause, and are no cause themselves.
+  EXPECT_EQ(FailureText(v1::TASK_STATE_FAILED, 1, 0, "cannot start: x"),
+            "cannot start: x");
+  EXPECT_EQ(FailureText(v1::TASK_STATE_FAILED, 143, 15,
+                        "not ready within 5s; stopped by TERM"),
+            "not ready within 5s; stopped by TERM");
+  EXPECT_EQ(FailureText(v1::TASK_STATE_TIMED_OUT, 0, 15, "timed out after 5s"),
+            "timed out after 5s");
   EXPECT_EQ(FailureText(v1::TASK_STATE_LOST, 0, 0, "worker w1 is gone"),
             "worker w1 is gone");
 }

@@ -69,7 +69,8 @@ TEST_F(GrpcProbeTest, AsksForTheServiceThatTheProbeNames) {
   EndsWellWhenUp(Once(fmt::format("{}/shop.Cart", server.port())));
   EXPECT_EQ(MessageOf(Once(fmt::format("{}/shop.Search", server.port()))),
             fmt::format("not ready: a probe failed; last probe: gRPC "
-                        "health of shop.Search at localhost:{}: NOT_SERVING",
+                        "health of shop.Search at localhost:{}: NOT_SERVING; "
+                        "stopped by TERM",
                         server.port()));
   EXPECT_THAT(MessageOf(Once(fmt::format("{}/shop.None", server.port()))),
               HasSubstr("gRPC health of shop.None"));

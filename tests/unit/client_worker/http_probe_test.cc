@@ -85,7 +85,7 @@ TEST_F(HttpProbeTest, AWrongStatusIsToldWithTheBodysFirstLine) {
   const std::string url = Url(server.port());
   EXPECT_EQ(MessageOf(Once(url)),
             fmt::format("not ready: a probe failed; last probe: GET "
-                        "{}: status 503: still loading",
+                        "{}: status 503: still loading; stopped by TERM",
                         url));
 }
 

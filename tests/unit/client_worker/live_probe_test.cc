@@ -51,7 +51,7 @@ TEST_F(LiveProbeTest, AnAttemptEndsWhenEnoughInARowHaveFailed) {
   EXPECT_EQ(record.outcome->state, v1::TASK_STATE_FAILED);
   EXPECT_EQ(record.outcome->message,
             "not alive: 2 probes in a row failed; last probe: the probe's "
-            "command ended with exit code 1");
+            "command ended with exit code 1; stopped by TERM");
 }
 
 TEST_F(LiveProbeTest, ThreeInARowAreEnoughByDefault) {
@@ -105,7 +105,7 @@ TEST_F(LiveProbeTest, OneThatHangsHasFailed) {
   *action.mutable_live()->mutable_timeout() = Millis(30);
   EXPECT_EQ(env_.Run(action).outcome->message,
             "not alive: 2 probes in a row failed; last probe: the probe's "
-            "command: no answer within 30ms");
+            "command: no answer within 30ms; stopped by TERM");
 }
 
 TEST_F(LiveProbeTest, AServerThatIsGoneIsNoticed) {
@@ -137,7 +137,7 @@ TEST_F(LiveProbeTest, TheWatchdogMustBeFed) {
   EXPECT_EQ(record.out, "400000\nfed\n");
   EXPECT_EQ(record.outcome->message,
             "not alive: a probe failed; last probe: no WATCHDOG=1 "
-            "within 400ms");
+            "within 400ms; stopped by TERM");
 }
 
 TEST_F(LiveProbeTest, TheWatchdogMayBeTriggered) {
@@ -145,7 +145,7 @@ TEST_F(LiveProbeTest, TheWatchdogMayBeTriggered) {
                                           W2T_TEST_NOTIFY_SENDER));
   action.mutable_live()->mutable_notify();
   EXPECT_EQ(env_.Run(action).outcome->message,
-            "not alive: it said WATCHDOG=trigger");
+            "not alive: it said WATCHDOG=trigger; stopped by TERM");
 }
 
 TEST_F(LiveProbeTest, WhoStopsByItselfIsNoLongerAsked) {

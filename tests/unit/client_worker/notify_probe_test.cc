@@ -81,7 +81,7 @@ TEST_F(NotifyProbeTest, NeverSaidIsAFailureWithItsLastStatus) {
   *action.mutable_ready()->mutable_deadline() = Millis(300);
   EXPECT_EQ(env_.Run(action).outcome->message,
             "not ready within 300ms; it never said READY=1; its last status: "
-            "stuck");
+            "stuck; stopped by TERM");
 }
 
 TEST_F(NotifyProbeTest, OtherWordsAreNotThatItIsReady) {

@@ -13,7 +13,6 @@ namespace w2t::worker {
 namespace {
 
 using test::TempDir;
-using ::testing::EndsWith;
 using ::testing::HasSubstr;
 using ::testing::StartsWith;
 
@@ -61,7 +60,7 @@ TEST_F(ProbeTest, NotReadyInTimeIsAFailureWithTheLastProbesWords) {
   EXPECT_EQ(record.outcome->state, v1::TASK_STATE_FAILED);
   EXPECT_EQ(record.outcome->message,
             fmt::format("not ready within 200ms; last probe: connect to "
-                        "127.0.0.1:{}: Connection refused",
+                        "127.0.0.1:{}: Connection refused; stopped by TERM",
                         port.number()));
 }
 
@@ -89,7 +88,7 @@ TEST_F(ProbeTest, TooManyFailuresInARowAreAFailure) {
   const Record record = env_.Run(action);
   EXPECT_EQ(record.outcome->message,
             "not ready: 3 probes in a row failed; last probe: the probe's "
-            "command ended with exit code 7");
+            "command ended with exit code 7; stopped by TERM");
 }
 
 TEST_F(ProbeTest, AFailedExecProbeIsToldWithItsLastWords) {
@@ -98,7 +97,7 @@ TEST_F(ProbeTest, AFailedExecProbeIsToldWithItsLastWords) {
       "seq 100000; echo no connection >&2; echo; exit 7");
   action.mutable_ready()->set_failures(1);
   EXPECT_THAT(env_.Run(action).outcome->message,
-              EndsWith("ended with exit code 7: no connection"));
+              HasSubstr("ended with exit code 7: no connection; "));
 }
 
 TEST_F(ProbeTest, AnExecProbeRunsInTheTasksEnvironmentAndFolder) {
@@ -148,7 +147,8 @@ TEST_F(ProbeTest, ALineThatNeverCameIsNamed) {
   action.mutable_ready()->set_log_regex("y.s");
   *action.mutable_ready()->mutable_deadline() = Millis(50);
   EXPECT_EQ(env_.Run(action).outcome->message,
-            "not ready within 50ms; there was never a line that matches /y.s/");
+            "not ready within 50ms; there was never a line that matches /y.s/; "
+            "stopped by TERM");
 }
 
 TEST_F(ProbeTest, LastWordsMayBeThatItIsReady) {
@@ -175,7 +175,7 @@ TEST_F(ProbeTest, TheFirstProbeWaitsForItsDelay) {
   *action.mutable_ready()->mutable_initial_delay() = Millis(60'000);
   *action.mutable_ready()->mutable_deadline() = Millis(100);
   EXPECT_EQ(env_.Run(action).outcome->message,
-            "not ready within 100ms; no probe has ended");
+            "not ready within 100ms; no probe has ended; stopped by TERM");
   EXPECT_EQ(test::ReadFile(dir / "count"), "");
 }
 
