@@ -42,6 +42,14 @@ void FillRestarts(const Run& run, const std::vector<TaskIndex>& asked,
   }
 }
 
+// Whether it was carried out before. The engine would say so as well, but for
+// runs that it has no more.
+bool IsRepeat(const Run& run, const std::string& request_id,
+              const std::vector<TaskIndex>& tasks) {
+  const RestartRequest* known = run.FindRestart(request_id);
+  return known != nullptr && known->content == Run::RestartContent(tasks);
+}
+
 // On the loop.
 void Restart(const CallContext* context, grpc::ServerUnaryReactor* reactor,
              const v1::RestartTasksRequest* request,
@@ -53,7 +61,8 @@ void Restart(const CallContext* context, grpc::ServerUnaryReactor* reactor,
     if (status.ok()) status = run.CheckRestart(*tasks);
   }
   if (status.ok()) FillRestarts(run, *tasks, response);
-  if (!status.ok() || request->dry_run()) {
+  if (!status.ok() || request->dry_run() ||
+      IsRepeat(run, request->request_id(), *tasks)) {
     Answered(reactor, status);
     return;
   }

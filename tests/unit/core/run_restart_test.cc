@@ -318,6 +318,18 @@ TEST_F(RunRestartTest, ARepeatedRequestRestartsNothingASecondTime) {
   EXPECT_TRUE(env_.run().restarting());
 }
 
+TEST_F(RunRestartTest, ARepeatedRequestIsAcknowledgedAfterItsRunHasEnded) {
+  SubmitChain();
+  EXPECT_TRUE(env_.RestartTasks({"web"}, "once").ok());
+  EXPECT_TRUE(env_.Cancel().ok());
+  env_.Finish();
+  EXPECT_EQ(env_.EndState(), RunState::kCancelled);
+  EXPECT_TRUE(env_.RestartTasks({"web"}, "once").ok());
+  EXPECT_TRUE(absl::IsAlreadyExists(env_.RestartTasks({"api"}, "once")));
+  EXPECT_TRUE(absl::IsFailedPrecondition(env_.RestartTasks({"web"}, "new")));
+  EXPECT_EQ(env_.EndState(), RunState::kCancelled);
+}
+
 TEST_F(RunRestartTest, OnlyTheLatestRequestsAreRemembered) {
   SubmitChain();
   for (size_t i = 0; i <= Run::kMaxKnownRestarts; ++i) {

@@ -141,6 +141,34 @@ TEST_F(ChangeRunTest, ARequestIdRestartsOnceAndIsBounded) {
             grpc::StatusCode::INVALID_ARGUMENT);
 }
 
+TEST_F(ChangeRunTest, ARepeatIsAcknowledgedAlsoOfARunThatIsOnlyOnTheDisk) {
+  BringUp();
+  ASSERT_TRUE(Restart({"web"}, false, "id").ok());
+  worker_->Report(2, v1::TASK_STATE_CANCELLED);
+  ASSERT_TRUE(worker_->AwaitOffers(4));
+  worker_->Report(3, v1::TASK_STATE_RUNNING);
+  v1::CancelRunRequest cancel;
+  cancel.set_run_id("shop-1");
+  v1::CancelRunResponse cancelled;
+  Context context;
+  ASSERT_TRUE(runs_->CancelRun(&context, cancel, &cancelled).ok());
+  for (const int offer : {3, 1, 0}) {
+    ASSERT_TRUE(
+        worker_->AwaitAck(worker_->Report(offer, v1::TASK_STATE_CANCELLED)));
+  }
+  ASSERT_EQ(GetRun("shop-1").state(), v1::RUN_STATE_SUCCEEDED);
+  for (const bool on_disk : {false, true}) {
+    if (on_disk) {
+      StopDaemon();
+      StartDaemon();
+    }
+    EXPECT_TRUE(Restart({"web"}, false, "id").ok());
+    EXPECT_FALSE(Restart({"api"}, false, "id").ok());
+    EXPECT_EQ(Restart({"web"}, false, "new").error_code(),
+              grpc::StatusCode::FAILED_PRECONDITION);
+  }
+}
+
 TEST_F(ChangeRunTest, TheSameGraphIsNoRevision) {
   BringUp();
   ASSERT_TRUE(Revise(Shop()).ok());
