@@ -146,7 +146,7 @@ TEST_F(ChangeRunTest, ARepeatIsAcknowledgedAlsoOfARunThatIsOnlyOnTheDisk) {
   ASSERT_TRUE(Restart({"web"}, false, "id").ok());
   worker_->Report(2, v1::TASK_STATE_CANCELLED);
   ASSERT_TRUE(worker_->AwaitOffers(4));
-  worker_->Report(3, v1::TASK_STATE_RUNNING);
+  ASSERT_TRUE(worker_->AwaitAck(worker_->Report(3, v1::TASK_STATE_RUNNING)));
   v1::CancelRunRequest cancel;
   cancel.set_run_id("shop-1");
   v1::CancelRunResponse cancelled;
