@@ -16,44 +16,13 @@
 #include <utility>
 
 #include "client/worker/exec/process_group.h"
+#include "client/worker/exec/spawn_child.h"
 
 namespace w2t::worker {
 
 namespace {
 
 constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
-
-// cgroup.procs: who writes it is moved there.
-constexpr std::string_view kMe = "0";
-
-enum class Stage {
-  kNone,
-  kCgroup,
-  kSession,
-  kDeathSignal,
-  kDup,
-  kLimit,
-  kChdir,
-  kExec
-};
-
-// All that the child needs, made beforehand: it must not allocate.
-struct Plan {
-  std::vector<std::string> programs;  // to try in turn
-  std::vector<char*> argv;
-  std::vector<char*> env;
-  const char* dir = nullptr;
-  const rlimit* open_files = nullptr;
-  int fds[3] = {-1, -1, -1};
-  int cgroup = -1;
-  int cgroup_procs = -1;  // to be written by the child
-  pid_t parent = 0;
-  bool outlives = false;
-  std::atomic<pid_t>* group = nullptr;
-  // Set by the child, whose memory is ours.
-  volatile Stage failed = Stage::kNone;
-  volatile int error = 0;
-};
 
 std::string_view PathOf(const std::vector<std::string>& env) {
   constexpr std::string_view kPath = "PATH=";
@@ -91,145 +60,40 @@ std::vector<char*> Pointers(const std::vector<std::string>& strings) {
   return pointers;
 }
 
-#define W2T_IN_VFORK_CHILD \
-  __attribute__((noinline, no_sanitize("address", "undefined")))
-
-[[noreturn]] W2T_IN_VFORK_CHILD void Fail(Plan& plan, Stage stage) {
-  plan.error = errno;
-  plan.failed = stage;
-  _exit(127);
-}
-
-// A descriptor below 3 would be overwritten by the dup2 of another one.
-W2T_IN_VFORK_CHILD void PlaceDescriptors(Plan& plan) {
-  int moved[3];
-  for (int i = 0; i < 3; ++i) {
-    moved[i] = fcntl(plan.fds[i], F_DUPFD_CLOEXEC, 3);
-    if (moved[i] < 0) Fail(plan, Stage::kDup);
-  }
-  for (int i = 0; i < 3; ++i) {
-    if (dup2(moved[i], i) < 0) Fail(plan, Stage::kDup);
-  }
-  // Descriptors of libraries that did not ask for CLOEXEC stay behind.
-  syscall(SYS_close_range, 3U, ~0U, 4U /* CLOSE_RANGE_CLOEXEC */);
-}
-
-W2T_IN_VFORK_CHILD void ResetSignals() {
-  struct sigaction action {};
-  action.sa_handler = SIG_DFL;
-  for (int signal = 1; signal < NSIG; ++signal) {
-    if (signal != SIGKILL && signal != SIGSTOP) {
-      sigaction(signal, &action, nullptr);
-    }
-  }
-  sigset_t none;
-  sigemptyset(&none);
-  sigprocmask(SIG_SETMASK, &none, nullptr);
-}
-
-[[noreturn]] W2T_IN_VFORK_CHILD void RunChild(Plan& plan) {
-  if (plan.cgroup_procs >= 0 &&
-      write(plan.cgroup_procs, kMe.data(), kMe.size()) < 0) {
-    Fail(plan, Stage::kCgroup);
-  }
-  const pid_t group = setsid();
-  if (group < 0) Fail(plan, Stage::kSession);
-  if (plan.group != nullptr) *plan.group = group;
-  if (!plan.outlives) {
-    if (prctl(PR_SET_PDEATHSIG, SIGKILL) != 0) Fail(plan, Stage::kDeathSignal);
-    // The parent may have ended just before that.
-    if (getppid() != plan.parent) _exit(127);
-  }
-  PlaceDescriptors(plan);
-  if (plan.open_files != nullptr &&
-      setrlimit(RLIMIT_NOFILE, plan.open_files) != 0) {
-    Fail(plan, Stage::kLimit);
-  }
-  if (plan.dir != nullptr && chdir(plan.dir) != 0) Fail(plan, Stage::kChdir);
-  ResetSignals();
-  int error = ENOENT;
-  for (const std::string& program : plan.programs) {
-    execve(program.c_str(), plan.argv.data(), plan.env.data());
-    if (errno == EACCES) error = EACCES;
-    if (errno != ENOENT && errno != ENOTDIR && errno != EACCES) {
-      error = errno;
-      break;
-    }
-  }
-  errno = error;
-  Fail(plan, Stage::kExec);
-}
-
-#ifdef __x86_64__
-// As vfork, but in the cgroup from the beginning: to be moved there takes the
-// system up to tens of milliseconds. libc has no such call.
-W2T_IN_VFORK_CHILD pid_t CloneIntoCgroup(Plan& plan) {
-  constexpr uint64_t kCloneIntoCgroup = uint64_t{1} << 33;
-  struct {
-    uint64_t flags = CLONE_VM | CLONE_VFORK | kCloneIntoCgroup;
-    uint64_t pidfd = 0, child_tid = 0, parent_tid = 0;
-    uint64_t exit_signal = SIGCHLD;
-    uint64_t stack = 0, stack_size = 0, tls = 0, set_tid = 0, set_tid_size = 0;
-    uint64_t cgroup = 0;
-  } args;
-  args.cgroup = static_cast<uint64_t>(plan.cgroup);
-  long result = SYS_clone3;
-  asm volatile("syscall"
-               : "+a"(result)
-               : "D"(&args), "S"(sizeof(args))
-               : "rcx", "r11", "memory");
-  if (result == 0) RunChild(plan);
-  if (result >= 0) return static_cast<pid_t>(result);
-  errno = static_cast<int>(-result);
-  return -1;
-}
-#else
-pid_t CloneIntoCgroup(Plan&) {
-  errno = ENOSYS;
-  return -1;
-}
-#endif
-
-// In a function of its own: what it keeps in registers must survive the child.
-W2T_IN_VFORK_CHILD pid_t ForkChild(Plan& plan) {
-  const pid_t pid = vfork();
-  if (pid == 0) RunChild(plan);
-  return pid;
-}
-
-absl::Status Failure(const SpawnSpec& spec, Stage stage, int error) {
+absl::Status Failure(const SpawnSpec& spec, SpawnStage stage, int error) {
   const char* const words = std::strerror(error);
   switch (stage) {
-    case Stage::kExec: {
+    case SpawnStage::kExec: {
       const std::string message =
           fmt::format("exec {}: {}", spec.argv[0], words);
       return error == ENOENT ? absl::NotFoundError(message)
                              : absl::InternalError(message);
     }
-    case Stage::kChdir:
+    case SpawnStage::kChdir:
       return absl::InternalError(
           fmt::format("chdir to {}: {}", spec.dir, words));
-    case Stage::kCgroup:
+    case SpawnStage::kCgroup:
       return absl::InternalError(fmt::format("join the cgroup: {}", words));
-    case Stage::kSession:
+    case SpawnStage::kSession:
       return absl::InternalError(fmt::format("setsid: {}", words));
-    case Stage::kDeathSignal:
+    case SpawnStage::kDeathSignal:
       return absl::InternalError(fmt::format("prctl: {}", words));
-    case Stage::kDup:
+    case SpawnStage::kDup:
       return absl::InternalError(fmt::format("dup: {}", words));
-    case Stage::kLimit:
+    case SpawnStage::kLimit:
       return absl::InternalError(fmt::format("setrlimit: {}", words));
-    case Stage::kNone:
+    case SpawnStage::kFiles:
+    case SpawnStage::kNone:
       break;
   }
   return absl::InternalError("unknown stage");
 }
 
-absl::Status Errno(std::string_view call) {
+absl::Status SpawnError(std::string_view call) {
   return absl::InternalError(fmt::format("{}: {}", call, std::strerror(errno)));
 }
 
-absl::Status Check(const SpawnSpec& spec) {
+absl::Status CheckSpec(const SpawnSpec& spec) {
   if (spec.argv.empty() || spec.argv[0].empty()) {
     return absl::InvalidArgumentError("exec: no program is named");
   }
@@ -249,11 +113,11 @@ absl::Status Check(const SpawnSpec& spec) {
 }  // namespace
 
 absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
-  if (absl::Status status = Check(spec); !status.ok()) return status;
+  if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
   UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null) return Errno("open /dev/null");
+  if (!null) return SpawnError("open /dev/null");
 
-  Plan plan;
+  ChildPlan plan;
   plan.programs = Candidates(spec);
   plan.argv = Pointers(spec.argv);
   plan.env = Pointers(spec.env);
@@ -262,6 +126,7 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
   plan.fds[0] = null.get();
   plan.fds[1] = spec.stdout_fd < 0 ? null.get() : spec.stdout_fd;
   plan.fds[2] = spec.stderr_fd < 0 ? null.get() : spec.stderr_fd;
+  plan.cgroup = spec.cgroup_fd;
   plan.parent = getpid();
   plan.outlives = spec.outlives;
   GroupGuard::Slot guarded =
@@ -272,28 +137,17 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
-  pid_t pid = -1;
-  if (spec.cgroup_fd >= 0) {
-    plan.cgroup = spec.cgroup_fd;
-    pid = CloneIntoCgroup(plan);
-  }
-  UniqueFd cgroup_procs;
-  if (spec.cgroup_fd >= 0 && pid < 0) {
-    // A system, or a container, that does not know or allow it.
-    cgroup_procs =
-        UniqueFd(openat(spec.cgroup_fd, "cgroup.procs", O_WRONLY | O_CLOEXEC));
-    plan.cgroup_procs = cgroup_procs.get();
-  }
-  const bool lost = spec.cgroup_fd >= 0 && pid < 0 && !cgroup_procs;
-  if (pid < 0 && !lost) pid = ForkChild(plan);
+  const pid_t pid = StartChild(plan);
   const int error = errno;
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
-  if (lost) return Failure(spec, Stage::kCgroup, error);
+  if (pid < 0 && plan.failed != SpawnStage::kNone) {
+    return Failure(spec, plan.failed, error);
+  }
   if (pid < 0) {
     errno = error;
-    return Errno("fork");
+    return SpawnError("fork");
   }
-  if (plan.failed != Stage::kNone) {
+  if (plan.failed != SpawnStage::kNone) {
     waitpid(pid, nullptr, 0);
     return Failure(spec, plan.failed, plan.error);
   }
@@ -303,7 +157,7 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
               {}};
   if (spec.orphans != nullptr) child.started = spec.orphans->Start(pid);
   if (!child.pidfd) {
-    absl::Status status = Errno("pidfd_open");
+    absl::Status status = SpawnError("pidfd_open");
     SignalGroup(pid, SIGKILL);
     waitpid(pid, nullptr, 0);
     return status;
@@ -345,9 +199,9 @@ Exit Reap(const Child& child) {
 
 absl::StatusOr<Pipe> MakePipe() {
   int fds[2];
-  if (pipe2(fds, O_CLOEXEC) != 0) return Errno("pipe");
+  if (pipe2(fds, O_CLOEXEC) != 0) return SpawnError("pipe");
   Pipe pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
-  if (fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0) return Errno("fcntl");
+  if (fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0) return SpawnError("fcntl");
   return pipe;
 }
 
