@@ -40,6 +40,10 @@ struct ComposeService {
 void ReadComposeService(Context& context, const Field& body,
                         ComposeService& service);
 
+// Its `healthcheck`, which becomes the probe of the service.
+void ReadComposeHealthcheck(Context& context, const Field& field,
+                            ComposeService& service);
+
 }  // namespace w2t::graphfile
 
 #endif  // W2T_CLIENT_GRAPHFILE_COMPOSE_KEYS_H_
