@@ -86,6 +86,9 @@ absl::Status LogWriter::Add(File* file, const v1::LogChunk& chunk,
                             std::string_view data) {
   absl::Status status;
   while (!data.empty() && status.ok()) {
+    if (file->size == 0 && frames_.empty()) {
+      frames_ = EncodeLogHeader(LogFileKind::kBeginning, 0);
+    }
     const uint64_t used = file->size + frames_.size() + kLogFrameBytes;
     const uint64_t most = MostBytes(*file);
     const uint64_t room = used < most ? most - used : 0;

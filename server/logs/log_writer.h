@@ -54,7 +54,7 @@ class LogWriter {
     std::string path;  // of the first file
     bool measured = false;
     int slot = -1;         // the one that is written; -1: the first file
-    uint64_t size = 0;     // of that one's part that is whole
+    uint64_t size = 0;     // of that one's part that is whole; 0: no header
     uint64_t dropped = 0;  // as the first one's header says; not 0: no more
     uint64_t gap = 0;      // left out since the last frame
     // All that they stand for: frames, what those left out, and the gap.
@@ -66,8 +66,8 @@ class LogWriter {
 
   File* FileOf(const LogName& name);
   absl::Status WriteRun(File* file, const LogPiece* begin, const LogPiece* end);
-  // Puts `data`, a part of `chunk`'s, into frames_, and what is in there into
-  // files whenever one is full.
+  // Puts `data`, a part of `chunk`'s, into frames_, behind the header of a new
+  // file, and what is in there into files whenever one is full.
   absl::Status Add(File* file, const v1::LogChunk& chunk,
                    std::string_view data);
   absl::StatusOr<int> Open(File* file);

@@ -88,21 +88,21 @@ absl::StatusOr<int> LogWriter::OpenFirst(File* file) {
 // have crashed in the middle of a frame.
 absl::Status LogWriter::Measure(File* file, int fd) {
   file->slot = -1;
+  file->size = 0;
+  const off_t found = lseek(fd, 0, SEEK_END);
+  if (found < 0) return SystemError("seek in", file->path);
   const std::optional<uint64_t> dropped =
-      LogFileReader::HeaderOf(LogFileKind::kBeginning, fd);
+      found == 0 ? std::nullopt
+                 : LogFileReader::HeaderOf(LogFileKind::kBeginning, fd);
   if (dropped) {
     const LogFileReader::Whole whole = LogFileReader::MeasureWhole(fd);
     file->dropped = *dropped;
     file->size = whole.size;
     file->printed = file->gap + whole.printed + *dropped;
     if (absl::Status status = MeasureSlots(file); !status.ok()) return status;
-  } else {
-    if (!WriteAll(fd, EncodeLogHeader(LogFileKind::kBeginning, 0), 0)) {
-      return SystemError("write", file->path);
-    }
-    file->size = kLogHeaderBytes;
   }
-  if (file->slot < 0 && ftruncate(fd, static_cast<off_t>(file->size)) != 0) {
+  const auto end = static_cast<off_t>(file->size);
+  if (file->slot < 0 && end < found && ftruncate(fd, end) != 0) {
     return SystemError("truncate", file->path);
   }
   file->measured = true;
