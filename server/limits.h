@@ -19,7 +19,7 @@ struct ServerLimits : Limits {
   uint64_t max_session_window = 16;        // unprocessed messages of one worker
   uint64_t max_outbox_bytes = 64 << 20;    // that wait for one slow reader
   uint64_t max_waiting_bytes = 512 << 20;  // that wait for all of them
-  uint64_t max_watchers = 10'000;          // WatchRun and ReadLogs calls
+  uint64_t max_watchers = 10'000;          // open WatchRun, Read*Logs
   uint64_t max_log_bytes = 64 << 20;       // files of one attempt's output
   uint64_t max_log_queue_bytes = 16 << 20;  // output that waits for the disk
   uint64_t max_log_batches = 64;            // unacknowledged ones of one worker

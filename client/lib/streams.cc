@@ -2,6 +2,7 @@
 
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
 #include "client/lib/impl.h"
 #include "w2t/client.h"
 
@@ -108,6 +109,36 @@ absl::Status Client::ReadLogs(
     on_item(item);
     request.set_offset(item.next_offset());
     if (request.attempt() == 0) request.set_attempt(item.attempt());
+    return {};
+  };
+  return impl_->Read(stream, stop);
+}
+
+absl::Status Client::ReadRunLogs(
+    std::string_view run_id, const std::vector<v1::LogPosition>& from,
+    absl::FunctionRef<void(const v1::TaskOutput&)> on_part,
+    std::stop_token stop) {
+  Impl::Stream<v1::ReadRunLogsRequest, v1::ReadRunLogsResponse> stream;
+  stream.open = &v1::RunService::Stub::ReadRunLogs;
+  stream.ends_with_ok = true;
+  stream.request.set_run_id(std::string(run_id));
+  absl::flat_hash_map<uint32_t, int> places;  // in the request, by task
+  for (const v1::LogPosition& position : from) {
+    places[position.task()] = stream.request.positions_size();
+    *stream.request.add_positions() = position;
+  }
+  stream.on_item = [&](const v1::ReadRunLogsResponse& item) -> Reading {
+    for (const v1::TaskOutput& part : item.outputs()) {
+      on_part(part);
+      const auto [place, is_new] =
+          places.try_emplace(part.task(), stream.request.positions_size());
+      v1::LogPosition& position =
+          is_new ? *stream.request.add_positions()
+                 : *stream.request.mutable_positions(place->second);
+      position.set_task(part.task());
+      position.set_attempt(part.output().attempt() + (part.last() ? 1 : 0));
+      position.set_offset(part.last() ? 0 : part.output().next_offset());
+    }
     return {};
   };
   return impl_->Read(stream, stop);

@@ -140,11 +140,10 @@ bool LogFileReader::ReadFrames(uint64_t max_bytes, uint64_t* bytes,
 }
 
 absl::Status LogFileReader::Read(uint64_t max_bytes, LogCursor* cursor,
-                                 LogRead* out, bool* end) {
-  *end = false;
+                                 LogRead* out) {
   if (absl::Status status = OpenFiles(); !status.ok()) return status;
-  *end = files_.empty();
-  if (*end) return absl::OkStatus();
+  out->end = files_.empty();
+  if (out->end) return absl::OkStatus();
   size_t file = 0;
   while (file + 1 < files_.size() &&
          files_[file + 1].before <= std::max(cursor->offset_, cursor->file_)) {
@@ -155,7 +154,7 @@ absl::Status LogFileReader::Read(uint64_t max_bytes, LogCursor* cursor,
     Enter(file, cursor);
     if (!ReadFrames(max_bytes, &bytes, cursor, out)) return absl::OkStatus();
   }
-  *end = true;
+  out->end = true;
   const uint64_t printed = cursor->printed_ + dropped_at_end_;
   if (printed > cursor->offset_) {
     v1::LogChunk& chunk = out->chunks.emplace_back();

@@ -21,10 +21,9 @@ class LogFileReader {
   LogFileReader(const LogFileReader&) = delete;
   LogFileReader& operator=(const LogFileReader&) = delete;
 
-  // See LogStore::Read. `*end`: whether everything in the files has been read.
-  // A file that does not exist is one without output.
-  absl::Status Read(uint64_t max_bytes, LogCursor* cursor, LogRead* out,
-                    bool* end);
+  // See LogStore::Read; only that does set `eof`. A file that does not exist is
+  // one without output.
+  absl::Status Read(uint64_t max_bytes, LogCursor* cursor, LogRead* out);
 
   // The part of an open file that is whole.
   struct Whole {

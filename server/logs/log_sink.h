@@ -13,8 +13,14 @@
 
 namespace w2t {
 
-// Names the output of one attempt.
+// Names the output of one attempt, or of a whole run.
 struct LogName {
+  static constexpr uint32_t kAllTasks = UINT32_MAX;
+
+  static LogName OfRun(std::string run_id) {
+    return {.run_id = std::move(run_id), .task = kAllTasks};
+  }
+
   std::string run_id;
   uint32_t task = 0;     // index
   uint32_t attempt = 0;  // from 1
@@ -50,8 +56,9 @@ class LogSink {
   // the queue is at most half full, or at once when the queue is empty.
   virtual void WhenRoom(absl::AnyInvocable<void()> room) = 0;
 
-  // The attempt will print nothing more. Takes its place in the queue, behind
-  // the pieces that were appended before, and is never refused.
+  // The attempt, or the whole run, will print nothing more. Takes its place in
+  // the queue, behind the pieces that were appended before, and is never
+  // refused.
   virtual void MarkEnded(const LogName& name) = 0;
   // Removes all output of a run. Takes its place in the queue likewise.
   virtual void Forget(const std::string& run_id) = 0;

@@ -152,7 +152,9 @@ class LogStore::Impl {
     watch_->Leave(batch.pieces);
     const LogName* last = nullptr;
     for (const LogPiece& piece : batch.pieces) {
-      if (last == nullptr || !(*last == piece.name)) watch_->Notify(piece.name);
+      if (last == nullptr || !(*last == piece.name)) {
+        watch_->Notify(piece.name, /*ended=*/false);
+      }
       last = &piece.name;
     }
     if (batch.done) batch.done();
@@ -162,7 +164,7 @@ class LogStore::Impl {
   void Handle(Ended& ended) {
     writer_.Finish(ended.name);
     watch_->SetEnded(ended.name);
-    watch_->Notify(ended.name);
+    watch_->Notify(ended.name, /*ended=*/true);
     absl::MutexLock lock(&mu_);
     UpdateStats();
   }
@@ -255,17 +257,26 @@ absl::StatusOr<LogRead> LogStore::Read(const LogName& name, LogCursor* cursor,
   // Asked before the file is read, so that nothing can slip in between.
   const bool complete = impl_->watch().IsComplete(name, ended);
   LogRead read;
-  bool end = false;
   LogFileReader reader(LogPath(impl_->options().directory, name));
-  absl::Status status = reader.Read(max_bytes, cursor, &read, &end);
+  absl::Status status = reader.Read(max_bytes, cursor, &read);
   if (!status.ok()) return status;
-  read.eof = complete && end;
+  read.eof = complete && read.end;
   return read;
 }
 
 LogSubscription LogStore::Subscribe(const LogName& name,
                                     absl::AnyInvocable<void()> changed) {
-  return LogSubscription(impl_->watch().Subscribe(name, std::move(changed)));
+  return LogSubscription(impl_->watch().Subscribe(
+      name, [changed = std::move(changed)](const LogName&, bool) mutable {
+        changed();
+      }));
+}
+
+LogSubscription LogStore::SubscribeToRun(
+    const std::string& run_id,
+    absl::AnyInvocable<void(const LogName&, bool ended)> changed) {
+  return LogSubscription(
+      impl_->watch().Subscribe(LogName::OfRun(run_id), std::move(changed)));
 }
 
 LogStore::Stats LogStore::stats() const { return impl_->stats(); }

@@ -61,7 +61,9 @@ class LogCursor {
 
 struct LogRead {
   std::vector<v1::LogChunk> chunks;
-  // True when there is nothing behind these, now or later.
+  // True when there is nothing behind these yet.
+  bool end = false;
+  // True when there will be nothing later either.
   bool eof = false;
 };
 
@@ -121,6 +123,11 @@ class LogStore final : public LogSink {
   // the attempt has ended next, then read. `changed` must not wait.
   LogSubscription Subscribe(const LogName& name,
                             absl::AnyInvocable<void()> changed);
+  // The same for all attempts of a run: tells which one, and whether it has
+  // ended. LogName::OfRun, ended, when that was marked or the run is forgotten.
+  LogSubscription SubscribeToRun(
+      const std::string& run_id,
+      absl::AnyInvocable<void(const LogName&, bool ended)> changed);
 
   Stats stats() const;
   // Waits until everything that was queued before has been written. For tests

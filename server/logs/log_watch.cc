@@ -49,8 +49,8 @@ bool LogWatch::IsComplete(const LogName& name, bool ended) const {
   return it->second.queued == 0 && (ended || it->second.ended);
 }
 
-std::shared_ptr<LogSubscription::Impl> LogWatch::Subscribe(
-    const LogName& name, absl::AnyInvocable<void()> changed) {
+std::shared_ptr<LogSubscription::Impl> LogWatch::Subscribe(const LogName& name,
+                                                           Changed changed) {
   auto impl = std::make_shared<LogSubscription::Impl>(name, std::move(changed),
                                                       shared_from_this());
   absl::MutexLock lock(&mu_);
@@ -70,16 +70,24 @@ void LogWatch::Unsubscribe(const LogName& name,
   EraseIfIdle(it);
 }
 
-void LogWatch::Notify(const LogName& name) {
-  std::vector<std::weak_ptr<LogSubscription::Impl>> subscribers;
+void LogWatch::AddSubscribers(const LogName& name, Subscribers* to) const {
+  const auto it = attempts_.find(name);
+  if (it == attempts_.end()) return;
+  to->insert(to->end(), it->second.subscribers.begin(),
+             it->second.subscribers.end());
+}
+
+void LogWatch::Notify(const LogName& name, bool ended) {
+  Subscribers subscribers;
   {
     absl::MutexLock lock(&mu_);
-    const auto it = attempts_.find(name);
-    if (it == attempts_.end()) return;
-    subscribers = it->second.subscribers;
+    if (attempts_.empty()) return;
+    AddSubscribers(name, &subscribers);
+    const LogName run = LogName::OfRun(name.run_id);
+    if (!(name == run)) AddSubscribers(run, &subscribers);
   }
   for (const auto& subscriber : subscribers) {
-    if (const auto alive = subscriber.lock()) alive->Call();
+    if (const auto alive = subscriber.lock()) alive->Call(name, ended);
   }
 }
 
@@ -91,12 +99,12 @@ void LogWatch::NotifyRun(const std::string& run_id) {
       if (name.run_id == run_id) names.push_back(name);
     }
   }
-  for (const LogName& name : names) Notify(name);
+  for (const LogName& name : names) Notify(name, /*ended=*/true);
 }
 
-void LogSubscription::Impl::Call() {
+void LogSubscription::Impl::Call(const LogName& name, bool ended) {
   absl::MutexLock lock(&mu_);
-  if (changed_) changed_();
+  if (changed_) changed_(name, ended);
 }
 
 void LogSubscription::Impl::Cancel() {

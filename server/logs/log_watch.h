@@ -33,21 +33,27 @@ class LogWatch : public std::enable_shared_from_this<LogWatch> {
   // caller knows that the attempt has ended.
   bool IsComplete(const LogName& name, bool ended) const;
 
-  std::shared_ptr<LogSubscription::Impl> Subscribe(
-      const LogName& name, absl::AnyInvocable<void()> changed);
+  // To an attempt, or to all of a run.
+  using Changed = absl::AnyInvocable<void(const LogName&, bool ended)>;
+  std::shared_ptr<LogSubscription::Impl> Subscribe(const LogName& name,
+                                                   Changed changed);
   void Unsubscribe(const LogName& name, const LogSubscription::Impl* impl);
-  // Calls the subscribers of an attempt.
-  void Notify(const LogName& name);
+  // Calls the subscribers of an attempt, and of its run.
+  void Notify(const LogName& name, bool ended);
+  // Calls all subscribers in a run that has been forgotten.
   void NotifyRun(const std::string& run_id);
 
  private:
+  using Subscribers = std::vector<std::weak_ptr<LogSubscription::Impl>>;
   struct Attempt {
     uint32_t queued = 0;  // pieces
     bool ended = false;
-    std::vector<std::weak_ptr<LogSubscription::Impl>> subscribers;
+    Subscribers subscribers;
   };
   using Attempts = absl::flat_hash_map<LogName, Attempt>;
 
+  void AddSubscribers(const LogName& name, Subscribers* to) const
+      ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
   void EraseIfIdle(Attempts::iterator it) ABSL_EXCLUSIVE_LOCKS_REQUIRED(mu_);
 
   mutable absl::Mutex mu_;
@@ -56,20 +62,19 @@ class LogWatch : public std::enable_shared_from_this<LogWatch> {
 
 class LogSubscription::Impl {
  public:
-  Impl(LogName name, absl::AnyInvocable<void()> changed,
-       std::shared_ptr<LogWatch> watch)
+  Impl(LogName name, LogWatch::Changed changed, std::shared_ptr<LogWatch> watch)
       : name_(std::move(name)),
         watch_(std::move(watch)),
         changed_(std::move(changed)) {}
 
-  void Call();
+  void Call(const LogName& name, bool ended);
   void Cancel();
 
  private:
   const LogName name_;
   const std::shared_ptr<LogWatch> watch_;
   absl::Mutex mu_;  // held during a call
-  absl::AnyInvocable<void()> changed_ ABSL_GUARDED_BY(mu_);
+  LogWatch::Changed changed_ ABSL_GUARDED_BY(mu_);
 };
 
 }  // namespace w2t

@@ -13,7 +13,7 @@ absl::Status OpenCalls::Add(std::shared_ptr<OpenCall> call) {
   absl::MutexLock lock(&mutex_);
   if (!closed_.ok()) return closed_;
   if (calls_.size() >= limits_->max_watchers) {
-    return OverLimit("the number of open WatchRun and ReadLogs calls", "",
+    return OverLimit("the number of open calls that watch runs or read logs", "",
                      "max_watchers", limits_->max_watchers, calls_.size() + 1,
                      absl::StatusCode::kResourceExhausted);
   }

@@ -13,6 +13,7 @@
 #include "server/rpc/checks.h"
 #include "server/rpc/explain.h"
 #include "server/rpc/read_logs_call.h"
+#include "server/rpc/read_run_logs_call.h"
 #include "server/rpc/run_lists.h"
 #include "server/rpc/run_query.h"
 #include "server/rpc/session_set.h"
@@ -264,6 +265,11 @@ grpc::ServerWriteReactor<grpc::ByteBuffer>* RunService::WatchRun(
 grpc::ServerWriteReactor<v1::ReadLogsResponse>* RunService::ReadLogs(
     grpc::CallbackServerContext*, const v1::ReadLogsRequest* request) {
   return ReadLogsCall::Start(context_, *request);
+}
+
+grpc::ServerWriteReactor<v1::ReadRunLogsResponse>* RunService::ReadRunLogs(
+    grpc::CallbackServerContext*, const v1::ReadRunLogsRequest* request) {
+  return ReadRunLogsCall::Start(context_, *request);
 }
 
 }  // namespace w2t::server

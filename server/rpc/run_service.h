@@ -21,13 +21,14 @@ using RunServiceBase = v1::RunService::WithCallbackMethod_ValidateGraph<
                         v1::RunService::WithCallbackMethod_GetCriticalChain<
                             v1::RunService::WithCallbackMethod_CancelRun<
                                 v1::RunService::WithCallbackMethod_RestartTasks<
-                                    v1::RunService::
-                                        WithCallbackMethod_ReviseRun<
-                                            v1::RunService::
-                                                WithCallbackMethod_ReadLogs<
-                                                    RawWatchRun<
-                                                        v1::RunService::
-                                                            Service>>>>>>>>>>>>;
+                                    v1::RunService::WithCallbackMethod_ReviseRun<
+                                        v1::RunService::
+                                            WithCallbackMethod_ReadLogs<
+                                                v1::RunService::
+                                                    WithCallbackMethod_ReadRunLogs<
+                                                        RawWatchRun<
+                                                            v1::RunService::
+                                                                Service>>>>>>>>>>>>>;
 
 class RunService final : public RunServiceBase {
  public:
@@ -71,6 +72,9 @@ class RunService final : public RunServiceBase {
   grpc::ServerWriteReactor<v1::ReadLogsResponse>* ReadLogs(
       grpc::CallbackServerContext* call,
       const v1::ReadLogsRequest* request) override;
+  grpc::ServerWriteReactor<v1::ReadRunLogsResponse>* ReadRunLogs(
+      grpc::CallbackServerContext* call,
+      const v1::ReadRunLogsRequest* request) override;
 
  private:
   absl::Status CheckRunId(const std::string& run_id) const;

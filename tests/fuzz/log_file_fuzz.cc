@@ -20,12 +20,12 @@ using w2t::fuzz::Require;
 uint64_t ReadAll(const std::string& path, uint64_t max_bytes, bool same) {
   w2t::LogCursor cursor;
   uint64_t bytes = 0;
-  bool end = false;
-  while (!end) {
+  for (bool end = false; !end;) {
     if (!same) cursor = w2t::LogCursor(cursor.offset());
     w2t::LogRead read;
     w2t::LogFileReader reader(path);
-    if (!reader.Read(max_bytes, &cursor, &read, &end).ok()) return 0;
+    if (!reader.Read(max_bytes, &cursor, &read).ok()) return 0;
+    end = read.end;
     Require(end || !read.chunks.empty());
     for (const auto& chunk : read.chunks) bytes += chunk.data().size();
   }

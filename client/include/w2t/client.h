@@ -210,6 +210,15 @@ class Client {
       absl::FunctionRef<void(const v1::ReadLogsResponse&)> on_item,
       std::stop_token stop = {});
 
+  // Calls `on_part` with what the tasks of a run print, until the run has ended
+  // and all of it is told. Begins at `from`; tasks that are not among these
+  // with the first byte of the first attempt. After a lost connection it goes
+  // on at the same bytes. NOT_FOUND.
+  absl::Status ReadRunLogs(
+      std::string_view run_id, const std::vector<v1::LogPosition>& from,
+      absl::FunctionRef<void(const v1::TaskOutput&)> on_part,
+      std::stop_token stop = {});
+
   // All workers that the daemon knows, by name.
   absl::StatusOr<v1::ListWorkersResponse> ListWorkers();
   // Lets a worker finish what it has and gives it nothing new; `undo` takes

@@ -27,6 +27,9 @@ class FakeDaemon : public v1::RunService::Service {
       const v1::WatchRunRequest&, grpc::ServerWriter<v1::WatchRunResponse>*)>;
   using Logs = std::function<grpc::Status(
       const v1::ReadLogsRequest&, grpc::ServerWriter<v1::ReadLogsResponse>*)>;
+  using RunLogs =
+      std::function<grpc::Status(const v1::ReadRunLogsRequest&,
+                                 grpc::ServerWriter<v1::ReadRunLogsResponse>*)>;
   using Submit = std::function<grpc::Status(const v1::SubmitRunRequest&)>;
 
   FakeDaemon() : dir_("/tmp/w2t-test-XXXXXX") {
@@ -68,6 +71,12 @@ class FakeDaemon : public v1::RunService::Service {
     const Logs read = Next(&logs);
     return read ? read(*request, writer) : grpc::Status(grpc::UNKNOWN, "");
   }
+  grpc::Status ReadRunLogs(
+      grpc::ServerContext*, const v1::ReadRunLogsRequest* request,
+      grpc::ServerWriter<v1::ReadRunLogsResponse>* writer) override {
+    const RunLogs read = Next(&run_logs);
+    return read ? read(*request, writer) : grpc::Status(grpc::UNKNOWN, "");
+  }
   grpc::Status SubmitRun(grpc::ServerContext*,
                          const v1::SubmitRunRequest* request,
                          v1::SubmitRunResponse* response) override {
@@ -78,6 +87,7 @@ class FakeDaemon : public v1::RunService::Service {
 
   std::deque<Watch> watches;
   std::deque<Logs> logs;
+  std::deque<RunLogs> run_logs;
   std::deque<Submit> submits;
 
  private:

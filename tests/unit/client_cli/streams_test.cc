@@ -1,4 +1,4 @@
-// Watch and ReadLogs over a connection that breaks.
+// Watch, ReadLogs and ReadRunLogs over a connection that breaks.
 #include <atomic>
 #include <memory>
 #include <string>
@@ -16,6 +16,7 @@ namespace {
 using ::testing::ElementsAre;
 using Writer = grpc::ServerWriter<v1::WatchRunResponse>;
 using LogWriter = grpc::ServerWriter<v1::ReadLogsResponse>;
+using RunLogWriter = grpc::ServerWriter<v1::ReadRunLogsResponse>;
 
 const grpc::Status kCutOff(grpc::StatusCode::UNAVAILABLE, "shutting down");
 
@@ -241,6 +242,58 @@ TEST_F(StreamsTest, AFollowerThatWasToldNothingYetGoesOnAsWell) {
                         });
   EXPECT_TRUE(status.ok()) << status;
   EXPECT_EQ(text, "late");
+}
+
+v1::TaskOutput Part(uint32_t task, uint32_t attempt, const std::string& text,
+                    uint64_t next_offset, bool last = false) {
+  v1::TaskOutput part;
+  part.set_task(task);
+  part.set_last(last);
+  part.mutable_output()->add_chunks()->set_data(text);
+  part.mutable_output()->set_attempt(attempt);
+  part.mutable_output()->set_next_offset(next_offset);
+  return part;
+}
+
+TEST_F(StreamsTest, LogsOfARunGoOnWhereEachTaskStood) {
+  daemon_.run_logs.push_back(
+      [](const v1::ReadRunLogsRequest&, RunLogWriter* writer) {
+        v1::ReadRunLogsResponse item;
+        *item.add_outputs() = Part(5, 1, "a", 1);
+        *item.add_outputs() = Part(7, 1, "b", 1);
+        writer->Write(item);
+        item.clear_outputs();
+        *item.add_outputs() = Part(5, 1, "c", 2, /*last=*/true);
+        writer->Write(item);
+        return kCutOff;
+      });
+  std::vector<std::string> resumed;
+  daemon_.run_logs.push_back(
+      [&resumed](const v1::ReadRunLogsRequest& request, RunLogWriter* writer) {
+        for (const v1::LogPosition& at : request.positions()) {
+          resumed.push_back(std::to_string(at.task()) + "." +
+                            std::to_string(at.attempt()) + " " +
+                            std::to_string(at.offset()));
+        }
+        v1::ReadRunLogsResponse item;
+        *item.add_outputs() = Part(7, 1, "d", 2, /*last=*/true);
+        writer->Write(item);
+        return grpc::Status::OK;
+      });
+  v1::LogPosition late;
+  late.set_task(7);
+  late.set_attempt(1);
+  v1::LogPosition silent;
+  silent.set_task(9);
+  silent.set_attempt(4);
+  std::string text;
+  const absl::Status status = client_->ReadRunLogs(
+      "shop-1", {late, silent}, [&text](const v1::TaskOutput& part) {
+        text += part.output().chunks(0).data();
+      });
+  EXPECT_TRUE(status.ok()) << status;
+  EXPECT_EQ(text, "abcd");
+  EXPECT_THAT(resumed, ElementsAre("7.1 1", "9.4 0", "5.2 0"));
 }
 
 TEST_F(StreamsTest, ADaemonThatIsNotThereIsNotWaitedFor) {

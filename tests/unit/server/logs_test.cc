@@ -4,46 +4,15 @@
 
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
-#include "tests/unit/server/daemon_env.h"
-#include "tests/unit/server/engine_fixture.h"
+#include "tests/unit/server/logs_env.h"
 
 namespace w2t::server {
 namespace {
 
 using grpc::StatusCode;
 
-class LogsTest : public DaemonTest {
+class LogsTest : public PrintingTest {
  protected:
-  // A worker that holds the only task of a run.
-  void StartWithATask(const v1::Graph& graph = MakeGraph("g", 1)) {
-    StartDaemon();
-    worker_ = Worker("w1", 1);
-    ASSERT_TRUE(worker_->Join());
-    run_id_ = Submit(graph);
-    ASSERT_TRUE(worker_->AwaitOffers(1));
-  }
-  // Prints for the first offer, under `fence` unless 0.
-  void Print(const std::string& text, uint64_t fence = 0) {
-    v1::SessionRequest request;
-    request.mutable_logs()->set_seq(++log_seq_);
-    v1::TaskLogChunk& chunk = *request.mutable_logs()->add_chunks();
-    const FakeWorker::Offer& offer = worker_->offers[0];
-    chunk.set_run(offer.run);
-    chunk.set_task(offer.task);
-    chunk.set_attempt(offer.attempt);
-    chunk.set_fence(fence == 0 ? offer.fence : fence);
-    chunk.mutable_chunk()->set_stream(v1::LOG_STREAM_STDOUT);
-    chunk.mutable_chunk()->set_data(text);
-    worker_->Write(request);
-  }
-  bool AwaitLogAck() {
-    v1::SessionResponse response;
-    while (worker_->logs_through < log_seq_) {
-      if (!worker_->Read(&response)) return false;
-    }
-    return true;
-  }
-
   struct Read {
     std::string text;
     uint64_t next_offset = 0;
@@ -79,10 +48,6 @@ class LogsTest : public DaemonTest {
     Context context;
     return Take(Open(&context, task, false, offset, attempt).get());
   }
-
-  std::unique_ptr<FakeWorker> worker_;
-  std::string run_id_;
-  uint64_t log_seq_ = 0;
 };
 
 TEST_F(LogsTest, WhatIsAcknowledgedCanBeRead) {

@@ -10,6 +10,8 @@
 
 #include "absl/synchronization/notification.h"
 #include "absl/time/time.h"
+#include "fmt/format.h"
+#include "server/logs/log_format.h"
 #include "tests/unit/server_store/log_store_fixture.h"
 
 namespace w2t {
@@ -228,6 +230,31 @@ TEST_F(LogStoreTest, AFollowerSeesEverythingThenTheEnd) {
   EXPECT_EQ(seen.size(), 5000u);
 }
 
+TEST_F(LogStoreTest, AFollowerOfARunIsToldWhichAttemptsChange) {
+  Open();
+  std::vector<std::string> told;
+  const LogSubscription subscription = store_->SubscribeToRun(
+      "shop-7", [&told](const LogName& name, bool ended) {
+        const std::string which =
+            name == LogName::OfRun("shop-7")
+                ? "all"
+                : fmt::format("{}.{}", name.task, name.attempt);
+        told.push_back(which + (ended ? " ended" : ""));
+      });
+  Append({Piece({"shop-7", 3, 1}, "x"), Piece({"shop-7", 3, 1}, "y"),
+          Piece({"shop-7", 4, 2}, "z"), Piece({"shop-70", 3, 1}, "w")});
+  store_->MarkEnded({"shop-7", 4, 2});
+  store_->MarkEnded({"shop-7", 5, 1});  // has printed nothing
+  store_->MarkEnded(LogName::OfRun("shop-7"));
+  store_->Flush();
+  EXPECT_THAT(told, testing::ElementsAre("3.1", "4.2", "4.2 ended", "5.1 ended",
+                                         "all ended"));
+  told.clear();
+  store_->Forget("shop-7");
+  store_->Flush();
+  EXPECT_THAT(told, testing::Contains("all ended"));
+}
+
 TEST_F(LogStoreTest, ThereIsNoEndWhilePiecesAreOnTheirWay) {
   Open();
   absl::Notification go;
@@ -343,6 +370,16 @@ TEST_F(LogStoreTest, AFileThatHasNotBegunHasNoOutputYet) {
   }
   Append(name_, "now");
   EXPECT_EQ(Text(name_), "now");
+}
+
+TEST_F(LogStoreTest, AFileWithoutAWholeHeaderBeginsAnew) {
+  Open();
+  std::filesystem::create_directories(dir_ / "logs/shop-7");
+  std::ofstream(dir_ / "logs/shop-7/3.1") << "w2tl and then";
+  Append(name_, "new");
+  EXPECT_EQ(Text(name_), "new");
+  EXPECT_EQ(std::filesystem::file_size(dir_ / "logs/shop-7/3.1"),
+            kLogHeaderBytes + kLogFrameBytes + 3);
 }
 
 TEST_F(LogStoreTest, ZerosAtTheEndOfAFileAreNoOutput) {
