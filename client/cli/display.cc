@@ -20,10 +20,9 @@ constexpr size_t kMaxBlock = 10;
 constexpr size_t kManyTasks = 200;
 
 // {"logs": {"task": ..., and the members of the message.
-std::string LogJson(const LogPiece& piece) {
-  const std::string item = ToJson(piece.item);
-  return fmt::format(R"({{"logs":{{"task":{},{}}})", Quoted(piece.name),
-                     item.substr(1));
+std::string LogJson(const std::string& name, const v1::ReadLogsResponse& item) {
+  return fmt::format(R"({{"logs":{{"task":{},{}}})", Quoted(name),
+                     ToJson(item).substr(1));
 }
 
 }  // namespace
@@ -95,23 +94,25 @@ void Display::ShowState(v1::RunState before) {
   }
 }
 
-void Display::OnLog(const LogPiece& piece) {
+void Display::OnOutput(const v1::TaskOutput& part) {
+  if (part.task() >= view_.tasks().size()) return;
+  const std::string& name = view_.tasks()[part.task()].name;
   if (context_.json()) {
-    if (!piece.last) screen_.Print(LogJson(piece));
+    if (!part.output().chunks().empty()) {
+      screen_.Print(LogJson(name, part.output()));
+    }
     return;
   }
-  std::vector<std::string> lines = log_lines_.Add(piece);
+  std::vector<std::string> lines = log_lines_.Add(part);
   for (std::string& line : lines) {
-    line = fmt::format("{} {} {}", piece.name, palette_.Dim("|"),
+    line = fmt::format("{} {} {}", name, palette_.Dim("|"),
                        CleanLine(line, palette_.on()));
   }
-  transcript_.Printed(piece.task, piece.attempt, std::move(lines), piece.last);
-  const bool expected = piece.status.ok() ||
-                        piece.status.code() == absl::StatusCode::kNotFound ||
-                        piece.status.code() == absl::StatusCode::kCancelled;
-  if (piece.last && !expected) {
-    OnNotice(fmt::format("the output of {} is incomplete: {}", piece.name,
-                         std::string(piece.status.message())));
+  transcript_.Printed(part.task(), part.output().attempt(), std::move(lines),
+                      part.last());
+  if (!part.fault().empty()) {
+    OnNotice(
+        fmt::format("the output of {} is incomplete: {}", name, part.fault()));
   }
 }
 

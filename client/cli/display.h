@@ -9,7 +9,7 @@
 
 #include "absl/time/time.h"
 #include "client/cli/context.h"
-#include "client/cli/log_streams.h"
+#include "client/cli/log_lines.h"
 #include "client/cli/report.h"
 #include "client/cli/run_view.h"
 #include "client/cli/screen.h"
@@ -24,7 +24,7 @@ struct DisplayOptions {
   bool from_start = false;
   // Only the report at the end.
   bool quiet = false;
-  // What tasks print is read and comes to OnLog.
+  // What tasks print is read and comes to OnOutput.
   bool logs = false;
   // What to say when the run is up and stays so. Empty: nothing.
   std::string when_up;
@@ -39,7 +39,7 @@ class Display {
 
   // Returns what has changed.
   std::vector<TaskChange> OnItem(const v1::WatchRunResponse& item);
-  void OnLog(const LogPiece& piece);
+  void OnOutput(const v1::TaskOutput& part);
   // The last thing to be shown. As JSON the end of the run, or
   // {"run": ...} of one that has not ended.
   void ShowReport(const RunReport& report);

@@ -20,8 +20,6 @@ constexpr size_t kMailboxBound = 1'024;
 constexpr uint64_t kRunBegan = 1;
 constexpr uint64_t kSubmitted = 1;  // revision
 constexpr absl::Duration kRedraw = absl::Milliseconds(100);
-// Looks more often for the end of the output once the run has ended.
-constexpr absl::Duration kLastLook = absl::Milliseconds(5);
 // With no change for this long, it is time to ask why; and to ask again, after
 // a gap that doubles.
 constexpr absl::Duration kStuckAfter = absl::Seconds(2);
@@ -62,25 +60,19 @@ void Follower::Fail(const absl::Status& status) {
 }
 
 FollowResult Follower::Follow() {
-  if (options_.display.logs) {
-    log_streams_.emplace(client_, options_.run_id, [this](LogPiece piece) {
-      mailbox_.Push(std::move(piece));
-    });
-  }
+  // Who comes later reads on from what the first snapshot says.
+  if (options_.display.logs && options_.display.from_start) FollowLogs();
   if (options_.display.from_start && !context_.json()) Begin();
   watcher_ = std::thread([this] { Watch(); });
   std::stop_callback on_interrupt(
       interrupts_.token(), [this] { mailbox_.PushUrgent(Interrupted{}); });
   while (!over_) {
-    std::deque<Item> items =
-        mailbox_.PopAll(result_.run.has_value() ? kLastLook : kRedraw);
+    std::deque<Item> items = mailbox_.PopAll(kRedraw);
     for (Item& item : items) Handle(item);
     if (!items.empty()) last_activity_ = absl::Now();
-    const bool drained =
-        log_streams_ == std::nullopt || up_ ||
-        (items.empty() && (log_streams_->idle() ||
-                           (!context_.notices->away() &&
-                            absl::Now() - last_activity_ > kLogPatience)));
+    const bool drained = !run_logs_.has_value() || up_ || logs_over_ ||
+                         (items.empty() && !context_.notices->away() &&
+                          absl::Now() - last_activity_ > kLogPatience);
     if (result_.run.has_value() && drained) over_ = true;
     if (!over_ && !result_.run.has_value()) LookForCause();
     if (!over_ && !result_.run.has_value() && absl::Now() > give_up_) GiveUp();
@@ -137,14 +129,16 @@ void Follower::Watch() {
 void Follower::Handle(Item& item) {
   if (const auto* response = std::get_if<v1::WatchRunResponse>(&item)) {
     HandleWatch(*response);
-  } else if (const auto* piece = std::get_if<LogPiece>(&item)) {
-    display_.OnLog(*piece);
+  } else if (const auto* part = std::get_if<v1::TaskOutput>(&item)) {
+    display_.OnOutput(*part);
   } else if (std::holds_alternative<Interrupted>(item)) {
     HandleInterrupt();
   } else if (const auto* notice = std::get_if<Notice>(&item)) {
     ShowNotice(notice->text);
   } else if (const auto* ended = std::get_if<WatchEnded>(&item)) {
     if (!result_.run.has_value()) End(ended->status);
+  } else if (const auto* read = std::get_if<LogsEnded>(&item)) {
+    HandleLogsEnded(read->status);
   } else if (const auto* failed = std::get_if<Failed>(&item)) {
     if (!result_.run.has_value()) End(failed->status);
   }
@@ -168,11 +162,18 @@ void Follower::HandleWatch(const v1::WatchRunResponse& item) {
   }
   const std::vector<TaskChange> changes = display_.OnItem(item);
   if (!changes.empty()) last_change_ = absl::Now();
-  if (log_streams_.has_value()) {
-    for (const TaskChange& change : changes) FollowLogs(change);
+  for (const TaskChange& change : changes) {
+    LetOutput(change.task, change.attempt, change.after);
   }
-  if (item.has_snapshot() && item.snapshot().last()) first_snapshot_ = false;
-  if (item.has_ended()) result_.run = item.ended();
+  if (item.has_snapshot() && item.snapshot().last() &&
+      std::exchange(first_snapshot_, false) && options_.display.logs &&
+      !options_.display.from_start && !IsEnded(display_.view().state())) {
+    FollowLogs();
+  }
+  if (item.has_ended()) {
+    result_.run = item.ended();
+    if (run_logs_.has_value()) run_logs_->AllBegan();
+  }
   if (options_.until_up && !result_.run.has_value() &&
       display_.view().complete() &&
       display_.view().state() == v1::RUN_STATE_UP) {
@@ -187,25 +188,48 @@ void Follower::EndUp() {
   result_.run = *std::move(run);
 }
 
-void Follower::FollowLogs(const TaskChange& change) {
-  if (!HasOutput(change)) return;
-  const RunView::Task& task = display_.view().tasks()[change.task];
-  if (followed_.size() <= change.task) {
-    followed_.resize(display_.view().tasks().size());
-  }
-  uint32_t& followed = followed_[change.task];
+void Follower::FollowLogs() {
   // Who comes later does not want what is over, and who changes what is up not
   // what was there before.
-  const bool late = first_snapshot_ && !options_.display.from_start;
-  if (late) {
-    const bool over =
-        IsOutcome(change.after) ||
-        (options_.until_up && change.after != v1::TASK_STATE_LEASED);
-    followed = over ? change.attempt : change.attempt - 1;
+  std::vector<v1::LogPosition> from;
+  const std::vector<RunView::Task>& tasks = display_.view().tasks();
+  for (uint32_t task = 0; task < tasks.size(); ++task) {
+    const auto [attempt, state] =
+        std::pair(tasks[task].attempt, tasks[task].state);
+    if (attempt == 0) continue;
+    const bool wanted =
+        options_.until_up ? state == v1::TASK_STATE_LEASED : IsHeld(state);
+    from.emplace_back().set_task(task);
+    from.back().set_attempt(wanted ? attempt : attempt + 1);
   }
-  while (followed < change.attempt) {
-    log_streams_->Follow(change.task, task.name, ++followed);
+  run_logs_.emplace(
+      client_, options_.run_id, std::move(from),
+      RunLogs::Sink{
+          .part = [this](const v1::TaskOutput& part) { mailbox_.Push(part); },
+          .ended =
+              [this](const absl::Status& status) {
+                mailbox_.Push(LogsEnded{status});
+              }});
+  for (uint32_t task = 0; task < tasks.size(); ++task) {
+    LetOutput(task, tasks[task].attempt, tasks[task].state);
   }
+}
+
+void Follower::HandleLogsEnded(const absl::Status& status) {
+  logs_over_ = true;
+  if (status.ok() || absl::IsCancelled(status) || absl::IsNotFound(status)) {
+    return;
+  }
+  display_.OnNotice(fmt::format("the output of {} is incomplete: {}",
+                                options_.run_id,
+                                std::string(status.message())));
+}
+
+void Follower::LetOutput(uint32_t task, uint32_t attempt, v1::TaskState state) {
+  if (!run_logs_.has_value() || attempt == 0) return;
+  // One that a worker was given has not been shown as started.
+  run_logs_->Began(task,
+                   state == v1::TASK_STATE_LEASED ? attempt - 1 : attempt);
 }
 
 void Follower::HandleInterrupt() {

@@ -15,8 +15,8 @@
 #include "client/cli/context.h"
 #include "client/cli/display.h"
 #include "client/cli/interrupts.h"
-#include "client/cli/log_streams.h"
 #include "client/cli/mailbox.h"
+#include "client/cli/run_logs.h"
 #include "client/cli/stopping.h"
 #include "w2t/client.h"
 
@@ -70,11 +70,14 @@ class Follower {
   struct WatchEnded {
     absl::Status status;
   };
+  struct LogsEnded {
+    absl::Status status;
+  };
   struct Failed {
     absl::Status status;
   };
-  using Item = std::variant<v1::WatchRunResponse, LogPiece, Interrupted, Notice,
-                            WatchEnded, Failed>;
+  using Item = std::variant<v1::WatchRunResponse, v1::TaskOutput, Interrupted,
+                            Notice, WatchEnded, LogsEnded, Failed>;
 
   // Shows the run as it was submitted, so that no event is missed.
   void Begin();
@@ -86,7 +89,11 @@ class Follower {
   void HandleInterrupt();
   void HandleLostOutput();
   void Cancel(std::string_view reason);
-  void FollowLogs(const TaskChange& change);
+  // Begins to read what the tasks print.
+  void FollowLogs();
+  void HandleLogsEnded(const absl::Status& status);
+  // Output of this task, up to its attempt, may be shown.
+  void LetOutput(uint32_t task, uint32_t attempt, v1::TaskState state);
   void EndUp();
   void GiveUp();
   // Asks what a run waits for that does not go on, and says so.
@@ -104,8 +111,8 @@ class Follower {
   bool over_ = false;
   bool up_ = false;
   bool first_snapshot_ = true;
-  uint64_t after_seq_ = 0;          // to watch from; 0: a snapshot
-  std::vector<uint32_t> followed_;  // by task: latest attempt being read
+  bool logs_over_ = false;
+  uint64_t after_seq_ = 0;  // to watch from; 0: a snapshot
   absl::Time last_activity_;
   absl::Time last_change_;
   absl::Time last_look_ = absl::InfinitePast();
@@ -113,7 +120,7 @@ class Follower {
   const absl::Time give_up_;
   StoppingTasks stopping_;
   std::stop_source stop_watch_;
-  std::optional<LogStreams> log_streams_;
+  std::optional<RunLogs> run_logs_;
   std::thread watcher_;
 };
 

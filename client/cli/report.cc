@@ -5,7 +5,7 @@
 #include <deque>
 #include <map>
 
-#include "client/cli/log_streams.h"
+#include "client/cli/log_lines.h"
 #include "client/cli/proto_time.h"
 
 namespace w2t::cli {

@@ -11,10 +11,6 @@ namespace {
 
 constexpr uint32_t kRunItself = UINT32_MAX;
 
-bool IsHeld(v1::TaskState state) {
-  return state >= v1::TASK_STATE_LEASED && state <= v1::TASK_STATE_UP;
-}
-
 // Whether an attempt that came to `state` has been started for certain.
 bool Ran(v1::TaskState state) {
   return state == v1::TASK_STATE_UP || state == v1::TASK_STATE_BACKOFF ||
@@ -24,13 +20,9 @@ bool Ran(v1::TaskState state) {
 
 }  // namespace
 
-bool HasOutput(const TaskChange& change) {
-  return change.attempt > 0 && change.after != v1::TASK_STATE_LEASED &&
-         change.after != v1::TASK_STATE_SKIPPED;
-}
-
 bool EndsOutput(const TaskChange& change) {
-  return HasOutput(change) && !IsHeld(change.after);
+  return change.attempt > 0 && change.after != v1::TASK_STATE_SKIPPED &&
+         !IsHeld(change.after);
 }
 
 std::vector<TaskChange> RunView::Apply(const v1::WatchRunResponse& item) {

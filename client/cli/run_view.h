@@ -35,8 +35,6 @@ struct TaskChange {
   bool from_snapshot = false;
 };
 
-// Whether its attempt has printed, or may have.
-bool HasOutput(const TaskChange& change);
 // Whether its attempt is over, and will print no more.
 bool EndsOutput(const TaskChange& change);
 

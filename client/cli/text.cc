@@ -151,6 +151,9 @@ std::string Word(v1::WorkerState state) {
 bool IsOutcome(v1::TaskState state) {
   return state >= v1::TASK_STATE_SUCCEEDED;
 }
+bool IsHeld(v1::TaskState state) {
+  return state >= v1::TASK_STATE_LEASED && state <= v1::TASK_STATE_UP;
+}
 bool IsEnded(v1::RunState state) { return state >= v1::RUN_STATE_SUCCEEDED; }
 bool IsFailure(v1::TaskState state) {
   return state == v1::TASK_STATE_FAILED || state == v1::TASK_STATE_TIMED_OUT ||

@@ -52,6 +52,8 @@ std::string Word(v1::TaskState state);
 std::string Word(v1::WorkerState state);
 
 bool IsOutcome(v1::TaskState state);
+// A worker has it.
+bool IsHeld(v1::TaskState state);
 bool IsEnded(v1::RunState state);
 // Ran, and did not end well.
 bool IsFailure(v1::TaskState state);

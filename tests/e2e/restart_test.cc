@@ -141,6 +141,35 @@ TEST_F(RestartTest, RunWatchAndLogsShowEverythingOnce) {
   }
 }
 
+TEST_F(RestartTest, TheOutputOfManyServicesAtOnceIsShownOnce) {
+  constexpr int kServices = 300;
+  StartDaemon({"--reattach-window", "60s"});
+  AddWorker({.slots = 2 * kServices});
+  ASSERT_TRUE(client_->WaitForWorkers(1));
+  std::string text = fmt::format("name: many\ntasks:\n  gate: |\n    {}\n",
+                                 WaitForFile(dir_ / "go"));
+  text += "services:\n";
+  for (int i = 0; i < kServices; ++i) {
+    text += fmt::format(
+        "  s{}: {{command: \"echo up {}; exec sleep 3600\", ready: "
+        "'log:up'}}\n",
+        i, i);
+  }
+  const auto run = Start({"run", dir_.Write("many.yaml", text)});
+  const auto shown = [&] { return Count(run->out(), " | up "); };
+  EXPECT_TRUE(Eventually([&] { return shown() == kServices; })) << shown();
+  daemon_->Kill();
+  ASSERT_TRUE(run->WaitForLine("trying again for 1m"));
+  RestartDaemon();
+  ASSERT_TRUE(run->WaitForLine(" is back after "));
+  dir_.Write("go", "");
+  EXPECT_EQ(run->WaitForExit().code, 0) << run->err();
+  for (int i = 0; i < kServices; ++i) {
+    const std::string line = fmt::format("s{0} | up {0}\n", i);
+    EXPECT_EQ(Count("\n" + run->out(), "\n" + line), 1) << line;
+  }
+}
+
 TEST_F(RestartTest, ADaemonThatStaysAwayEndsThemWith3) {
   StartDaemon();
   AddWorker({.slots = 4});

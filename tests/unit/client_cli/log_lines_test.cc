@@ -1,4 +1,5 @@
-#include "client/cli/log_streams.h"
+#include "client/cli/log_lines.h"
+
 #include "gmock/gmock.h"
 #include "gtest/gtest.h"
 
@@ -50,13 +51,16 @@ TEST(LogLines, SaysWhatWasLeftOut) {
               ElementsAre("... 7 bytes left out ...", "end"));
 }
 
-TEST(LogLines, LastPieceTellsTheRest) {
+TEST(LogLines, LastPartTellsTheRest) {
   LogLines lines;
-  LogPiece piece{.task = 3, .attempt = 1};
-  *piece.item.add_chunks() = Chunk("no line end");
-  EXPECT_THAT(lines.Add(piece), IsEmpty());
-  EXPECT_THAT(lines.Add(LogPiece{.task = 3, .attempt = 1, .last = true}),
-              ElementsAre("no line end"));
+  v1::TaskOutput part;
+  part.set_task(3);
+  part.mutable_output()->set_attempt(1);
+  *part.mutable_output()->add_chunks() = Chunk("no line end");
+  EXPECT_THAT(lines.Add(part), IsEmpty());
+  part.mutable_output()->clear_chunks();
+  part.set_last(true);
+  EXPECT_THAT(lines.Add(part), ElementsAre("no line end"));
 }
 
 }  // namespace
