@@ -27,6 +27,7 @@ namespace w2t::server {
 // What is to be done with what a call has filled in.
 enum class LogStep {
   kWait,        // there is nothing: wait for Changed
+  kAsk,         // there is nothing so far: ask for more
   kSend,        // send it, then wait for Changed
   kSendAndAsk,  // send it, then ask for more
   kEnd,         // there is nothing, and never will be
@@ -172,6 +173,7 @@ void LogCall<Response>::FillNow() {
     response_.Clear();
     const absl::StatusOr<LogStep> step = Fill(&response_);
     if (!step.ok() || *step == LogStep::kEnd) return FinishOnce(step.status());
+    if (*step == LogStep::kAsk) continue;
     absl::MutexLock lock(&mutex_);
     if (*step != LogStep::kWait) {
       ask_ = *step == LogStep::kSendAndAsk;

@@ -13,7 +13,7 @@ namespace {
 
 // In one message: output, and tasks that are looked at for it.
 constexpr uint64_t kMessageBytes = 256 * 1024;
-constexpr size_t kMessageTasks = 1'000;
+constexpr size_t kMessageTasks = 256;
 // Between two messages, for a reader that has all there is.
 constexpr absl::Duration kGap = absl::Milliseconds(5);
 // Too few places to be refused for.
@@ -152,11 +152,12 @@ absl::StatusOr<LogStep> ReadRunLogsCall::Fill(
     bytes += ReadTask(task, kMessageBytes - bytes, response);
   }
   absl::MutexLock lock(&places_mutex_);
-  const bool more = !queue_.empty() || run_ended_;
-  if (response->outputs_size() > 0) {
-    return more ? LogStep::kSendAndAsk : LogStep::kSend;
+  const bool told = response->outputs_size() > 0;
+  if (!queue_.empty() || (run_ended_ && told)) {
+    return told ? LogStep::kSendAndAsk : LogStep::kAsk;
   }
-  return run_ended_ && queue_.empty() ? LogStep::kEnd : LogStep::kWait;
+  if (told) return LogStep::kSend;
+  return run_ended_ ? LogStep::kEnd : LogStep::kWait;
 }
 
 uint64_t ReadRunLogsCall::ReadTask(uint32_t task, uint64_t max_bytes,

@@ -177,6 +177,17 @@ TEST_F(ReadRunLogsTest, ManyPiecesComeInFewMessages) {
   EXPECT_LT(messages_, kTasks / 10);
 }
 
+TEST_F(ReadRunLogsTest, TasksThatHaveNotPrintedHoldUpNobody) {
+  constexpr int kTasks = 700;
+  StartWithATask(MakeGraph("g", kTasks), kTasks);
+  Print("heard", 0, kTasks - 1);
+  ASSERT_TRUE(AwaitLogAck());
+  const uint32_t task = worker_->offers[kTasks - 1].task;
+  Follow();
+  EXPECT_TRUE(AwaitText({task, 1}, "heard"));
+  EXPECT_EQ(text_.size(), 1u);
+}
+
 TEST_F(ReadRunLogsTest, AReaderThatDoesNotReadHoldsNobodyUp) {
   StartWithATask(MakeGraph("g", 2), 2);
   Follow();
