@@ -110,19 +110,21 @@ TEST_F(RestartTest, RunWatchAndLogsShowEverythingOnce) {
   ASSERT_TRUE(run->WaitForLine("line 1"));
   const auto watch = Start({"-o", "json", "watch", "long-1"});
   const auto logs = Start({"logs", "-f", "long-1", "chatty"});
+  const auto late = Start({"watch", "--logs", "long-1"});
   ASSERT_TRUE(watch->WaitForLine("snapshot"));
+  ASSERT_TRUE(late->WaitForLine("chatty | line 1"));
   for (const char* const line : {"line 50\n", "line 150\n"}) {
     ASSERT_TRUE(Eventually(
         [&] { return logs->out().find(line) != std::string::npos; }));
     daemon_->Kill();
     const int times = line[5] == '5' ? 1 : 2;
-    for (Process* process : {run.get(), watch.get(), logs.get()}) {
+    for (Process* process : {run.get(), watch.get(), late.get(), logs.get()}) {
       ASSERT_TRUE(Eventually([&] {
         return Count(process->err(), "trying again for 1m") == times;
       })) << process->err();
     }
     RestartDaemon();
-    for (Process* process : {run.get(), watch.get(), logs.get()}) {
+    for (Process* process : {run.get(), watch.get(), late.get(), logs.get()}) {
       ASSERT_TRUE(Eventually([&] {
         return Count(process->err(), " is back after ") == times;
       })) << process->err();
@@ -131,9 +133,11 @@ TEST_F(RestartTest, RunWatchAndLogsShowEverythingOnce) {
   dir_.Write("go", "");
   EXPECT_EQ(run->WaitForExit().code, 1) << run->out() << run->err();
   EXPECT_EQ(watch->WaitForExit().code, 1) << watch->err();
+  EXPECT_EQ(late->WaitForExit().code, 1) << late->err();
   EXPECT_EQ(logs->WaitForExit().code, 0) << logs->err();
   EXPECT_EQ(logs->out(), AllLines(""));
   EXPECT_EQ(LinesWith(run->out(), "chatty | "), AllLines("chatty | "));
+  EXPECT_EQ(LinesWith(late->out(), "chatty | "), AllLines("chatty | "));
   ExpectGapless(watch->out());
   for (int i = 0; i < kSteps; ++i) {
     EXPECT_EQ(Count(run->out(), fmt::format("s{} ", i)), 2)
