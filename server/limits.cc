@@ -31,6 +31,7 @@ constexpr LimitEntry kLimits[] = {
     W2T_LIMIT(max_runs, kMostCount),
     W2T_LIMIT(max_live_tasks, kMostCount),
     W2T_LIMIT(max_lost_attempts, 255),
+    W2T_LIMIT(max_ahead, kMostCount),
     W2T_LIMIT(max_run_events, kMostCount),
     W2T_LIMIT(max_request_id_bytes, 64 << 10),
     W2T_LIMIT(max_reason_bytes, 64 << 10),

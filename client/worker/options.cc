@@ -84,6 +84,7 @@ v1::Hello MakeHello(const WorkerOptions& options, const Handlers& handlers) {
   for (const auto& [name, handler] : handlers) hello.add_handlers(name);
   std::sort(hello.mutable_handlers()->begin(), hello.mutable_handlers()->end());
   hello.set_exec(options.exec);
+  hello.set_waits(true);
   return hello;
 }
 

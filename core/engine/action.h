@@ -47,8 +47,16 @@ struct WelcomeWorker {
 };
 
 struct OfferLeases {
+  // One of `leases`, by its position, is not to be started before.
+  struct Condition {
+    uint32_t position = 0;
+    Awaited awaited;
+  };
   SessionId session;
   LeaseColumns leases;
+  std::vector<Condition> conditions;  // in the order of positions
+  // Leases of the worker whose start and readiness nobody else waits for.
+  std::vector<Fence> unhurried;
 };
 
 struct CancelLeases {

@@ -80,6 +80,8 @@ struct HelloEvent {
   LeaseColumns held;  // given earlier, and their end not acknowledged
   // An earlier process of the worker may have started what is not held.
   bool restarted = false;
+  // The worker takes leases ahead, and waits until it may start them.
+  bool waits = false;
 };
 
 // Any sign of life from a worker.

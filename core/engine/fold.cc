@@ -156,7 +156,8 @@ absl::Status State::Fold(const Leased& fact) {
     Worker* worker = fleet_.Find(WorkerNumber{fact.worker[i]});
     Run* run = FindRun(lease.run);
     if (worker == nullptr || run == nullptr ||
-        lease.task >= run->blueprint().size() || !run->IsReady(lease.task) ||
+        lease.task >= run->blueprint().size() ||
+        !run->MayLease(lease.task, worker->number) ||
         lease.fence < next_fence_ ||
         !Shapes::Fits(ShapeOf(*run, lease.task), *worker)) {
       return Misfit("lease {} of task {} of run {} for worker {}",
@@ -223,6 +224,9 @@ void State::AddShapes(const Run& run) {
   std::vector<ShapeId>& shapes = shapes_[run.spec().number];
   for (const Demand& demand : run.blueprint().demands()) {
     shapes.push_back(scheduler_.AddShape(demand));
+    if (scheduler_.shape(shapes.back()).amounts.empty()) {
+      sources_[run.spec().number];
+    }
   }
 }
 
@@ -253,6 +257,7 @@ void State::Deliver(Run& run) {
     live_tasks_ -= run.blueprint().size();
     for (const ShapeId shape : shapes_[number]) scheduler_.RemoveShape(shape);
     shapes_.erase(number);
+    sources_.erase(number);
   }
 }
 

@@ -2,6 +2,7 @@
 #include <utility>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "core/engine/steps.h"
 #include "fmt/format.h"
@@ -49,6 +50,7 @@ void Steps::Handle(HelloEvent& event) {
            absl::AbortedError("the worker opened another stream"));
   }
   state_.fleet().Attach(*worker, event.session, now_us_);
+  worker->waits = event.waits;
   next_liveness_us_ =
       std::min(next_liveness_us_,
                now_us_ + absl::ToInt64Microseconds(options_.ping_interval));
@@ -157,6 +159,7 @@ void Steps::Handle(ReportsEvent& event) {
   Reported fact{number, {}};
   size_t next_detail = 0;
   absl::flat_hash_set<uint64_t> pending;
+  absl::btree_map<uint64_t, LeaseRef> early;  // by fence
   for (size_t i = 0; i < in.leases.size(); ++i) {
     const LeaseRef lease = in.leases.at(i);
     if (!pending.insert(lease.fence.value).second) {
@@ -164,6 +167,11 @@ void Steps::Handle(ReportsEvent& event) {
       pending = {lease.fence.value};
     }
     const Run* run = state_.FindRun(lease.run);
+    if (run != nullptr && run->IsAhead(lease) && !fact.reports.leases.empty()) {
+      // What it waited for may be among those before.
+      Record(std::exchange(fact, Reported{number, {}}));
+      pending = {lease.fence.value};
+    }
     const bool accept = run != nullptr && IsReportable(in.state[i]) &&
                         run->Accepts(lease, number, in.state[i]);
     while (next_detail < in.details.size() &&
@@ -171,8 +179,13 @@ void Steps::Handle(ReportsEvent& event) {
       ++next_detail;
     }
     if (!accept) {
+      const bool ahead =
+          run != nullptr && run->IsAhead(lease) && run->Holds(lease, number);
+      if (ahead) early[lease.fence.value] = lease;
       // One that is only repeated needs no answer.
-      if (Judge(lease, number) == HeldVerdict::kDiscard) ack.refused.Add(lease);
+      if (ahead || Judge(lease, number) == HeldVerdict::kDiscard) {
+        ack.refused.Add(lease);
+      }
       continue;
     }
     ReportColumns& out = fact.reports;
@@ -186,6 +199,12 @@ void Steps::Handle(ReportsEvent& event) {
     out.exit_code.push_back(in.exit_code[i]);
   }
   if (!fact.reports.leases.empty()) Record(std::move(fact));
+  LeasesLost lost{number, {}, "it was started before it might", false};
+  for (const auto& [fence, lease] : early) {
+    const Run* run = state_.FindRun(lease.run);
+    if (run->Holds(lease, number)) lost.leases.Add(lease);
+  }
+  if (!lost.leases.empty()) Record(std::move(lost));
   result_.actions.push_back(std::move(ack));
 }
 

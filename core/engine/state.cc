@@ -39,14 +39,18 @@ Leased State::Place(int64_t now_us) {
                ShapeIdOf(*run, ready.task) == shape;
       },
       [&](Worker& worker, ReadyTask ready) {
-        Run& run = *FindRun(ready.run);
-        const LeaseRef lease{ready.run, ready.task,
-                             run.task(ready.task).attempt + 1, next_fence_};
-        Lease(worker, run, lease);
-        leased.worker.push_back(worker.number.value);
-        leased.leases.Add(lease);
+        Grant(worker, *FindRun(ready.run), ready.task, &leased);
       });
+  GrantAhead(&leased);
   return leased;
+}
+
+void State::Grant(Worker& worker, Run& run, TaskIndex task, Leased* leased) {
+  const LeaseRef lease{run.spec().number, task, run.task(task).attempt + 1,
+                       next_fence_};
+  Lease(worker, run, lease);
+  leased->worker.push_back(worker.number.value);
+  leased->leases.Add(lease);
 }
 
 RetriesDue State::TakeDue(int64_t now_us) {

@@ -7,6 +7,7 @@
 #define W2T_CORE_ENGINE_STATE_H_
 
 #include <cstdint>
+#include <deque>
 #include <memory>
 #include <queue>
 #include <string>
@@ -118,6 +119,12 @@ class State {
   absl::Status Fold(const RetriesDue& fact);
 
   void Lease(Worker& worker, Run& run, const LeaseRef& lease);
+  // Leases, and adds to `leased`.
+  void Grant(Worker& worker, Run& run, TaskIndex task, Leased* leased);
+  // state_ahead.cc: what waits for tasks that were leased.
+  void GrantAhead(Leased* leased);
+  void GrantAhead(Run& run, std::deque<TaskIndex>* sources, Leased* leased);
+  Worker* AheadWorker(const Run& run, TaskIndex task);
   void Lose(Worker& worker, const LeaseRef& lease, bool not_started,
             std::string_view reason);
   // What follows from a fact about a run: its outbox goes to queues, fleet and
@@ -150,6 +157,9 @@ class State {
   WorkerNumber next_worker_{1};
   Fence next_fence_{1};
   uint64_t live_tasks_ = 0;
+  // Of runs with tasks that demand nothing: what was leased, and whose
+  // dependents have not been looked at since. Not durable.
+  absl::btree_map<RunNumber, std::deque<TaskIndex>> sources_;
 
   bool queues_filled_ = false;
   Effects effects_;

@@ -210,13 +210,29 @@ void Steps::Handle(DrainServerEvent&) { draining_ = true; }
 void Steps::Place() {
   Leased leased = state_.Place(now_us_);
   if (leased.leases.empty()) return;
-  absl::btree_map<WorkerNumber, LeaseColumns> offers;
+  absl::btree_map<WorkerNumber, OfferLeases> offers;
   for (size_t i = 0; i < leased.leases.size(); ++i) {
-    offers[WorkerNumber{leased.worker[i]}].Add(leased.leases.at(i));
+    const LeaseRef lease = leased.leases.at(i);
+    OfferLeases& offer = offers[WorkerNumber{leased.worker[i]}];
+    const Run& run = *state_.FindRun(lease.run);
+    if (run.blueprint().has_probe(lease.task) &&
+        run.blueprint().successors(lease.task).empty()) {
+      offer.unhurried.push_back(lease.fence);
+    }
+    if (run.task(lease.task).ahead) {
+      const auto position = static_cast<uint32_t>(offer.leases.size());
+      for (const Awaited& awaited : run.AwaitedBy(lease.task)) {
+        offer.conditions.push_back({position, awaited});
+        if (run.IsAwaitedOnlyBy(awaited.task, run.task(lease.task).worker)) {
+          offer.unhurried.push_back(awaited.fence);
+        }
+      }
+    }
+    offer.leases.Add(lease);
   }
-  for (auto& [number, leases] : offers) {
-    const SessionId session = state_.fleet().Find(number)->session;
-    result_.actions.push_back(OfferLeases{session, std::move(leases)});
+  for (auto& [number, offer] : offers) {
+    offer.session = state_.fleet().Find(number)->session;
+    result_.actions.push_back(std::move(offer));
   }
   result_.facts.facts.push_back(std::move(leased));  // folded already
 }

@@ -40,6 +40,7 @@ struct Worker {
   // The stream. Not durable.
   SessionId session;     // none: detached
   bool leaving = false;  // it asked for no more offers on this stream
+  bool waits = false;    // HelloEvent::waits
   int64_t last_seen_us = 0;
   int64_t last_ping_us = 0;
   int64_t detached_us = 0;
@@ -47,6 +48,11 @@ struct Worker {
   // May be given more.
   bool accepting() const {
     return session && !draining && !leaving && leases.size() < spec.max_leases;
+  }
+  // The same of what may not start yet; half of its leases are kept for what
+  // may.
+  bool accepting_ahead() const {
+    return accepting() && waits && leases.size() < spec.max_leases / 2;
   }
 };
 

@@ -45,6 +45,16 @@ struct LeaseColumns {
   bool operator==(const LeaseColumns&) const = default;
 };
 
+// What a worker waits for before it starts an attempt that it was given ahead:
+// another one that it has, to be in `state`, kRunning, kUp or kSucceeded.
+struct Awaited {
+  TaskIndex task = kNoTask;
+  Fence fence;
+  TaskState state = TaskState::kUnspecified;
+
+  bool operator==(const Awaited&) const = default;
+};
+
 // Numbers and words about one report of a batch.
 struct ReportDetail {
   uint32_t position = 0;

@@ -39,6 +39,8 @@ void Run::Lease(const LeaseRef& lease, WorkerNumber worker, int64_t now_us) {
   record.fence = lease.fence;
   record.worker = worker;
   record.start_us = record.up_us = 0;
+  record.stop_requested = false;
+  SetAhead(lease.task, record.state == TaskState::kWaiting);
   Source to = SourceOf(record);
   to.state = TaskState::kLeased;
   Move(lease.task, to);
@@ -48,7 +50,8 @@ void Run::Report(const LeaseRef& lease, TaskState state, int32_t exit_code,
                  const ReportDetail* detail, int64_t now_us, RunOutbox* out) {
   Enter(now_us, out);
   TaskRecord& record = data_.tasks[lease.task];
-  if (record.start_us == 0) record.start_us = now_us;
+  const bool unstarted = record.ahead && state == TaskState::kCancelled;
+  if (record.start_us == 0 && !unstarted) record.start_us = now_us;
   if (detail != nullptr) {
     data_.details[lease.task] = {detail->message, detail->signal,
                                  detail->cpu_us, detail->max_rss_bytes,
@@ -111,8 +114,14 @@ LeaseStanding Run::Standing(const LeaseRef& lease, WorkerNumber worker) const {
 bool Run::Accepts(const LeaseRef& lease, WorkerNumber worker,
                   TaskState state) const {
   if (!Holds(lease, worker)) return false;
+  const TaskRecord& record = data_.tasks[lease.task];
+  // One that is to stop may have started just before it was told.
+  if (record.ahead && state != TaskState::kCancelled &&
+      !record.stop_requested && !Lingers(lease.task)) {
+    return false;
+  }
   // Only forwards: a repeated or overtaken report changes nothing.
-  return state > data_.tasks[lease.task].state;
+  return state > record.state;
 }
 
 const TaskDetail* Run::detail(TaskIndex task) const {
@@ -123,11 +132,14 @@ void Run::EndAttempt(TaskIndex task, TaskState reported) {
   TaskRecord& record = data_.tasks[task];
   if (record.restarting) return EndMember(task);
   if (reported == TaskState::kCancelled && !MustWindDown(task)) {
+    if (record.ahead || record.stop_requested) return GiveBack(task);
     return EndLost(task, /*not_started=*/false, "its worker stopped it");
   }
   record.end_us = now_us_;
   out_->released.push_back({spec_.number, task, record.attempt, record.fence});
-  const TaskState outcome = Judge(task, reported);
+  const TaskState outcome = record.ahead && reported == TaskState::kCancelled
+                                ? UnstartedOutcome()
+                                : Judge(task, reported);
   CountAttempt(task);
   if (!WantsRetry(task, outcome)) return EndTask(task, outcome);
   Source to = SourceOf(record);
@@ -159,6 +171,7 @@ TaskState Run::Judge(TaskIndex task, TaskState reported) {
 void Run::EndLost(TaskIndex task, bool not_started, std::string_view reason) {
   TaskRecord& record = data_.tasks[task];
   if (record.restarting) return EndMember(task);
+  if (record.ahead && !MustWindDown(task)) return GiveBack(task);
   record.end_us = now_us_;
   out_->released.push_back({spec_.number, task, record.attempt, record.fence});
   if (WasStable(task)) ForgetAttempts(task, record.attempt - 1);
@@ -170,6 +183,7 @@ void Run::EndLost(TaskIndex task, bool not_started, std::string_view reason) {
   }
   const bool service = blueprint().kind(task) == TaskKind::kService;
   const bool unknown = blueprint().at_most_once(task) && !not_started;
+  if (record.ahead) return EndTask(task, UnstartedOutcome());
   if (MustWindDown(task) && (service || !unknown)) {
     const bool done = service && !data_.cancelled;
     return EndTask(task, done ? TaskState::kSucceeded : TaskState::kCancelled);

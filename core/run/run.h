@@ -33,6 +33,11 @@
 //
 // A revision restarts what it changes, and puts its graph in the place of the
 // old one when all of that waits.
+//
+// A waiting task may be leased ahead to the worker that has all that it waits
+// for: the worker starts it once that holds. When it cannot hold under those
+// leases any more, the lease is taken back: the task is told to stop, and its
+// attempt counts for nothing.
 #ifndef W2T_CORE_RUN_RUN_H_
 #define W2T_CORE_RUN_RUN_H_
 
@@ -82,8 +87,8 @@ class Run {
   static absl::StatusOr<std::unique_ptr<Run>> Restore(Spec spec, RunData data,
                                                       const Limits& limits);
 
-  // Facts. The engine makes them only when they are legal: Lease for a ready
-  // task, Report when Accepts, Lose when Holds, RetryDue in backoff, Cancel
+  // Facts. The engine makes them only when they are legal: Lease when
+  // MayLease, Report when Accepts, Lose when Holds, RetryDue in backoff, Cancel
   // once and before stopping, Restart when CheckRestart, Revise when
   // CheckRevision is OK.
   void Begin(int64_t now_us, RunOutbox* out);
@@ -176,10 +181,28 @@ class Run {
     return data_.last_seq + 1 - data_.events.size();
   }
 
-  // True when `task` may be leased now.
+  // True when `task` may start now.
   bool IsReady(TaskIndex task) const {
     return data_.tasks[task].state == TaskState::kReady;
   }
+  bool MayLease(TaskIndex task, WorkerNumber worker) const {
+    return IsReady(task) || AheadWorker(task) == worker;
+  }
+  // The worker to which a waiting task may be leased ahead: the one that has
+  // all that it waits for. None: there is none.
+  WorkerNumber AheadWorker(TaskIndex task) const;
+  // What the worker of a task that is leased ahead waits for.
+  std::vector<Awaited> AwaitedBy(TaskIndex task) const;
+  // False when somebody else than `worker` waits for what becomes of `task`, or
+  // many do.
+  bool IsAwaitedOnlyBy(TaskIndex task, WorkerNumber worker) const;
+  // True when `lease` is the latest of its task, and ahead.
+  bool IsAhead(const LeaseRef& lease) const {
+    return lease.task < data_.tasks.size() && data_.tasks[lease.task].ahead &&
+           data_.tasks[lease.task].fence == lease.fence;
+  }
+  // Tasks that are leased ahead.
+  uint32_t ahead() const { return ahead_; }
   WaitKind KindOfWait(TaskIndex task) const;
   // The tasks that KindOfWait speaks of, at most `most`.
   std::vector<TaskIndex> Blockers(TaskIndex task, size_t most) const;
@@ -260,8 +283,20 @@ class Run {
   void CountEdges();
   void AddEvent(TaskIndex task);
 
+  // run_ahead.cc: what is leased before its dependencies hold.
+  // All that `task` waits for may come to hold by what `worker` has.
+  bool CanAwait(TaskIndex task, WorkerNumber worker) const;
+  bool CanAwait(const Blueprint::Edge& edge, WorkerNumber worker) const;
+  void SetAhead(TaskIndex task, bool ahead);
+  void SettleAhead(TaskIndex task);
+  void UnsettleAhead(TaskIndex source);
+  // Its lease was taken back, or lost before its dependencies held.
+  void GiveBack(TaskIndex task);
+
   // run_stop.cc: ending what still runs, in reverse order.
   void StartStopping();
+  // What becomes of that which has not started when the run stops.
+  TaskState UnstartedOutcome() const;
   // Held, and to be stopped, or to be undone.
   bool Lingers(TaskIndex task) const;
   void StopInOrder();
@@ -311,6 +346,7 @@ class Run {
   uint32_t tasks_open_ = 0;     // of kind task, without an outcome
   uint32_t services_open_ = 0;  // likewise
   uint32_t moving_ = 0;
+  uint32_t ahead_ = 0;
   std::vector<TaskIndex> restarting_;  // the set, in no order
   uint32_t lingering_ = 0;             // of the set
   // While something is to be stopped in order: how many dependents of each task

@@ -21,7 +21,7 @@ RunData NewData(const Blueprint& blueprint, int64_t now_us) {
 void AddTo(StateHash* hash, const TaskRecord& record) {
   hash->Add(static_cast<uint64_t>(record.state) | record.has_started << 8 |
             record.has_been_up << 9 | record.stop_requested << 10 |
-            record.restarting << 11 |
+            record.restarting << 11 | record.ahead << 12 |
             static_cast<uint64_t>(record.lost_attempts) << 16 |
             static_cast<uint64_t>(record.attempt) << 32);
   hash->Add(static_cast<uint64_t>(record.satisfied) << 32 | record.impossible);
@@ -96,6 +96,7 @@ absl::Status Run::CheckData() const {
   for (TaskIndex task = 0; task < size; ++task) {
     const TaskRecord& record = data_.tasks[task];
     if (Name(record.state) == Name(TaskState::kUnspecified) ||
+        (record.ahead && record.state != TaskState::kLeased) ||
         uint64_t{record.satisfied} + record.impossible >
             blueprint().countable(task)) {
       return misfit(fmt::format("task {}", task));
@@ -115,12 +116,13 @@ absl::Status Run::CheckData() const {
 
 void Run::Count() {
   counts_.fill(0);
-  tasks_open_ = services_open_ = moving_ = lingering_ = 0;
+  tasks_open_ = services_open_ = moving_ = lingering_ = ahead_ = 0;
   restarting_.clear();
   for (TaskIndex task = 0; task < data_.tasks.size(); ++task) {
     const TaskState state = data_.tasks[task].state;
     ++counts_[static_cast<int>(state)];
     if (IsMoving(task)) ++moving_;
+    if (data_.tasks[task].ahead) ++ahead_;
     if (data_.tasks[task].restarting) {
       restarting_.push_back(task);
       if (Lingers(task)) ++lingering_;

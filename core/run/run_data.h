@@ -28,6 +28,7 @@ struct TaskRecord {
   bool has_been_up : 1 = false;  // likewise
   bool stop_requested : 1 = false;
   bool restarting : 1 = false;  // held: to be stopped; else: waits for that
+  bool ahead : 1 = false;       // leased, and its dependencies do not hold yet
   uint8_t lost_attempts = 0;    // of those that count
   uint32_t satisfied = 0;       // edges
   uint32_t impossible = 0;      // edges

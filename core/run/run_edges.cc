@@ -60,6 +60,7 @@ bool Run::IsMoving(TaskIndex task) const {
 void Run::Move(TaskIndex task, const Source& to) {
   TaskRecord& record = data_.tasks[task];
   const Source from = SourceOf(record);
+  if (to.state != TaskState::kLeased) SetAhead(task, false);
   if (IsMoving(task)) --moving_;
   --counts_[static_cast<int>(record.state)];
   record.state = to.state;
@@ -73,6 +74,7 @@ void Run::Move(TaskIndex task, const Source& to) {
       blueprint().watched_alive(task)) {
     UpdateEdges(task, from, to);
   }
+  if (IsHeld(from.state) && !IsHeld(to.state)) UnsettleAhead(task);
 }
 
 void Run::MarkStarted(TaskIndex task) {
@@ -114,6 +116,7 @@ void Run::SettleAll() {
 
 void Run::Settle(TaskIndex task) {
   TaskRecord& record = data_.tasks[task];
+  if (record.ahead) return SettleAhead(task);
   const bool unheld = record.state == TaskState::kWaiting ||
                       record.state == TaskState::kReady ||
                       record.state == TaskState::kSkipped;

@@ -144,7 +144,9 @@ void Run::SetRestarting(TaskIndex task, bool restarting) {
   if (IsMoving(task)) --moving_;
   data_.tasks[task].restarting = restarting;
   if (IsMoving(task)) ++moving_;
-  if (restarting) restarting_.push_back(task);
+  if (!restarting) return;
+  restarting_.push_back(task);
+  UnsettleAhead(task);
 }
 
 std::vector<TaskIndex> Run::TakeSet() {

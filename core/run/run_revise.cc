@@ -64,6 +64,11 @@ void Run::Revise(Revision revision, absl::Span<const TaskIndex> changed,
   }
   spec_.pending = std::move(revision);
   JoinRestart(RestartSet(others), /*forgive=*/true);
+  // Its worker waits by the old graph.
+  for (TaskIndex task = 0; ahead_ > 0 && task < blueprint().size(); ++task) {
+    const TaskRecord& record = data_.tasks[task];
+    if (record.ahead && !record.restarting) RequestStop(task);
+  }
   Leave();
 }
 

@@ -10,9 +10,7 @@ void Run::StartStopping() {
   data_.stopping = true;
   spec_.pending = {};
   TakeSet();
-  const TaskState unheld = data_.cancelled || data_.fail_fast
-                               ? TaskState::kCancelled
-                               : TaskState::kSkipped;
+  const TaskState unheld = UnstartedOutcome();
   for (uint32_t place = blueprint().size(); place-- > 0;) {
     const TaskIndex task = blueprint().in_order(place);
     const TaskState state = data_.tasks[task].state;
@@ -23,6 +21,11 @@ void Run::StartStopping() {
   SkipUndos();
   unsettled_.clear();
   StopInOrder();
+}
+
+TaskState Run::UnstartedOutcome() const {
+  return data_.cancelled || data_.fail_fast ? TaskState::kCancelled
+                                            : TaskState::kSkipped;
 }
 
 bool Run::Lingers(TaskIndex task) const {

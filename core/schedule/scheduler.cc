@@ -57,6 +57,11 @@ void Scheduler::Place(IsReady is_ready,
   std::erase_if(active_, [this](ShapeId id) { return queues_[id].empty(); });
 }
 
+bool Scheduler::IsBest(ShapeId id, const Worker& worker) {
+  const std::vector<Candidate> candidates = CandidatesOf(id);
+  return !candidates.empty() && candidates.front().worker == &worker;
+}
+
 bool Scheduler::DropStale(ShapeId shape, IsReady is_ready) {
   ReadyQueue& queue = queues_[shape];
   while (!queue.empty()) {

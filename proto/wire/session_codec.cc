@@ -240,6 +240,7 @@ absl::StatusOr<HelloEvent> FromProto(const v1::Hello& hello,
   spec.capabilities = Capabilities(hello, path, &check);
   Decode(hello.held(), path.Field("held"), &check, &event.held);
   event.restarted = hello.restarted();
+  event.waits = hello.waits();
   if (!faults.empty()) return ToStatus(faults);
   return event;
 }

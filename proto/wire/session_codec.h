@@ -17,7 +17,7 @@ void ToProto(const LeaseColumns& leases, v1::LeaseColumns* out);
 absl::StatusOr<LeaseColumns> FromProto(const v1::LeaseColumns& leases);
 
 v1::Hello ToProto(const WorkerSpec& spec);
-// INVALID_ARGUMENT with a typed detail for each fault. Sets spec and held only.
+// INVALID_ARGUMENT with a typed detail for each fault. Does not set session.
 absl::StatusOr<HelloEvent> FromProto(const v1::Hello& hello,
                                      const Limits& limits);
 

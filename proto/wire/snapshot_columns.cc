@@ -12,14 +12,16 @@ enum Flag : uint8_t {
   kHasStarted = 1,
   kHasBeenUp = 2,
   kStopRequested = 4,
-  kRestarting = 8
+  kRestarting = 8,
+  kAhead = 16
 };
 
 uint8_t FlagsOf(const TaskRecord& record) {
   return static_cast<uint8_t>((record.has_started ? kHasStarted : 0) |
                               (record.has_been_up ? kHasBeenUp : 0) |
                               (record.stop_requested ? kStopRequested : 0) |
-                              (record.restarting ? kRestarting : 0));
+                              (record.restarting ? kRestarting : 0) |
+                              (record.ahead ? kAhead : 0));
 }
 
 // A column of `values`, each as `of` says; nothing when all are 0.
@@ -119,6 +121,7 @@ bool DecodeTasks(const journal::v1::TaskColumns& in, RunData* out) {
                      t.has_been_up = (flags & kHasBeenUp) != 0;
                      t.stop_requested = (flags & kStopRequested) != 0;
                      t.restarting = (flags & kRestarting) != 0;
+                     t.ahead = (flags & kAhead) != 0;
                    }) &&
          GetColumn(in.lost_attempts(), tasks,
                    [](TaskRecord& t, char lost) {

@@ -72,9 +72,8 @@ void Dispatcher::Do(const View& view, WelcomeWorker& action) {
 }
 
 void Dispatcher::Do(const View& view, OfferLeases& action) {
-  Change(action.session, [&](SessionOutbox& outbox) {
-    outbox.AddOffers(view.engine, action.leases);
-  });
+  Change(action.session,
+         [&](SessionOutbox& outbox) { outbox.AddOffers(view.engine, action); });
 }
 
 void Dispatcher::Do(const View&, CancelLeases& action) {

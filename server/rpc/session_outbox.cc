@@ -46,8 +46,9 @@ SessionOutbox::PendingOffers& SessionOutbox::OpenBatch() {
   return offers_.back();
 }
 
-void SessionOutbox::AddOffers(const Engine& engine,
-                              const LeaseColumns& leases) {
+void SessionOutbox::AddOffers(const Engine& engine, const OfferLeases& offer) {
+  const LeaseColumns& leases = offer.leases;
+  auto condition = offer.conditions.begin();
   const Run* run = nullptr;
   KnownRun* known = nullptr;
   for (size_t i = 0; i < leases.size(); ++i) {
@@ -85,11 +86,22 @@ void SessionOutbox::AddOffers(const Engine& engine,
     if (blueprint.kind(leases.task[i]) == TaskKind::kService) {
       batch.add_services(static_cast<uint32_t>(batch.action_size()));
     }
+    for (; condition != offer.conditions.end() && condition->position == i;
+         ++condition) {
+      v1::OfferCondition* awaits = batch.add_conditions();
+      awaits->set_position(static_cast<uint32_t>(batch.action_size()));
+      awaits->set_fence(condition->awaited.fence.value);
+      awaits->set_state(static_cast<v1::TaskState>(condition->awaited.state));
+      bytes += kLeaseBytes;
+    }
     batch.add_action(id->second);
     batch.add_name(name.data(), name.size());
     bytes += name.size();
     pending.bytes += bytes;
     bytes_ += bytes;
+  }
+  for (const Fence fence : offer.unhurried) {
+    offers_.back().batch.add_unhurried(fence.value);
   }
 }
 

@@ -35,7 +35,7 @@ class SessionOutbox {
 
   void SetWelcome(v1::Welcome welcome);
   // Every lease must be of a run that `engine` knows.
-  void AddOffers(const Engine& engine, const LeaseColumns& leases);
+  void AddOffers(const Engine& engine, const OfferLeases& offer);
   void AddCancels(const LeaseColumns& leases);
   // `refused`: old leases that were reported on.
   void AckReports(uint64_t through_seq, const LeaseColumns& refused = {});

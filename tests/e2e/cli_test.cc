@@ -323,7 +323,8 @@ TEST_F(CliTest, PlanNeedsNoServer) {
   // word that it is ready: no other event, hence no wait.
   const uint64_t last_dependency =
       std::max(trace.Ended("start_server"), trace.Ended("download_assets"));
-  EXPECT_EQ(trace.Started("run_tests"), last_dependency + 2)
+  EXPECT_EQ(trace.FirstSeq("run_tests", v1::TASK_STATE_LEASED),
+            last_dependency + 2)
       << trace.ToString();
 }
 

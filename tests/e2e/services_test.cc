@@ -19,6 +19,7 @@ namespace {
 
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
+using ::testing::IsEmpty;
 
 constexpr char kStayUp[] = "while :; do sleep 0.05; done";
 
@@ -56,6 +57,79 @@ class ServicesTest : public FleetTest {
     EXPECT_LT(trace.Ended("task"), trace.Ended("service"));
   }
 };
+
+// A service that is ready when the file `go` is there, and a chain of services
+// behind it, each of which leaves its name in the file `ran` when it starts.
+class LeasedAheadTest : public ServicesTest {
+ protected:
+  void SubmitChain() {
+    v1::Graph graph;
+    graph.set_name("chain");
+    AddService(graph, "db",
+               WaitForFile(go()) + "; " + Unless(fail()) + "; echo ready", {});
+    AddService(graph, "api", Mark(), {"db"});
+    AddService(graph, "web", Mark(), {"api"});
+    run_id_ = client_->Submit(graph, /*hold=*/true);
+    // All three are the worker's.
+    ASSERT_TRUE(client_->WaitForTask(run_id_, "db", v1::TASK_STATE_RUNNING));
+    ASSERT_TRUE(client_->WaitForTask(run_id_, "web", v1::TASK_STATE_LEASED));
+  }
+  static void AddService(v1::Graph& graph, const std::string& name,
+                         const std::string& command,
+                         const std::vector<std::string>& after) {
+    v1::Task& service =
+        AddShell(graph, name, fmt::format("{}; {}", command, kStayUp), after);
+    service.set_kind(v1::TASK_KIND_SERVICE);
+    service.set_resources_set(true);  // none
+    ActionOf(graph, service).mutable_ready()->set_log_text("ready");
+  }
+  std::string Mark() const {
+    return fmt::format("echo $W2T_TASK >> '{}'; echo ready", ran());
+  }
+  static std::string Unless(const std::string& file) {
+    return fmt::format("test ! -e '{}' || exit 3", file);
+  }
+  std::string go() const { return dir_ / "go"; }
+  std::string fail() const { return dir_ / "fail"; }
+  std::string ran() const { return dir_ / "ran"; }
+
+  std::string run_id_;
+};
+
+TEST_F(LeasedAheadTest, ServicesComeUpInOrderWhileNoDaemonIsThere) {
+  StartFleet(1);
+  SubmitChain();
+  daemon_->Kill();
+  EXPECT_THAT(ReadLines(ran()), IsEmpty());
+  dir_.Write("go", "");
+  EXPECT_TRUE(Eventually([this] { return ReadLines(ran()).size() == 2; }));
+  EXPECT_THAT(ReadLines(ran()), ElementsAre("api", "web"));
+  RestartDaemon();
+  EXPECT_TRUE(client_->WaitForTask(run_id_, "web", v1::TASK_STATE_UP));
+  for (const v1::TaskStatus& task : client_->ListTasks(run_id_)) {
+    EXPECT_EQ(task.attempt(), 1u) << task.name() << " ran once";
+  }
+  client_->Cancel(run_id_);
+  client_->WaitForEnd(run_id_);
+  const Trace trace(*client_, daemon_->address(), run_id_);
+  EXPECT_LT(trace.FirstSeq("db", v1::TASK_STATE_UP), trace.Started("api"));
+  EXPECT_LT(trace.FirstSeq("api", v1::TASK_STATE_UP), trace.Started("web"));
+}
+
+TEST_F(LeasedAheadTest, WhatWaitsForAFailedOneIsSkippedAndNeverStarted) {
+  StartFleet(1);
+  SubmitChain();
+  const CliResult why = Cli({"explain", "web"});
+  EXPECT_THAT(why.out, HasSubstr("api must be ready: leased on"));
+  EXPECT_THAT(why.out, HasSubstr("db must be ready: running on"));
+  dir_.Write("fail", "");
+  dir_.Write("go", "");
+  const v1::Run run = client_->WaitForEnd(run_id_);
+  EXPECT_EQ(run.state(), v1::RUN_STATE_FAILED);
+  EXPECT_EQ(FindTask(client_->ListTasks(run_id_), "web")->state(),
+            v1::TASK_STATE_SKIPPED);
+  EXPECT_THAT(ReadLines(ran()), IsEmpty());
+}
 
 TEST_F(ServicesTest, TcpProbeHoldsDependentsBack) {
   Port port;

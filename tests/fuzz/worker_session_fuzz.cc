@@ -4,6 +4,7 @@
 #include <cstdint>
 #include <map>
 #include <string>
+#include <vector>
 
 #include "absl/time/time.h"
 #include "client/worker/session/session_state.h"
@@ -83,7 +84,8 @@ class Harness {
       case 6:
         return session_.Started(Named());
       case 7:
-        return session_.Up(Named());
+        session_.Up(Named());
+        return Take(session_.TakeStartable());
       case 8:
         return session_.Ended(Named(), Ending());
       case 9:
@@ -160,7 +162,9 @@ class Harness {
       offers.add_action(what % 4);
       offers.add_name("t");
       if (what >= 128) offers.add_services(static_cast<uint32_t>(i));
+      if (program_.Below(4) == 0) AddCondition(offers);
     }
+    if (program_.Flag()) offers.add_unhurried(Named().fence);
     if (program_.Flag()) {
       v1::OfferedAction& action = *offers.add_new_actions();
       action.set_id(program_.Below(4));
@@ -172,6 +176,20 @@ class Harness {
       run.set_run_id("r");
     }
     Give();
+  }
+
+  void AddCondition(v1::OfferBatch& offers) {
+    v1::OfferCondition& condition = *offers.add_conditions();
+    condition.set_position(program_.Below(6));
+    condition.set_fence(Named().fence);
+    condition.set_state(static_cast<v1::TaskState>(4 + program_.Below(8)));
+  }
+
+  void Take(const std::vector<w2t::worker::Offer>& offers) {
+    for (const auto& offer : offers) {
+      Require(offer.action != nullptr && offer.run_id != nullptr);
+      Require(offered_[offer.lease.fence] > ended_[offer.lease.fence]);
+    }
   }
 
   void Any() {
@@ -201,9 +219,8 @@ class Harness {
       Require(taken.bytes <= printed_[taken.fence]);
     }
     for (const uint64_t fence : todo.forgotten) Require(offered_[fence] > 0);
-    for (const auto& offer : todo.start) {
-      Require(offer.action != nullptr && offer.run_id != nullptr);
-    }
+    Take(todo.start);
+    Take(session_.TakeStartable());
   }
 
   // The fence names an attempt; the rest follows from it, except when not.
@@ -221,7 +238,7 @@ class Harness {
   }
 
   void Write(int count) {
-    session_.ReleaseOutput();
+    session_.Release();
     for (bool more = false; count > 0; --count) {
       const bool promised = more;
       const auto message = session_.NextMessage(&more);

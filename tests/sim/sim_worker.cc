@@ -244,11 +244,17 @@ void SimWorker::FlushSoon() {
   After(absl::Microseconds(10), [this] { Flush(); });
 }
 
+void SimWorker::TakeStartable() {
+  for (const worker::Offer& offer : state_->TakeStartable()) Take(offer);
+}
+
 void SimWorker::Flush() {
-  if (clock_->now() < hangs_until_) return;
+  if (state_ == nullptr || clock_->now() < hangs_until_) return;
+  TakeStartable();
   while (stream_ != nullptr && stream_->writable()) {
     bool more = false;
     const auto message = state_->NextMessage(&more);
+    TakeStartable();
     if (message == nullptr) return;
     oracle_->Tell("worker {}: says {}", process_, WordOf(*message));
     if (message->has_reports()) {

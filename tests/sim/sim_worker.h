@@ -85,6 +85,7 @@ class SimWorker {
   void OnClosed(const absl::Status& status);
   void CheckAlive();
   void Flush();
+  void TakeStartable();
   void FlushSoon();
   void FlushOutputLater();
 

@@ -73,7 +73,10 @@ void SimWorker::Run(uint64_t fence) {
           });
   }
   After(action.has_ready() ? worker::kOutputDelay : worker::kStartedDelay,
-        [this] { Flush(); });
+        [this] {
+          state_->Release();
+          Flush();
+        });
 }
 
 void SimWorker::WaitUntilReady(const worker::Lease& lease, bool is_ready) {
@@ -125,7 +128,7 @@ void SimWorker::Print(const worker::Lease& lease) {
 
 void SimWorker::FlushOutputLater() {
   After(worker::kOutputDelay, [this] {
-    state_->ReleaseOutput();
+    state_->Release();
     Flush();
   });
 }

@@ -36,6 +36,7 @@ v1::Hello MakeIdentity(Random& random, std::string name, bool able) {
   hello.set_version("sim");
   hello.set_protocol(1);
   hello.set_exec(true);
+  hello.set_waits(able || random.Chance(80));
   v1::Resource* cpus = hello.add_resources();
   cpus->set_name("cpus");
   cpus->set_milli(able ? 4'000 : random.Between(1, 4) * 1'000);

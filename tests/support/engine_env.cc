@@ -203,6 +203,8 @@ bool EngineEnv::FinishRound() {
       const TaskState state = run->task(lease.task).state;
       if (std::ranges::count(worker.to_stop, lease) > 0) {
         add(lease, TaskState::kCancelled);
+      } else if (run->task(lease.task).ahead) {
+        continue;
       } else if (blueprint.kind(lease.task) == TaskKind::kTask) {
         add(lease, TaskState::kSucceeded);
       } else {

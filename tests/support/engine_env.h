@@ -51,6 +51,7 @@ struct WorkerOptions {
   uint32_t max_leases = 65'536;
   std::string instance = "1";
   bool counts_streams = true;  // in its Hello
+  bool waits = false;          // likewise
 };
 
 struct SubmitOptions {
@@ -69,6 +70,7 @@ struct FakeWorker {
   std::vector<std::pair<uint64_t, ReportColumns>> unacked;
   std::vector<HeldVerdict> verdicts;  // of the last Welcome
   LeaseColumns refused;               // by the last acknowledgement
+  std::vector<Fence> unhurried;  // that it was told of
   uint64_t last_ack = 0;
   int pings = 0;
   bool pinged = false;  // and has not answered
@@ -78,6 +80,7 @@ struct FakeWorker {
   bool receives_offers = true;  // off: they are lost on the way
   bool counts_streams = true;
   bool restarted = false;  // in its Hello
+  bool waits = false;      // likewise
 };
 
 class EngineEnv {

@@ -30,6 +30,7 @@ bool EngineEnv::Hello(const std::string& name, const WorkerOptions& options) {
   spec.max_leases = options.max_leases;
   spec.version = "test";
   dialling_->counts_streams = options.counts_streams;
+  dialling_->waits = options.waits;
   HelloEvent hello = Dialled(*dialling_);
   const SessionId session = hello.session;
   Step({std::move(hello)});
@@ -42,7 +43,8 @@ HelloEvent EngineEnv::Dialled(FakeWorker& worker) {
   worker.closed = absl::OkStatus();
   worker.pinged = false;
   if (worker.counts_streams) ++worker.spec.stream;
-  HelloEvent hello{worker.session, worker.spec, {}, worker.restarted};
+  HelloEvent hello{
+      worker.session, worker.spec, {}, worker.restarted, worker.waits};
   for (const LeaseRef& lease : worker.held) hello.held.Add(lease);
   for (const auto& [seq, reports] : worker.unacked) {
     for (size_t i = 0; i < reports.leases.size(); ++i) {
@@ -208,6 +210,10 @@ void EngineEnv::Welcomed(FakeWorker& worker, const WelcomeWorker& action) {
 
 void EngineEnv::PerformOffer(const OfferLeases& action) {
   FakeWorker* worker = BySession(action.session);
+  if (worker != nullptr) {
+    worker->unhurried.insert(worker->unhurried.end(), action.unhurried.begin(),
+                             action.unhurried.end());
+  }
   for (size_t i = 0; i < action.leases.size(); ++i) {
     offered_.push_back(action.leases.at(i));
     if (worker == nullptr || !worker->receives_offers) continue;

@@ -22,7 +22,9 @@ void ForEachLease(const Leased& fact, Visit visit) {
 void EngineReferee::Restarted(const Engine* engine) {
   engine_ = engine;
   for (const FactBatch& batch : std::exchange(missed_batches_, {})) {
+    granted_.clear();
     for (const Fact& fact : batch.facts) Fold(fact);
+    TakeMissedAhead();
     missed_ = true;
   }
   for (auto& [number, worker] : workers_) {
@@ -88,7 +90,7 @@ void EngineReferee::Judge(const StepResult& result) {
   granted_.clear();
   ended_fences_.clear();
   for (auto& [number, book] : runs_) {
-    book.changed = false;
+    book.changed = book.ended = false;
     book.joined = 0;
   }
   for (const Fact& fact : result.facts.facts) Fold(fact);
@@ -112,6 +114,9 @@ void EngineReferee::Judge(const StepResult& result) {
     Fault("a run has vanished");
   }
   CheckStarts();
+  for (const auto& [number, run] : engine_->runs()) {
+    CheckAhead(runs_[number.value], *run);
+  }
   CheckCapacity();
   CheckActions(result);
   CheckNothingIdles();
@@ -221,9 +226,14 @@ void EngineReferee::FoldReported(WorkerNumber worker, const LeaseRef& lease,
   }
   if (state <= task->reported) Fault("a report goes backwards", lease);
   task->reported = state;
-  if (state != TaskState::kCancelled) task->started = true;
+  RunBook& book = runs_[lease.run.value];
+  if (state != TaskState::kCancelled) {
+    StartAhead(book, lease, state);
+    task->started = true;
+  }
   if (state == TaskState::kUp) task->up = true;
   if (IsOutcome(state)) EndAttempt(worker, lease, state);
+  UpdateAhead(book);
 }
 
 void EngineReferee::EndAttempt(WorkerNumber worker, const LeaseRef& lease,
@@ -234,11 +244,16 @@ void EngineReferee::EndAttempt(WorkerNumber worker, const LeaseRef& lease,
     Fault("two outcomes of one attempt", lease);
   }
   ended_fences_.insert(lease.fence.value);
+  RunBook& book = runs_[lease.run.value];
   const bool started =
-      outcome != TaskState::kLost || task->reported != TaskState::kLeased;
+      !book.ahead.contains(lease.task) &&
+      (outcome != TaskState::kLost || task->reported != TaskState::kLeased);
   task->lease.reset();
   task->last = outcome;
-  RunBook& book = runs_[lease.run.value];
+  task->ended_well = outcome == TaskState::kSucceeded;
+  book.ended = true;
+  book.ahead.erase(lease.task);
+  book.recalled.erase(lease.task);
   if (book.blueprint->kind(lease.task) == TaskKind::kService) {
     task->started = task->up = false;
   }

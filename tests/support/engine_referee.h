@@ -67,6 +67,7 @@ class EngineReferee {
     TaskState reported = TaskState::kLeased;      // of the live lease
     TaskState last = TaskState::kUnspecified;     // end of the latest attempt
     bool not_started = false;                     // it was lost unstarted
+    bool ended_well = false;                      // in this step
     TaskState outcome = TaskState::kUnspecified;  // as the engine says
     TaskState seen = TaskState::kWaiting;         // in the watch
   };
@@ -74,14 +75,17 @@ class EngineReferee {
     std::shared_ptr<const Blueprint> blueprint;
     std::shared_ptr<const Blueprint> next;  // waits for the set to stop
     std::vector<Task> tasks;
-    std::set<TaskIndex> set;  // tasks that are being restarted
-    int joined = 0;           // how often in this step the set grew
+    std::set<TaskIndex> set;       // tasks that are being restarted
+    int joined = 0;                // how often in this step the set grew
+    std::set<TaskIndex> ahead;     // leased before their dependencies hold
+    std::set<TaskIndex> recalled;  // of those: to be given back
     uint64_t revision = 1;
     bool keep = false;
     bool cancelled = false;
     bool restarts = false;  // outcomes may be taken back
     uint64_t seen_seq = 0;
     bool changed = false;  // in this step
+    bool ended = false;    // an attempt of it, in this step
   };
   struct WorkerBook {
     WorkerSpec spec;
@@ -104,6 +108,19 @@ class EngineReferee {
   // Null, and a fault, unless `worker` holds it.
   Task* LiveTask(WorkerNumber worker, const LeaseRef& lease);
   WorkerBook* BySession(SessionId session);
+
+  // engine_referee_ahead.cc: what is leased before its dependencies hold.
+  bool Holds(const RunBook& book, const Blueprint::Edge& edge) const;
+  // True when its worker may yet see all that `task` waits for.
+  bool CanAwait(const RunBook& book, TaskIndex task, WorkerNumber worker) const;
+  // Of a step that was not judged: as the engine says.
+  void TakeMissedAhead();
+  void CheckGrantedAhead(WorkerNumber worker, const LeaseRef& lease);
+  void CheckConditions(const OfferLeases& action);
+  void StartAhead(RunBook& book, const LeaseRef& lease, TaskState state);
+  // After each report: what holds now need not hold any more.
+  void UpdateAhead(RunBook& book);
+  void CheckAhead(RunBook& book, const Run& run);
 
   void CheckActions(const StepResult& result);
   void CheckCancels(const CancelLeases& action);

@@ -18,9 +18,13 @@ void EngineReferee::CheckCancels(const CancelLeases& action) {
     if (task.lease != lease) continue;  // it ended in the same step
     const bool stopping =
         engine_->FindRun(lease.run)->state() >= RunState::kStopping;
-    if (!stopping && !book.set.contains(lease.task)) {
+    const bool joined = stopping || book.set.contains(lease.task);
+    if (!joined && book.recalled.contains(lease.task)) continue;
+    if (!joined) {
       Fault("a stop that nobody has asked for", lease);
     }
+    // What has not started need not wait for what depends on it.
+    if (book.ahead.contains(lease.task)) continue;
     // What joined later in the same step could not be waited for.
     if (book.joined > (stopping ? 0 : 1)) continue;
     if (workers_[task.worker.value].session != action.session) {
@@ -42,6 +46,7 @@ void EngineReferee::CheckActions(const StepResult& result) {
   std::set<uint64_t> changed;
   for (const Action& action : result.actions) {
     if (const auto* a = std::get_if<OfferLeases>(&action)) {
+      CheckConditions(*a);
       const WorkerBook* worker = BySession(a->session);
       for (size_t i = 0; i < a->leases.size(); ++i) {
         const LeaseRef lease = a->leases.at(i);

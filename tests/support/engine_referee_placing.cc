@@ -12,7 +12,7 @@ void EngineReferee::CheckStarts() {
     const RunBook& book = runs_[lease.run.value];
     const Run* run = engine_->FindRun(lease.run);
     if (Edges(book, lease.task).first < book.blueprint->need(lease.task)) {
-      Fault("a start before its dependencies hold", lease);
+      CheckGrantedAhead(number, lease);
     }
     const bool undo = book.blueprint->is_undo(lease.task);
     if (undo != (run->state() >= RunState::kStopping)) {

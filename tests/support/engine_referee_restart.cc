@@ -18,7 +18,7 @@ bool EngineReferee::IsSpent(const RunBook& book, TaskIndex index) const {
 }
 
 void EngineReferee::Reset(Task& task) {
-  task.started = task.up = false;
+  task.started = task.up = task.ended_well = false;
   task.outcome = TaskState::kUnspecified;
 }
 
@@ -84,6 +84,7 @@ void EngineReferee::FoldRevised(const RunRevised& fact) {
         fact.blueprint->at_most_once(task) && book.tasks[task].attempt > 0;
     if (removed || !ran) roots.push_back(task);
   }
+  book.recalled.insert(book.ahead.begin(), book.ahead.end());
   book.next = fact.blueprint;
   Join(book, roots, true);
 }

@@ -10,6 +10,7 @@ namespace w2t::testing {
 void EngineReferee::CheckRun(uint64_t number, RunBook& book, const Run& run) {
   CheckSet(book, run);
   if (book.blueprint->size() != run.blueprint().size()) return;
+  for (Task& task : book.tasks) task.ended_well = false;
   for (TaskIndex i = 0; i < book.tasks.size(); ++i) {
     CheckTask(number, book, run, i);
   }
@@ -109,25 +110,7 @@ std::pair<uint32_t, uint32_t> EngineReferee::Edges(const RunBook& book,
   std::map<uint32_t, std::pair<uint32_t, uint32_t>> quorums;
   for (const Blueprint::Edge& edge : book.blueprint->predecessors(index)) {
     const Task& from = book.tasks[edge.task];
-    bool holds = false;
-    switch (edge.condition) {
-      case Condition::kDefault:
-      case Condition::kSucceeded:
-        holds = from.outcome == TaskState::kSucceeded;
-        break;
-      case Condition::kFinished:
-        holds = IsOutcome(from.outcome);
-        break;
-      case Condition::kFailed:
-        holds = IsFailure(from.outcome);
-        break;
-      case Condition::kStarted:
-        holds = from.started;
-        break;
-      case Condition::kReady:
-        holds = from.up;
-        break;
-    }
+    const bool holds = Holds(book, edge);
     auto& [in_hold, in_never] = quorums[edge.quorum];
     if (holds) {
       ++(edge.quorum == 0 ? hold : in_hold);

@@ -1,6 +1,6 @@
 #include "tests/support/trace.h"
 
-#include <algorithm>
+#include <set>
 #include <stdexcept>
 
 #include "fmt/format.h"
@@ -10,6 +10,14 @@ namespace {
 
 bool IsOutcome(v1::TaskState state) {
   return state >= v1::TASK_STATE_SUCCEEDED;
+}
+
+// Of an attempt that ends at once only that is told.
+bool HasStarted(v1::TaskState state) {
+  return state == v1::TASK_STATE_RUNNING || state == v1::TASK_STATE_UP ||
+         state == v1::TASK_STATE_BACKOFF ||
+         (IsOutcome(state) && state != v1::TASK_STATE_CANCELLED &&
+          state != v1::TASK_STATE_SKIPPED);
 }
 
 }  // namespace
@@ -46,7 +54,10 @@ int64_t Trace::FirstTimeUs(std::string_view task, v1::TaskState state) const {
 }
 
 uint64_t Trace::Started(std::string_view task) const {
-  return FirstSeq(task, v1::TASK_STATE_LEASED);
+  for (const auto& event : events_) {
+    if (event.task == task && HasStarted(event.state)) return event.seq;
+  }
+  return 0;
 }
 
 uint64_t Trace::Ended(std::string_view task) const {
@@ -71,10 +82,13 @@ v1::TaskState Trace::Outcome(std::string_view task) const {
 }
 
 int Trace::Attempts(std::string_view task) const {
-  return static_cast<int>(
-      std::count_if(events_.begin(), events_.end(), [task](const auto& event) {
-        return event.task == task && event.state == v1::TASK_STATE_LEASED;
-      }));
+  std::set<uint32_t> started;
+  for (const auto& event : events_) {
+    if (event.task == task && HasStarted(event.state)) {
+      started.insert(event.attempt);
+    }
+  }
+  return static_cast<int>(started.size());
 }
 
 bool Trace::Before(std::string_view first, std::string_view then) const {

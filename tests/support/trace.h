@@ -20,19 +20,19 @@ class Trace {
   Trace(RpcClient& client, const std::string& address,
         const std::string& run_id);
 
-  // When a worker was given the task, for the first time.
+  // When it had started for the first time: that it runs, or has ended.
   uint64_t Started(std::string_view task) const;
   // When it had its outcome.
   uint64_t Ended(std::string_view task) const;
   uint64_t FirstSeq(std::string_view task, v1::TaskState state) const;
-  // How often a worker was given it.
+  // How often it has started.
   int Attempts(std::string_view task) const;
   v1::TaskState Outcome(std::string_view task) const;
   // The time of FirstSeq and of Ended, in microseconds since 1970.
   int64_t FirstTimeUs(std::string_view task, v1::TaskState state) const;
   int64_t EndTimeUs(std::string_view task) const;
 
-  // True when `first` had ended before `then` was given to a worker.
+  // True when `first` had ended before `then` had started.
   bool Before(std::string_view first, std::string_view then) const;
   // The same for each and the next one.
   bool InOrder(std::initializer_list<std::string_view> tasks) const;

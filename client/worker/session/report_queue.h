@@ -47,6 +47,9 @@ class ReportQueue {
   // True when Next will have something whatever is withdrawn meanwhile.
   bool HasCertainNext() const;
 
+  // What an earlier stream has carried is to go again.
+  bool resending() const { return sent_ < sealed_.size(); }
+
   // A new stream: what is not acknowledged goes again.
   void Rewind() { sent_ = 0; }
   // Forgets all batches up to `through_seq`; calls `ended` with the fence of

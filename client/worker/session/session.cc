@@ -246,14 +246,29 @@ void Session::Close() {
 }
 
 void Session::Started(absl::Span<const Lease> leases, bool has_probe) {
-  absl::MutexLock lock(&mutex_);
-  for (const Lease& lease : leases) state_.Started(lease);
-  if (has_probe) return FlushLater();
-  FlushIn(kStartedDelay, &Session::flush_due_, nullptr);
+  {
+    absl::MutexLock lock(&mutex_);
+    for (const Lease& lease : leases) state_.Started(lease);
+    if (has_probe) {
+      FlushLater();
+    } else {
+      FlushIn(kStartedDelay, &Session::flush_due_, &SessionState::Release);
+    }
+  }
+  StartMore();
+}
+
+void Session::StartMore() {
+  std::vector<Offer> offers;
+  {
+    absl::MutexLock lock(&mutex_);
+    offers = state_.TakeStartable();
+  }
+  if (!offers.empty()) delegate_->StartAttempts(std::move(offers));
 }
 
 void Session::FlushLater() {
-  FlushIn(kOutputDelay, &Session::output_due_, &SessionState::ReleaseOutput);
+  FlushIn(kOutputDelay, &Session::output_due_, &SessionState::Release);
 }
 
 void Session::ProbeMissed(const Lease& lease, MissedProbe probe) {
@@ -269,18 +284,21 @@ void Session::FlushIn(absl::Duration delay, bool Session::*due,
     {
       absl::MutexLock lock(&mutex_);
       this->*due = false;
-      if (release != nullptr) (state_.*release)();
+      (state_.*release)();
     }
     Flush();
   });
 }
 
 void Session::Up(const Lease& lease) {
+  bool hurried = false;
   {
     absl::MutexLock lock(&mutex_);
-    state_.Up(lease);
+    hurried = state_.Up(lease);
+    if (!hurried) FlushLater();
   }
-  Flush();
+  StartMore();
+  if (hurried) Flush();
 }
 
 void Session::Ended(const Lease& lease, Outcome outcome) {
@@ -288,6 +306,7 @@ void Session::Ended(const Lease& lease, Outcome outcome) {
     absl::MutexLock lock(&mutex_);
     state_.Ended(lease, std::move(outcome));
   }
+  StartMore();
   Flush();
 }
 
@@ -340,6 +359,7 @@ void Session::Flush() {
     room = output_refused_ && state_.log_has_room();
     if (room) output_refused_ = false;
   }
+  StartMore();
   stream->Write(*message, more);
   if (room) delegate_->OnRoomForOutput();
 }

@@ -107,6 +107,8 @@ class Session final : public AttemptSink, private Stream::Listener {
   void HandleWelcome();
   void CheckAlive();
   void CheckLeft();
+  // Starts what may start since then.
+  void StartMore();
   // Writes what there is, unless a write is under way.
   void Flush();
   // The same after `delay`, with what `release` lets go until then; once for

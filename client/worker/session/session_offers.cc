@@ -51,10 +51,13 @@ absl::Status SessionState::OnOffers(v1::OfferBatch& batch, Todo& todo) {
     runs_[run.run()] =
         std::make_shared<const std::string>(std::move(*run.mutable_run_id()));
   }
-  todo.start.reserve(todo.start.size() + static_cast<size_t>(size));
+  std::vector<Offer> offers;
+  offers.reserve(static_cast<size_t>(size));
   for (int i = 0; i < size; ++i) {
     const Lease lease = At(leases, i);
-    if (!held_.try_emplace(lease.fence, Held{.lease = lease}).second) continue;
+    const auto [held, fresh] =
+        held_.try_emplace(lease.fence, Held{.lease = lease});
+    if (!fresh) continue;
     ++running_;
     const auto action = actions_.find(batch.action(i));
     const auto run = runs_.find(lease.run);
@@ -66,14 +69,21 @@ absl::Status SessionState::OnOffers(v1::OfferBatch& batch, Todo& todo) {
                 action == actions_.end() ? batch.action(i) : lease.run)));
       continue;
     }
-    todo.start.push_back({lease, std::move(*batch.mutable_name(i)),
-                          action->second, run->second});
+    if (action->second->has_ready()) ExpectUp(held->second, true);
+    offers.push_back({lease, std::move(*batch.mutable_name(i)), action->second,
+                      run->second});
   }
-  MarkServices(batch, todo);
+  MarkServices(batch, offers);
+  StartOrWait(std::move(offers), batch, todo);
+  for (const uint64_t fence : batch.unhurried()) {
+    const auto held = held_.find(fence);
+    if (held != held_.end()) held->second.unhurried = true;
+  }
   return absl::OkStatus();
 }
 
-void SessionState::MarkServices(const v1::OfferBatch& batch, Todo& todo) {
+void SessionState::MarkServices(const v1::OfferBatch& batch,
+                                std::vector<Offer>& offers) {
   absl::flat_hash_set<uint64_t> services;
   for (const uint32_t position : batch.services()) {
     if (position >= static_cast<uint32_t>(batch.leases().fence_size()))
@@ -84,7 +94,7 @@ void SessionState::MarkServices(const v1::OfferBatch& batch, Todo& todo) {
     if (held != held_.end()) held->second.service = true;
   }
   if (services.empty()) return;
-  for (Offer& offer : todo.start) {
+  for (Offer& offer : offers) {
     if (services.contains(offer.lease.fence)) offer.service = true;
   }
 }
@@ -94,11 +104,16 @@ absl::Status SessionState::OnCancels(const v1::CancelBatch& batch, Todo& todo) {
     return absl::InvalidArgumentError("a cancel has columns of two lengths");
   }
   for (int i = 0; i < batch.leases().run_size(); ++i) {
-    const Lease lease = At(batch.leases(), i);
-    const Held* held = Find(lease);
-    if (held != nullptr && !held->ended) todo.stop.push_back(lease);
+    Stop(At(batch.leases(), i), todo);
   }
   return absl::OkStatus();
+}
+
+void SessionState::Stop(const Lease& lease, Todo& todo) {
+  const Held* held = Find(lease);
+  if (held == nullptr || held->ended) return;
+  if (waiting_.contains(lease.fence)) return GiveBack(lease);
+  todo.stop.push_back(lease);
 }
 
 }  // namespace w2t::worker

@@ -29,18 +29,14 @@ void SessionState::Adopt(const Lease& lease, v1::TaskState state,
                   .started = started,
                   .up = up,
                   .printed = printed};
-  const auto [it, fresh] = held_.try_emplace(lease.fence, held);
-  if (!fresh) return;
+  if (!held_.try_emplace(lease.fence, held).second) return;
   ++running_;
   if (!started) return;
-  // The process that was given it may have died before it had told this.
-  const ReportQueue::Place running =
-      reports_.Add(lease, v1::TASK_STATE_RUNNING);
-  if (up) {
-    reports_.Add(lease, v1::TASK_STATE_UP);
-  } else {
-    it->second.running_report = running;
-  }
+  // The process that was given it may have died before it had told this, and
+  // after it had started what waited for it.
+  reports_.Add(lease, v1::TASK_STATE_RUNNING);
+  if (up) reports_.Add(lease, v1::TASK_STATE_UP);
+  reports_released_ = true;
 }
 
 void SessionState::StreamOpened() {
@@ -80,7 +76,10 @@ absl::Status SessionState::OnMessage(v1::SessionResponse& message, Todo& todo) {
     todo.acknowledged = true;
   }
   if (message.has_ping()) pong_ = message.ping().nonce();
-  if (message.has_drain()) todo.drained = message.drain().reason();
+  if (message.has_drain()) {
+    todo.drained = message.drain().reason();
+    GiveBackAll();
+  }
   return absl::OkStatus();
 }
 
@@ -116,9 +115,7 @@ absl::Status SessionState::OnWelcome(const v1::Welcome& welcome, Todo& todo) {
         forgotten.insert(fence);
         break;
       case v1::HELD_VERDICT_CANCEL:
-        if (const Held* held = Find(hello_held_[i]); held && !held->ended) {
-          todo.stop.push_back(held->lease);
-        }
+        Stop(hello_held_[i], todo);
         break;
       default:
         break;
@@ -136,6 +133,8 @@ void SessionState::Forget(const absl::flat_hash_set<uint64_t>& fences,
   reports_.Forget(fences);
   absl::erase_if(held_, [&](const auto& entry) {
     if (!fences.contains(entry.first)) return false;
+    StopWaiting(entry.first);
+    if (entry.second.expects_up) --expected_up_;
     if (entry.second.service) todo.forgotten.push_back(entry.first);
     if (!entry.second.ended) {
       todo.discard.push_back(entry.second.lease);
@@ -176,22 +175,41 @@ void SessionState::Started(const Lease& lease) {
   if (held == nullptr || held->ended || held->started) return;
   held->started = true;
   missed_probes_.erase(lease.fence);  // why it had not
-  held->running_report = reports_.Add(lease, v1::TASK_STATE_RUNNING);
+  const ReportQueue::Place report = reports_.Add(lease, v1::TASK_STATE_RUNNING);
+  // Its start is news for those who wait for it.
+  if (!awaited_.contains(lease.fence)) held->running_report = report;
+  Reached(lease.fence);
 }
 
-void SessionState::Up(const Lease& lease) {
+bool SessionState::Up(const Lease& lease) {
   Held* held = Find(lease);
-  if (held == nullptr || held->ended || std::exchange(held->up, true)) return;
+  if (held == nullptr || held->ended || std::exchange(held->up, true)) {
+    return false;
+  }
   missed_probes_.erase(lease.fence);
   // That it came up is news for its dependents, so its start is told too.
   held->running_report = {};
   reports_.Add(lease, v1::TASK_STATE_UP);
+  ExpectUp(*held, false);
+  Reached(lease.fence);
+  const bool hurried = !held->unhurried || expected_up_ == 0;
+  reports_released_ |= hurried;
+  return hurried;
+}
+
+void SessionState::ExpectUp(Held& held, bool expects) {
+  if (held.expects_up == expects) return;
+  held.expects_up = expects;
+  expected_up_ += expects ? 1 : SIZE_MAX;
 }
 
 void SessionState::Ended(const Lease& lease, Outcome outcome) {
   Held* held = Find(lease);
   if (held == nullptr || held->ended) return;
   held->ended = true;
+  StopWaiting(lease.fence);
+  ExpectUp(*held, false);
+  if (outcome.state != v1::TASK_STATE_CANCELLED) held->started = true;
   --running_;
   missed_probes_.erase(lease.fence);
   reports_.Withdraw(held->running_report);
@@ -200,7 +218,16 @@ void SessionState::Ended(const Lease& lease, Outcome outcome) {
     after_output_.push_back({held->last_output, lease, std::move(outcome)});
     return;
   }
+  TellOutcome(lease, std::move(outcome));
+}
+
+void SessionState::TellOutcome(const Lease& lease, Outcome outcome) {
+  Held* held = Find(lease);
+  if (held == nullptr) return;
+  held->succeeded = outcome.state == v1::TASK_STATE_SUCCEEDED;
   reports_.AddOutcome(lease, std::move(outcome));
+  reports_released_ = true;
+  Reached(lease.fence);
 }
 
 void SessionState::ProbeMissed(const Lease& lease, MissedProbe probe) {
@@ -244,11 +271,15 @@ bool SessionState::Printed(const Lease& lease, v1::LogStream stream,
 
 void SessionState::Leave(std::string reason) {
   if (!leave_) leave_ = std::move(reason);
+  GiveBackAll();
 }
 
 void SessionState::Abandon() {
   held_.clear();
-  running_ = 0;
+  running_ = expected_up_ = 0;
+  waiting_.clear();
+  awaited_.clear();
+  startable_.clear();
   after_output_.clear();
   reports_ = ReportQueue();
 }
@@ -257,9 +288,7 @@ void SessionState::ReleaseAfterOutput() {
   while (!after_output_.empty() &&
          after_output_.front().output <= logs_.sent_through()) {
     AfterOutput& front = after_output_.front();
-    if (held_.contains(front.lease.fence)) {
-      reports_.AddOutcome(front.lease, std::move(front.outcome));
-    }
+    TellOutcome(front.lease, std::move(front.outcome));
     after_output_.pop_front();
   }
 }
@@ -315,14 +344,25 @@ std::shared_ptr<const v1::SessionRequest> SessionState::NextBatch() {
   // An outcome follows its output on each stream, so that whoever sees the end
   // has seen the output.
   if (!logs_.resending()) {
-    const bool output = output_due() && (output_first_ || !reports_.HasNext());
+    const bool output = output_due() && (output_first_ || !reports_due());
     output_first_ = !output;
-    if (!output) return reports_.Next();
+    if (!output) return NextReports();
   }
   std::shared_ptr<const v1::SessionRequest> batch = logs_.Next();
   if (logs_.waiting_bytes() == 0) output_released_ = false;
   ReleaseAfterOutput();
   return batch;
+}
+
+std::shared_ptr<const v1::SessionRequest> SessionState::NextReports() {
+  std::shared_ptr<const v1::SessionRequest> batch;
+  if (reports_due()) batch = reports_.Next();
+  if (!reports_.HasNext()) reports_released_ = false;
+  return batch;
+}
+
+bool SessionState::reports_due() const {
+  return reports_.HasNext() && (reports_released_ || reports_.resending());
 }
 
 bool SessionState::output_due() const {

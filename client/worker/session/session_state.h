@@ -21,6 +21,7 @@
 #include <string_view>
 #include <vector>
 
+#include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
 #include "absl/container/flat_hash_set.h"
 #include "absl/status/status.h"
@@ -77,9 +78,10 @@ class SessionState {
   // emptied; what `todo` holds is added to.
   absl::Status OnMessage(v1::SessionResponse& message, Todo& todo);
 
-  // See AttemptSink.
+  // See AttemptSink. Held back: see Release.
   void Started(const Lease& lease);
-  void Up(const Lease& lease);
+  // False when this may be told a little later.
+  bool Up(const Lease& lease);
   void Ended(const Lease& lease, Outcome outcome);
   // Held back until ReleaseProbes; not told on the next stream, and not to a
   // daemon that does not take it.
@@ -88,12 +90,21 @@ class SessionState {
   // False when there is no room for more; what was given is taken nevertheless.
   bool Printed(const Lease& lease, v1::LogStream stream, int64_t time_us,
                std::string_view data, uint64_t dropped_bytes = 0);
-  // Output is held back until ReleaseOutput, and never longer than a batch of
-  // it takes to fill, or an outcome to come that it goes before.
-  void ReleaseOutput() { output_released_ = logs_.waiting_bytes() > 0; }
+  // Reports that may be told a little later, and output, are held back until
+  // Release. Reports go with the next that may not; output is held back never
+  // longer than a batch of it takes to fill, or an outcome to come that it goes
+  // before.
+  void Release() {
+    reports_released_ = true;
+    output_released_ = logs_.waiting_bytes() > 0;
+  }
   bool output_due() const;
   bool log_full() const { return logs_.full(); }
   bool log_has_room() const { return logs_.has_room(); }
+
+  // Attempts whose conditions have come to hold since the last call: to be
+  // started.
+  std::vector<Offer> TakeStartable();
 
   // The worker wants to go: says so on this stream and on each further one.
   void Leave(std::string reason);
@@ -119,12 +130,20 @@ class SessionState {
   struct Held {
     Lease lease;
     bool service = false;
+    bool unhurried = false;   // see OfferBatch
+    bool expects_up = false;  // and has neither come up nor ended
     bool started = false;
     bool up = false;
     bool ended = false;
+    bool succeeded = false;             // and that is told, or on its way
     ReportQueue::Place running_report;  // may still be withdrawn
     LogQueue::Serial last_output = 0;   // batch that holds it; 0: no output
     uint64_t printed = 0;               // bytes, with what was left out
+  };
+  // Given ahead: it starts once all its conditions hold at once.
+  struct Waiting {
+    Offer offer;
+    std::vector<v1::OfferCondition> conditions;
   };
   struct AfterOutput {
     LogQueue::Serial output;
@@ -135,23 +154,48 @@ class SessionState {
   std::shared_ptr<const v1::SessionRequest> Hello();
   absl::Status OnWelcome(const v1::Welcome& welcome, Todo& todo);
   absl::Status OnOffers(v1::OfferBatch& batch, Todo& todo);
-  void MarkServices(const v1::OfferBatch& batch, Todo& todo);
+  void MarkServices(const v1::OfferBatch& batch, std::vector<Offer>& offers);
   absl::Status OnCancels(const v1::CancelBatch& batch, Todo& todo);
+  void ExpectUp(Held& held, bool expects);
+  void Stop(const Lease& lease, Todo& todo);
+  void TellOutcome(const Lease& lease, Outcome outcome);
+
+  // session_waits.cc: what is not to be started yet.
+  void StartOrWait(std::vector<Offer> offers, const v1::OfferBatch& batch,
+                   Todo& todo);
+  bool Holds(const v1::OfferCondition& condition) const;
+  bool HoldsForGood(const v1::OfferCondition& condition) const;
+  bool MayStart(const Waiting& waiting) const;
+  // Something has become of this attempt that others may wait for.
+  void Reached(uint64_t fence);
+  void StopWaiting(uint64_t fence);
+  void Unawait(uint64_t fence, uint64_t waiter);
+  // What waits is reported as cancelled.
+  void GiveBack(const Lease& lease);
+  void GiveBackAll();
+
   void OnAck(const v1::DurableAck& ack, Todo& todo);
   void Forget(const absl::flat_hash_set<uint64_t>& fences, Todo& todo);
   Held* Find(const Lease& lease);
   void ReleaseAfterOutput();
   std::shared_ptr<const v1::SessionRequest> NextBatch();
+  std::shared_ptr<const v1::SessionRequest> NextReports();
+  bool reports_due() const;
   std::shared_ptr<const v1::SessionRequest> NextProbes();
   bool HasCertainNext() const;
 
   v1::Hello identity_;
   absl::flat_hash_map<uint64_t, Held> held_;  // by fence
   size_t running_ = 0;
+  size_t expected_up_ = 0;
   ReportQueue reports_;
   LogQueue logs_;
   // Outcomes whose output is not on its way yet.
   std::deque<AfterOutput> after_output_;
+  absl::btree_map<uint64_t, Waiting> waiting_;  // by fence
+  // Those that wait for an attempt, by its fence.
+  absl::flat_hash_map<uint64_t, std::vector<uint64_t>> awaited_;
+  std::vector<Offer> startable_;
 
   uint64_t stream_ = 0;  // see Hello.stream
   // Of this stream.
@@ -160,6 +204,7 @@ class SessionState {
   bool leave_sent_ = false;
   bool output_first_ = true;  // else reports; they take turns
   bool output_released_ = false;
+  bool reports_released_ = false;
   std::vector<Lease> hello_held_;
   bool takes_probes_ = false;
   absl::flat_hash_map<uint64_t, MissedProbe> missed_probes_;  // by fence

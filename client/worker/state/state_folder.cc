@@ -41,6 +41,7 @@ bool IsNumber(std::string_view name) {
   });
 }
 
+// In the order of their fences: what one waited for comes before it.
 std::vector<std::string> AttemptPaths(const std::string& path) {
   std::vector<std::string> found;
   std::error_code error;
@@ -51,7 +52,10 @@ std::vector<std::string> AttemptPaths(const std::string& path) {
       found.push_back(entries->path());
     }
   }
-  std::sort(found.begin(), found.end());
+  std::sort(found.begin(), found.end(),
+            [](const std::string& a, const std::string& b) {
+              return std::pair(a.size(), a) < std::pair(b.size(), b);
+            });
   return found;
 }
 

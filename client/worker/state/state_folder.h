@@ -44,7 +44,7 @@ class StateFolder {
   // Marks of its services start with it; see MarkOf.
   std::string mark() const;
 
-  // Services of earlier processes. Once.
+  // Services of earlier processes, in the order in which they were given. Once.
   std::vector<std::unique_ptr<AttemptFolder>> Take();
   absl::StatusOr<std::unique_ptr<AttemptFolder>> Create(
       const Offer& offer) const;

@@ -27,6 +27,7 @@ struct Limits {
   // Lost attempts of what may be tried without a bound do not count. Not for
   // anybody to set: it is false only where a journal is of an older daemon.
   bool forgives_losses = true;
+  uint64_t max_ahead = 64;  // leases of one run before dependencies hold
   uint64_t max_run_events = 65'536;  // kept of one run for watchers
   uint64_t max_request_id_bytes = 128;
   uint64_t max_reason_bytes = 1'024;

@@ -21,8 +21,7 @@ MUTATIONS = [
         'if (record.worker != worker) {'),
     Mutation(
         'a report may go backwards', 'core/run/run.cc',
-        'return state > data_.tasks[lease.task].state;',
-        'return state != data_.tasks[lease.task].state;'),
+        'return state > record.state;', 'return state != record.state;'),
     Mutation(
         'actions before the commit', 'server/loop/loop.cc',
         '  if (!facts.facts.empty()) {\n    const absl::Status status =\n',
@@ -66,8 +65,8 @@ MUTATIONS = [
         'worker.free[amount.kind] -= amount.milli;', ''),
     Mutation(
         'attempts do not grow', 'core/engine/state.cc',
-        'run.task(ready.task).attempt + 1, next_fence_};',
-        'std::max(1u, run.task(ready.task).attempt), next_fence_};'),
+        'run.task(task).attempt + 1,\n',
+        'std::max(1u, run.task(task).attempt),\n'),
     Mutation(
         'any end counts as success', 'core/run/run_edges.cc',
         'holds = source.state == TaskState::kSucceeded;', 'holds = ended;'),
@@ -154,8 +153,31 @@ MUTATIONS = [
     Mutation(
         'that an adopted service is up is not told',
         'client/worker/session/session_state.cc',
-        '  if (up) {\n    reports_.Add(lease, v1::TASK_STATE_UP);\n',
-        '  if (up) {\n'),
+        '  if (up) reports_.Add(lease, v1::TASK_STATE_UP);\n', ''),
+    Mutation(
+        'a lease ahead goes to a worker that has only some of it',
+        'core/run/run_ahead.cc',
+        'from.worker != worker || from.stop_requested ||', 'from.stop_requested ||'),
+    Mutation(
+        'a lease ahead is not taken back when what it waits for has ended',
+        'core/run/run_edges.cc',
+        '  if (IsHeld(from.state) && !IsHeld(to.state)) UnsettleAhead(task);\n',
+        ''),
+    Mutation(
+        'what is taken back counts as lost', 'core/run/run.cc',
+        '    if (record.ahead || record.stop_requested) return GiveBack(task);\n',
+        ''),
+    Mutation(
+        'a lease ahead is offered without its conditions', 'core/engine/steps.cc',
+        '        offer.conditions.push_back({position, awaited});\n', ''),
+    Mutation(
+        'a worker starts what it has ahead once one condition holds',
+        'client/worker/session/session_waits.cc',
+        '  return std::all_of(', '  return std::any_of('),
+    Mutation(
+        'that an attempt waits on its worker is not in the snapshot',
+        'proto/wire/snapshot_columns.cc',
+        '                     t.ahead = (flags & kAhead) != 0;\n', ''),
     # Bugs that the simulator has found, put back.
     Mutation(
         'bug: an outcome stays behind its repeated output',
@@ -170,4 +192,7 @@ MUTATIONS = [
         'bug: what nobody knows to have begun is told to run',
         'client/worker/session/session_state.cc',
         '  if (!started) return;\n', ''),
+    Mutation(
+        'bug: one that was to stop once is never told again', 'core/run/run.cc',
+        '  record.stop_requested = false;\n', ''),
 ]

@@ -54,7 +54,7 @@ class SessionAdoptTest : public ::testing::Test {
   }
   std::shared_ptr<const v1::SessionRequest> Next() {
     bool more = false;
-    state_.ReleaseOutput();
+    state_.Release();
     return state_.NextMessage(&more);
   }
 

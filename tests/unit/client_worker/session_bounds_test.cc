@@ -26,7 +26,7 @@ class SessionBoundsTest : public ::testing::Test {
 
   std::shared_ptr<const v1::SessionRequest> Next() {
     bool more = false;
-    state_.ReleaseOutput();
+    state_.Release();
     return state_.NextMessage(&more);
   }
   void Attach() {
@@ -163,7 +163,7 @@ TEST_F(SessionBoundsTest, OutputIsHeldBackUntilItIsReleased) {
   EXPECT_TRUE(up->has_reports()) << "what others wait for goes first";
   EXPECT_FALSE(more);
   EXPECT_EQ(state_.NextMessage(&more), nullptr);
-  state_.ReleaseOutput();
+  state_.Release();
   ASSERT_NE(state_.NextMessage(&more), nullptr);
   state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "b");
   EXPECT_EQ(state_.NextMessage(&more), nullptr);

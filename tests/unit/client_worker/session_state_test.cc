@@ -100,7 +100,7 @@ class SessionStateTest : public ::testing::Test {
 
   std::shared_ptr<const v1::SessionRequest> Next() {
     bool more = false;
-    state_.ReleaseOutput();
+    state_.Release();
     return state_.NextMessage(&more);
   }
   // The messages that are due, one word each: "reports 1: 7 RUNNING, 8 FAILED",

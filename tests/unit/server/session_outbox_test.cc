@@ -22,9 +22,9 @@ class SessionOutboxTest : public ::testing::Test {
   bool more_ = false;
 };
 
-LeaseColumns Part(const LeaseColumns& all, size_t begin, size_t end) {
-  LeaseColumns part;
-  for (size_t i = begin; i < end; ++i) part.Add(all.at(i));
+OfferLeases Part(const LeaseColumns& all, size_t begin, size_t end) {
+  OfferLeases part;
+  for (size_t i = begin; i < end; ++i) part.leases.Add(all.at(i));
   return part;
 }
 
@@ -39,6 +39,26 @@ TEST_F(SessionOutboxTest, MergesOffersThatWait) {
   EXPECT_EQ(batch.name(2), "t2");
   EXPECT_EQ(batch.leases().fence(2), env_.offers().fence[2]);
   EXPECT_EQ(outbox_.Next(&more_), nullptr);
+}
+
+TEST_F(SessionOutboxTest, ConditionsSpeakOfPositionsInTheMessage) {
+  env_.Submit(MakeGraph("g", 3));
+  env_.AddWorker(3);
+  const LeaseColumns& all = env_.offers();
+  outbox_.AddOffers(env_.engine(), Part(all, 0, 1));
+  OfferLeases rest = Part(all, 1, 3);
+  rest.conditions.push_back(
+      {.position = 1,
+       .awaited = {.fence = {all.fence[0]}, .state = TaskState::kUp}});
+  rest.unhurried.push_back({all.fence[0]});
+  outbox_.AddOffers(env_.engine(), rest);
+  const v1::OfferBatch batch = Next().offers();
+  ASSERT_EQ(batch.conditions_size(), 1);
+  EXPECT_EQ(batch.conditions(0).position(), 2u);
+  EXPECT_EQ(batch.conditions(0).fence(), all.fence[0]);
+  EXPECT_EQ(batch.conditions(0).state(), v1::TASK_STATE_UP);
+  ASSERT_EQ(batch.unhurried_size(), 1);
+  EXPECT_EQ(batch.unhurried(0), all.fence[0]);
 }
 
 TEST_F(SessionOutboxTest, SendsAnActionAndARunsIdOnce) {
@@ -63,7 +83,7 @@ TEST_F(SessionOutboxTest, ActionsOfDifferentRunsHaveDifferentIds) {
   env_.Submit(MakeGraph("a", 1));
   env_.Submit(MakeGraph("b", 1));
   env_.AddWorker(2);
-  outbox_.AddOffers(env_.engine(), env_.offers());
+  outbox_.AddOffers(env_.engine(), {.leases = env_.offers()});
   const v1::OfferBatch batch = Next().offers();
   ASSERT_EQ(batch.new_actions_size(), 2);
   EXPECT_NE(batch.action(0), batch.action(1));
@@ -74,7 +94,7 @@ TEST_F(SessionOutboxTest, SplitsWhatIsTooMuchForOneBatch) {
   const int tasks = SessionOutbox::kMaxBatchOffers + 5;
   env_.Submit(MakeGraph("g", tasks));
   env_.AddWorker(tasks);
-  outbox_.AddOffers(env_.engine(), env_.offers());
+  outbox_.AddOffers(env_.engine(), {.leases = env_.offers()});
   EXPECT_EQ(Next().offers().name_size(), SessionOutbox::kMaxBatchOffers);
   EXPECT_TRUE(more_);
   EXPECT_EQ(Next().offers().name_size(), 5);
@@ -100,7 +120,7 @@ TEST_F(SessionOutboxTest, SendsAllThatWaitsAsOneMessage) {
   outbox_.Ping();
   outbox_.Drain("enough");
   outbox_.AddCancels(env_.offers());
-  outbox_.AddOffers(env_.engine(), env_.offers());
+  outbox_.AddOffers(env_.engine(), {.leases = env_.offers()});
   v1::Welcome welcome;
   welcome.set_max_message_bytes(99);
   outbox_.SetWelcome(welcome);
@@ -185,7 +205,7 @@ TEST_F(SessionOutboxTest, CountsWhatWaits) {
   env_.Submit(MakeGraph("g", 100));
   env_.AddWorker(100);
   EXPECT_EQ(outbox_.bytes(), 0u);
-  outbox_.AddOffers(env_.engine(), env_.offers());
+  outbox_.AddOffers(env_.engine(), {.leases = env_.offers()});
   EXPECT_GT(outbox_.bytes(), 100u * 8);
   outbox_.AddCancels(env_.offers());
   Next();
