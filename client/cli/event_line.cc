@@ -119,6 +119,10 @@ std::string EventLine(const RunView& view, const TaskChange& change,
           IsOutcome(change.before)) {
         return std::string();
       }
+      // It had been leased ahead, and was taken back.
+      if (change.before == v1::TASK_STATE_LEASED && change.message.empty()) {
+        return std::string();
+      }
       if (task.service && change.message.empty()) {
         return Line(palette.Yellow("stop  "), task.name, Took(change));
       }

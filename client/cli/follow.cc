@@ -297,7 +297,10 @@ std::string Follower::Cause(absl::Time now) {
            v1::TASK_STATE_RUNNING, v1::TASK_STATE_UP},
           [&](const v1::TaskStatus& task) {
             stopping.push_back(task);
-            if (cause.empty() && !task.waiting_for().empty()) {
+            // What waits on its worker waits for another one of these.
+            const bool ahead = task.state() == v1::TASK_STATE_LEASED &&
+                               task.wait_kind() == v1::WAIT_KIND_DEPENDENCIES;
+            if (cause.empty() && !ahead && !task.waiting_for().empty()) {
               cause = fmt::format("{}: {}", task.name(), Why(task));
             }
             return stopping.size() < kMostLookedAt;

@@ -45,10 +45,11 @@ std::string CountsLine(const RunView& view, const Palette& palette) {
   const uint32_t failed = view.count(v1::TASK_STATE_FAILED) +
                           view.count(v1::TASK_STATE_TIMED_OUT) +
                           view.count(v1::TASK_STATE_LOST);
-  const uint32_t running =
-      view.count(v1::TASK_STATE_RUNNING) + view.count(v1::TASK_STATE_LEASED);
+  const uint32_t running = view.count(v1::TASK_STATE_RUNNING);
+  // Most that a worker has, and that has not started, waits there.
   const uint32_t waiting = view.count(v1::TASK_STATE_WAITING) - Dormant(view) +
                            view.count(v1::TASK_STATE_READY) +
+                           view.count(v1::TASK_STATE_LEASED) +
                            view.count(v1::TASK_STATE_BACKOFF);
   std::string text = fmt::format("{}/{} done", Done(view), All(view));
   if (const uint32_t up = view.count(v1::TASK_STATE_UP); up > 0) {
@@ -63,16 +64,22 @@ std::string CountsLine(const RunView& view, const Palette& palette) {
   return text;
 }
 
+// What runs is of interest; what has not started waits, and what is up has
+// arrived.
+int Rank(v1::TaskState state) {
+  if (state == v1::TASK_STATE_LEASED) return 1;
+  return state == v1::TASK_STATE_UP ? 2 : 0;
+}
+
 std::vector<uint32_t> Oldest(const RunView& view) {
   std::vector<uint32_t> active(view.active().begin(), view.active().end());
   std::stable_sort(active.begin(), active.end(),
                    [&view](uint32_t a, uint32_t b) {
                      const RunView::Task& left = view.tasks()[a];
                      const RunView::Task& right = view.tasks()[b];
-                     // What is up has arrived; what runs is of interest.
-                     const bool left_up = left.state == v1::TASK_STATE_UP;
-                     const bool right_up = right.state == v1::TASK_STATE_UP;
-                     if (left_up != right_up) return right_up;
+                     const int left_rank = Rank(left.state);
+                     const int right_rank = Rank(right.state);
+                     if (left_rank != right_rank) return left_rank < right_rank;
                      return left.since < right.since;
                    });
   return active;

@@ -156,8 +156,7 @@ absl::Status State::Fold(const Leased& fact) {
     Worker* worker = fleet_.Find(WorkerNumber{fact.worker[i]});
     Run* run = FindRun(lease.run);
     if (worker == nullptr || run == nullptr ||
-        lease.task >= run->blueprint().size() ||
-        !run->MayLease(lease.task, worker->number) ||
+        lease.task >= run->blueprint().size() || !run->MayLease(lease.task) ||
         lease.fence < next_fence_ ||
         !Shapes::Fits(ShapeOf(*run, lease.task), *worker)) {
       return Misfit("lease {} of task {} of run {} for worker {}",
@@ -225,7 +224,7 @@ void State::AddShapes(const Run& run) {
   for (const Demand& demand : run.blueprint().demands()) {
     shapes.push_back(scheduler_.AddShape(demand));
     if (scheduler_.shape(shapes.back()).amounts.empty()) {
-      sources_[run.spec().number];
+      undemanding_.insert(run.spec().number);
     }
   }
 }
@@ -257,6 +256,7 @@ void State::Deliver(Run& run) {
     live_tasks_ -= run.blueprint().size();
     for (const ShapeId shape : shapes_[number]) scheduler_.RemoveShape(shape);
     shapes_.erase(number);
+    undemanding_.erase(number);
     sources_.erase(number);
   }
 }

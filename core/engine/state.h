@@ -16,6 +16,7 @@
 
 #include "absl/container/btree_map.h"
 #include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
 #include "absl/functional/function_ref.h"
 #include "absl/status/status.h"
 #include "absl/types/span.h"
@@ -91,6 +92,16 @@ class State {
   static RunSummary SummaryOf(const Run& run);
 
  private:
+  // Of one run: what was leased, and whose dependents have not been looked at
+  // since; each once.
+  struct Sources {
+    std::deque<TaskIndex> queue;
+    absl::flat_hash_set<TaskIndex> queued;
+
+    void Add(TaskIndex task) {
+      if (queued.insert(task).second) queue.push_back(task);
+    }
+  };
   struct Due {
     int64_t due_us;
     RunNumber run;
@@ -122,8 +133,9 @@ class State {
   // Leases, and adds to `leased`.
   void Grant(Worker& worker, Run& run, TaskIndex task, Leased* leased);
   // state_ahead.cc: what waits for tasks that were leased.
+  void AddSources(const Leased& leased);
   void GrantAhead(Leased* leased);
-  void GrantAhead(Run& run, std::deque<TaskIndex>* sources, Leased* leased);
+  void GrantAhead(Run& run, Sources* sources, Leased* leased);
   Worker* AheadWorker(const Run& run, TaskIndex task);
   void Lose(Worker& worker, const LeaseRef& lease, bool not_started,
             std::string_view reason);
@@ -157,9 +169,11 @@ class State {
   WorkerNumber next_worker_{1};
   Fence next_fence_{1};
   uint64_t live_tasks_ = 0;
-  // Of runs with tasks that demand nothing: what was leased, and whose
-  // dependents have not been looked at since. Not durable.
-  absl::btree_map<RunNumber, std::deque<TaskIndex>> sources_;
+  // Not durable:
+  absl::flat_hash_set<RunNumber>
+      undemanding_;  // with tasks that demand nothing
+  absl::btree_map<RunNumber, Sources> sources_;  // none is empty
+  absl::flat_hash_map<ShapeId, Worker*> best_;   // until the next lease
 
   bool queues_filled_ = false;
   Effects effects_;

@@ -3,6 +3,53 @@
 #include "core/engine/state.h"
 
 namespace w2t {
+namespace {
+
+// Dependents of a task beyond which none is leased ahead, so that looking for
+// them costs little.
+constexpr size_t kMaxWaiters = 1'024;
+
+}  // namespace
+
+void State::AddSources(const Leased& leased) {
+  if (limits_.max_ahead == 0 || undemanding_.empty()) return;
+  for (size_t i = 0; i < leased.leases.size(); ++i) {
+    const RunNumber run{leased.leases.run[i]};
+    if (undemanding_.contains(run)) sources_[run].Add(leased.leases.task[i]);
+  }
+}
+
+void State::GrantAhead(Leased* leased) {
+  AddSources(*leased);
+  for (auto it = sources_.begin(); it != sources_.end();) {
+    Run& run = *FindRun(it->first);
+    // In groups, so that a message takes many.
+    if (run.ahead() <= limits_.max_ahead / 2) {
+      GrantAhead(run, &it->second, leased);
+    }
+    it = it->second.queue.empty() ? sources_.erase(it) : std::next(it);
+  }
+}
+
+void State::GrantAhead(Run& run, Sources* sources, Leased* leased) {
+  best_.clear();
+  while (!sources->queue.empty()) {
+    const TaskIndex source = sources->queue.front();
+    const auto waiters = run.blueprint().successors(source);
+    if (IsHeld(run.task(source).state) && waiters.size() <= kMaxWaiters) {
+      for (const Blueprint::Edge& edge : waiters) {
+        if (run.ahead() >= limits_.max_ahead) return;
+        Worker* const worker = AheadWorker(run, edge.task);
+        if (worker == nullptr) continue;
+        Grant(*worker, run, edge.task, leased);
+        best_.clear();
+        sources->Add(edge.task);
+      }
+    }
+    sources->queued.erase(source);
+    sources->queue.pop_front();
+  }
+}
 
 // Only tasks that demand nothing are leased ahead: what others hold while they
 // wait would be of no use to anybody.
@@ -10,41 +57,13 @@ Worker* State::AheadWorker(const Run& run, TaskIndex task) {
   const ShapeId shape = ShapeIdOf(run, task);
   if (!scheduler_.shape(shape).amounts.empty()) return nullptr;
   const WorkerNumber number = run.AheadWorker(task);
-  Worker* const worker = number ? fleet_.Find(number) : nullptr;
-  const bool best = worker != nullptr && worker->accepting_ahead() &&
-                    scheduler_.IsBest(shape, *worker);
-  return best ? worker : nullptr;
-}
-
-void State::GrantAhead(Leased* leased) {
-  for (size_t i = 0; i < leased->leases.size(); ++i) {
-    const auto it = sources_.find(RunNumber{leased->leases.run[i]});
-    if (it != sources_.end()) it->second.push_back(leased->leases.task[i]);
-  }
-  for (auto& [number, sources] : sources_) {
-    Run& run = *FindRun(number);
-    // In groups, so that a message takes many.
-    if (run.ahead() <= limits_.max_ahead / 2) {
-      GrantAhead(run, &sources, leased);
-    }
-  }
-}
-
-void State::GrantAhead(Run& run, std::deque<TaskIndex>* sources,
-                       Leased* leased) {
-  while (!sources->empty()) {
-    const TaskIndex source = sources->front();
-    if (IsHeld(run.task(source).state)) {
-      for (const Blueprint::Edge& edge : run.blueprint().successors(source)) {
-        if (run.ahead() >= limits_.max_ahead) return;
-        Worker* const worker = AheadWorker(run, edge.task);
-        if (worker == nullptr) continue;
-        Grant(*worker, run, edge.task, leased);
-        sources->push_back(edge.task);
-      }
-    }
-    sources->pop_front();
-  }
+  if (!number) return nullptr;
+  const auto [best, fresh] = best_.try_emplace(shape, nullptr);
+  if (fresh) best->second = scheduler_.Best(shape);
+  Worker* const worker = best->second;
+  const bool may = worker != nullptr && worker->number == number &&
+                   worker->accepting_ahead();
+  return may ? worker : nullptr;
 }
 
 }  // namespace w2t

@@ -116,7 +116,7 @@ bool Run::Accepts(const LeaseRef& lease, WorkerNumber worker,
   if (!Holds(lease, worker)) return false;
   const TaskRecord& record = data_.tasks[lease.task];
   // One that is to stop may have started just before it was told.
-  if (record.ahead && state != TaskState::kCancelled &&
+  if (Waits(lease.task) && state != TaskState::kCancelled &&
       !record.stop_requested && !Lingers(lease.task)) {
     return false;
   }
@@ -132,7 +132,7 @@ void Run::EndAttempt(TaskIndex task, TaskState reported) {
   TaskRecord& record = data_.tasks[task];
   if (record.restarting) return EndMember(task);
   if (reported == TaskState::kCancelled && !MustWindDown(task)) {
-    if (record.ahead || record.stop_requested) return GiveBack(task);
+    if (Waits(task) || record.stop_requested) return GiveBack(task);
     return EndLost(task, /*not_started=*/false, "its worker stopped it");
   }
   record.end_us = now_us_;
@@ -171,7 +171,7 @@ TaskState Run::Judge(TaskIndex task, TaskState reported) {
 void Run::EndLost(TaskIndex task, bool not_started, std::string_view reason) {
   TaskRecord& record = data_.tasks[task];
   if (record.restarting) return EndMember(task);
-  if (record.ahead && !MustWindDown(task)) return GiveBack(task);
+  if (Waits(task) && !MustWindDown(task)) return GiveBack(task);
   record.end_us = now_us_;
   out_->released.push_back({spec_.number, task, record.attempt, record.fence});
   if (WasStable(task)) ForgetAttempts(task, record.attempt - 1);
@@ -183,7 +183,9 @@ void Run::EndLost(TaskIndex task, bool not_started, std::string_view reason) {
   }
   const bool service = blueprint().kind(task) == TaskKind::kService;
   const bool unknown = blueprint().at_most_once(task) && !not_started;
-  if (record.ahead) return EndTask(task, UnstartedOutcome());
+  if (record.ahead && MustWindDown(task)) {
+    return EndTask(task, UnstartedOutcome());
+  }
   if (MustWindDown(task) && (service || !unknown)) {
     const bool done = service && !data_.cancelled;
     return EndTask(task, done ? TaskState::kSucceeded : TaskState::kCancelled);

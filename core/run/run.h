@@ -185,8 +185,12 @@ class Run {
   bool IsReady(TaskIndex task) const {
     return data_.tasks[task].state == TaskState::kReady;
   }
-  bool MayLease(TaskIndex task, WorkerNumber worker) const {
-    return IsReady(task) || AheadWorker(task) == worker;
+  // True when it may be leased: a waiting one is leased ahead. To which is a
+  // decision, see AheadWorker.
+  bool MayLease(TaskIndex task) const {
+    const TaskRecord& record = data_.tasks[task];
+    return IsReady(task) || (record.state == TaskState::kWaiting &&
+                             !record.restarting && !data_.stopping);
   }
   // The worker to which a waiting task may be leased ahead: the one that has
   // all that it waits for. None: there is none.
@@ -201,7 +205,9 @@ class Run {
     return lease.task < data_.tasks.size() && data_.tasks[lease.task].ahead &&
            data_.tasks[lease.task].fence == lease.fence;
   }
-  // Tasks that are leased ahead.
+  // True when it is leased ahead and not all that it waits for holds.
+  bool Waits(TaskIndex task) const;
+  // Tasks that are leased ahead and have not started.
   uint32_t ahead() const { return ahead_; }
   WaitKind KindOfWait(TaskIndex task) const;
   // The tasks that KindOfWait speaks of, at most `most`.

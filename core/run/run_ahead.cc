@@ -96,6 +96,11 @@ bool Run::IsAwaitedOnlyBy(TaskIndex task, WorkerNumber worker) const {
          });
 }
 
+bool Run::Waits(TaskIndex task) const {
+  const TaskRecord& record = data_.tasks[task];
+  return record.ahead && record.satisfied < blueprint().need(task);
+}
+
 void Run::SetAhead(TaskIndex task, bool ahead) {
   if (data_.tasks[task].ahead == ahead) return;
   data_.tasks[task].ahead = ahead;
@@ -104,7 +109,6 @@ void Run::SetAhead(TaskIndex task, bool ahead) {
 
 void Run::SettleAhead(TaskIndex task) {
   const TaskRecord& record = data_.tasks[task];
-  if (record.satisfied >= blueprint().need(task)) return SetAhead(task, false);
   if (data_.stopping || record.restarting || record.stop_requested ||
       CanAwait(task, record.worker)) {
     return;

@@ -28,13 +28,13 @@ struct TaskRecord {
   bool has_been_up : 1 = false;  // likewise
   bool stop_requested : 1 = false;
   bool restarting : 1 = false;  // held: to be stopped; else: waits for that
-  bool ahead : 1 = false;       // leased, and its dependencies do not hold yet
-  uint8_t lost_attempts = 0;    // of those that count
-  uint32_t satisfied = 0;       // edges
-  uint32_t impossible = 0;      // edges
-  uint32_t attempt = 0;         // latest; 0: none yet
-  uint32_t excused = 0;         // attempts that count no more, beside lost ones
-  WorkerNumber worker;          // of the latest attempt
+  bool ahead : 1 = false;  // leased before its dependencies held; not started
+  uint8_t lost_attempts = 0;  // of those that count
+  uint32_t satisfied = 0;     // edges
+  uint32_t impossible = 0;    // edges
+  uint32_t attempt = 0;       // latest; 0: none yet
+  uint32_t excused = 0;       // attempts that count no more, beside lost ones
+  WorkerNumber worker;        // of the latest attempt
   int32_t exit_code = 0;
   Fence fence;           // of the latest attempt
   int64_t start_us = 0;  // of the latest attempt; 0: not yet

@@ -12,7 +12,7 @@ constexpr size_t kMaxVisited = 10'000;
 
 WaitKind Run::KindOfWait(TaskIndex task) const {
   const TaskRecord& record = data_.tasks[task];
-  if (record.ahead && !record.stop_requested) return WaitKind::kDependencies;
+  if (Waits(task) && !record.stop_requested) return WaitKind::kDependencies;
   if (IsHeld(record.state)) {
     return Lingers(task) && !record.stop_requested ? WaitKind::kToBeStopped
                                                    : WaitKind::kNone;

@@ -57,9 +57,9 @@ void Scheduler::Place(IsReady is_ready,
   std::erase_if(active_, [this](ShapeId id) { return queues_[id].empty(); });
 }
 
-bool Scheduler::IsBest(ShapeId id, const Worker& worker) {
+Worker* Scheduler::Best(ShapeId id) {
   const std::vector<Candidate> candidates = CandidatesOf(id);
-  return !candidates.empty() && candidates.front().worker == &worker;
+  return candidates.empty() ? nullptr : candidates.front().worker;
 }
 
 bool Scheduler::DropStale(ShapeId shape, IsReady is_ready) {

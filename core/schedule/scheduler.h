@@ -37,8 +37,8 @@ class Scheduler {
   using IsReady = absl::FunctionRef<bool(ShapeId, ReadyTask)>;
   void Place(IsReady is_ready,
              absl::FunctionRef<void(Worker&, ReadyTask)> lease);
-  // True when a pass would give a task of this shape to `worker` now.
-  bool IsBest(ShapeId shape, const Worker& worker);
+  // The worker that a pass would give a task of this shape to. Null: none.
+  Worker* Best(ShapeId shape);
 
  private:
   // A worker as a candidate of one shape in one pass.

@@ -173,16 +173,19 @@ const v1::SessionResponse* SessionOutbox::Next(bool* more) {
   v1::SessionResponse& next = offers_.empty() ? message_ : offer_message_;
   ClearAllButOffers(next);
   if (!offers_.empty()) TakeOffers(next.mutable_offers());
+  // What speaks of attempts comes after all offers: the worker is to know them.
+  const bool last = offers_.empty();
   if (std::exchange(welcome_waits_, false)) {
     bytes_ -= welcome_.ByteSizeLong();
     *next.mutable_welcome() = std::move(welcome_);
   }
-  if (!cancels_.empty()) {
+  if (last && !cancels_.empty()) {
     bytes_ -= cancels_.size() * kLeaseBytes;
     wire::ToProto(cancels_, next.mutable_cancels()->mutable_leases());
     cancels_ = {};
   }
-  if (std::exchange(ack_waits_, false) || logs_told_ < logs_through_) {
+  if (last && (ack_waits_ || logs_told_ < logs_through_)) {
+    ack_waits_ = false;
     logs_told_ = logs_through_;
     next.mutable_ack()->set_through_seq(reports_through_);
     next.mutable_ack()->set_logs_through_seq(logs_through_);
@@ -194,7 +197,7 @@ const v1::SessionResponse* SessionOutbox::Next(bool* more) {
   if (std::exchange(ping_waits_, false)) {
     next.mutable_ping()->set_nonce(++last_nonce_);
   }
-  if (std::exchange(drain_waits_, false)) {
+  if (last && std::exchange(drain_waits_, false)) {
     next.mutable_drain()->set_reason(std::move(drain_reason_));
   }
   *more = !offers_.empty();

@@ -85,7 +85,7 @@ class Harness {
         return session_.Started(Named());
       case 7:
         session_.Up(Named());
-        return Take(session_.TakeStartable());
+        return TakeStartable();
       case 8:
         return session_.Ended(Named(), Ending());
       case 9:
@@ -185,6 +185,14 @@ class Harness {
     condition.set_state(static_cast<v1::TaskState>(4 + program_.Below(8)));
   }
 
+  void TakeStartable() {
+    const auto offers = session_.TakeStartable();
+    Take(offers);
+    std::vector<Lease> leases;
+    for (const auto& offer : offers) leases.push_back(offer.lease);
+    session_.HandedOver(leases);
+  }
+
   void Take(const std::vector<w2t::worker::Offer>& offers) {
     for (const auto& offer : offers) {
       Require(offer.action != nullptr && offer.run_id != nullptr);
@@ -220,7 +228,7 @@ class Harness {
     }
     for (const uint64_t fence : todo.forgotten) Require(offered_[fence] > 0);
     Take(todo.start);
-    Take(session_.TakeStartable());
+    TakeStartable();
   }
 
   // The fence names an attempt; the rest follows from it, except when not.

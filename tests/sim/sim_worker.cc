@@ -245,7 +245,12 @@ void SimWorker::FlushSoon() {
 }
 
 void SimWorker::TakeStartable() {
-  for (const worker::Offer& offer : state_->TakeStartable()) Take(offer);
+  std::vector<worker::Lease> leases;
+  for (const worker::Offer& offer : state_->TakeStartable()) {
+    leases.push_back(offer.lease);
+    Take(offer);
+  }
+  for (const worker::Lease& lease : state_->HandedOver(leases)) Stop(lease);
 }
 
 void SimWorker::Flush() {

@@ -203,7 +203,7 @@ bool EngineEnv::FinishRound() {
       const TaskState state = run->task(lease.task).state;
       if (std::ranges::count(worker.to_stop, lease) > 0) {
         add(lease, TaskState::kCancelled);
-      } else if (run->task(lease.task).ahead) {
+      } else if (run->Waits(lease.task)) {
         continue;
       } else if (blueprint.kind(lease.task) == TaskKind::kTask) {
         add(lease, TaskState::kSucceeded);

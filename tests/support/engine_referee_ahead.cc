@@ -120,9 +120,10 @@ void EngineReferee::StartAhead(RunBook& book, const LeaseRef& lease,
                                TaskState state) {
   if (!book.ahead.contains(lease.task)) return;
   const Run* run = engine_->FindRun(lease.run);
-  const bool stops = book.recalled.contains(lease.task) ||
-                     book.set.contains(lease.task) ||
-                     run->state() >= RunState::kStopping;
+  const bool stops =
+      book.recalled.contains(lease.task) || book.set.contains(lease.task) ||
+      Edges(book, lease.task).first >= book.blueprint->need(lease.task) ||
+      run->state() >= RunState::kStopping;
   if (!stops) {
     Fault(fmt::format("{} before its dependencies hold", Name(state)), lease);
   }
@@ -130,9 +131,6 @@ void EngineReferee::StartAhead(RunBook& book, const LeaseRef& lease,
 }
 
 void EngineReferee::UpdateAhead(RunBook& book) {
-  std::erase_if(book.ahead, [&](TaskIndex task) {
-    return Edges(book, task).first >= book.blueprint->need(task);
-  });
   for (const TaskIndex task : book.ahead) {
     if (!CanAwait(book, task, book.tasks[task].worker)) {
       book.recalled.insert(task);

@@ -264,7 +264,18 @@ void Session::StartMore() {
     absl::MutexLock lock(&mutex_);
     offers = state_.TakeStartable();
   }
-  if (!offers.empty()) delegate_->StartAttempts(std::move(offers));
+  if (offers.empty()) return;
+  std::vector<Lease> leases;
+  leases.reserve(offers.size());
+  for (const Offer& offer : offers) leases.push_back(offer.lease);
+  delegate_->StartAttempts(std::move(offers));
+  // What came meanwhile has found nothing to stop.
+  std::vector<Lease> stop;
+  {
+    absl::MutexLock lock(&mutex_);
+    stop = state_.HandedOver(leases);
+  }
+  if (!stop.empty()) delegate_->StopAttempts(std::move(stop));
 }
 
 void Session::FlushLater() {

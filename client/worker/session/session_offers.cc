@@ -112,7 +112,7 @@ absl::Status SessionState::OnCancels(const v1::CancelBatch& batch, Todo& todo) {
 void SessionState::Stop(const Lease& lease, Todo& todo) {
   const Held* held = Find(lease);
   if (held == nullptr || held->ended) return;
-  if (waiting_.contains(lease.fence)) return GiveBack(lease);
+  if (TakeBack(lease.fence)) return GiveBack(lease);
   todo.stop.push_back(lease);
 }
 

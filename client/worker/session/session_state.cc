@@ -133,7 +133,7 @@ void SessionState::Forget(const absl::flat_hash_set<uint64_t>& fences,
   reports_.Forget(fences);
   absl::erase_if(held_, [&](const auto& entry) {
     if (!fences.contains(entry.first)) return false;
-    StopWaiting(entry.first);
+    TakeBack(entry.first);
     if (entry.second.expects_up) --expected_up_;
     if (entry.second.service) todo.forgotten.push_back(entry.first);
     if (!entry.second.ended) {
@@ -209,7 +209,6 @@ void SessionState::Ended(const Lease& lease, Outcome outcome) {
   held->ended = true;
   StopWaiting(lease.fence);
   ExpectUp(*held, false);
-  if (outcome.state != v1::TASK_STATE_CANCELLED) held->started = true;
   --running_;
   missed_probes_.erase(lease.fence);
   reports_.Withdraw(held->running_report);
@@ -224,6 +223,7 @@ void SessionState::Ended(const Lease& lease, Outcome outcome) {
 void SessionState::TellOutcome(const Lease& lease, Outcome outcome) {
   Held* held = Find(lease);
   if (held == nullptr) return;
+  if (outcome.state != v1::TASK_STATE_CANCELLED) held->started = true;
   held->succeeded = outcome.state == v1::TASK_STATE_SUCCEEDED;
   reports_.AddOutcome(lease, std::move(outcome));
   reports_released_ = true;

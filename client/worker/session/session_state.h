@@ -103,8 +103,10 @@ class SessionState {
   bool log_has_room() const { return logs_.has_room(); }
 
   // Attempts whose conditions have come to hold since the last call: to be
-  // started.
+  // started, and then to be named in HandedOver, which returns those that are
+  // to be stopped again.
   std::vector<Offer> TakeStartable();
+  std::vector<Lease> HandedOver(const std::vector<Lease>& leases);
 
   // The worker wants to go: says so on this stream and on each further one.
   void Leave(std::string reason);
@@ -170,6 +172,7 @@ class SessionState {
   void Reached(uint64_t fence);
   void StopWaiting(uint64_t fence);
   void Unawait(uint64_t fence, uint64_t waiter);
+  bool TakeBack(uint64_t fence);
   // What waits is reported as cancelled.
   void GiveBack(const Lease& lease);
   void GiveBackAll();
@@ -196,6 +199,8 @@ class SessionState {
   // Those that wait for an attempt, by its fence.
   absl::flat_hash_map<uint64_t, std::vector<uint64_t>> awaited_;
   std::vector<Offer> startable_;
+  // From TakeStartable to HandedOver, by fence: whether to stop it then.
+  absl::flat_hash_map<uint64_t, bool> on_the_way_;
 
   uint64_t stream_ = 0;  // see Hello.stream
   // Of this stream.

@@ -19,6 +19,11 @@ void SessionState::StartOrWait(std::vector<Offer> offers,
     Waiting waiting{std::move(offer), {}};
     const auto its = conditions.find(lease.fence);
     if (its != conditions.end()) waiting.conditions = std::move(its->second);
+    for (const v1::OfferCondition& condition : waiting.conditions) {
+      // That the awaited one runs is told before this one starts.
+      const auto awaited = held_.find(condition.fence());
+      if (awaited != held_.end()) awaited->second.running_report = {};
+    }
     std::erase_if(waiting.conditions, [this](const auto& condition) {
       return HoldsForGood(condition);
     });
@@ -113,11 +118,39 @@ void SessionState::GiveBack(const Lease& lease) {
 }
 
 void SessionState::GiveBackAll() {
-  while (!waiting_.empty()) GiveBack(waiting_.begin()->second.offer.lease);
+  while (!waiting_.empty()) {
+    const Lease lease = waiting_.begin()->second.offer.lease;
+    GiveBack(lease);
+  }
 }
 
 std::vector<Offer> SessionState::TakeStartable() {
+  for (const Offer& offer : startable_) on_the_way_[offer.lease.fence] = false;
   return std::exchange(startable_, {});
+}
+
+std::vector<Lease> SessionState::HandedOver(const std::vector<Lease>& leases) {
+  std::vector<Lease> stop;
+  for (const Lease& lease : leases) {
+    const auto it = on_the_way_.find(lease.fence);
+    if (it == on_the_way_.end()) continue;
+    if (it->second) stop.push_back(lease);
+    on_the_way_.erase(it);
+  }
+  return stop;
+}
+
+// Takes it back before it is started. False when it was started, or is on the
+// way to that: then it is to be stopped.
+bool SessionState::TakeBack(uint64_t fence) {
+  const bool waited = waiting_.contains(fence);
+  StopWaiting(fence);
+  const auto startable = std::erase_if(startable_, [fence](const Offer& offer) {
+    return offer.lease.fence == fence;
+  });
+  const auto it = on_the_way_.find(fence);
+  if (it != on_the_way_.end()) it->second = true;
+  return waited || startable > 0;
 }
 
 }  // namespace w2t::worker

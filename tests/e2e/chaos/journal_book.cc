@@ -118,9 +118,9 @@ void JournalBook::Lease(uint32_t worker, const LeaseRef& lease) {
                   last_fence_);
   }
   last_fence_ = lease.fence.value;
-  CheckConditions(it->second, lease.task);
   CheckDependents(it->second, lease.task);
   attempts.push_back({.worker = worker, .fence = lease.fence.value});
+  CheckConditions(it->second, lease.task, /*begins=*/false);
   workers_[worker].holds[lease.fence.value] = {lease.run.value, lease.task};
   findings_.Count("attempts");
 }
@@ -133,6 +133,9 @@ void JournalBook::Report(uint32_t worker, const LeaseRef& lease,
   }
   RecordedAttempt* attempt = Find(lease);
   if (attempt == nullptr) return;
+  if (!attempt->started) {
+    CheckConditions(runs_[lease.run.value], lease.task, /*begins=*/true);
+  }
   bool& told = state == TaskState::kUp ? attempt->up : attempt->started;
   if (told || attempt->ended || attempt->worker != worker) {
     findings_.Add("batch {}: {} was reported {} once more", batch_,
@@ -150,6 +153,12 @@ void JournalBook::End(uint32_t worker, const LeaseRef& lease, TaskState outcome,
                   NameOf(lease), Name(attempt->outcome), Name(outcome));
     return;
   }
+  const bool ran =
+      outcome != TaskState::kLost && outcome != TaskState::kCancelled;
+  if (!attempt->started && ran) {
+    CheckConditions(runs_[lease.run.value], lease.task, /*begins=*/true);
+  }
+  attempt->started |= ran;
   attempt->ended = true;
   attempt->outcome = outcome;
   attempt->exit_code = exit_code;
@@ -170,24 +179,44 @@ RecordedAttempt* JournalBook::Find(const LeaseRef& lease) {
   return nullptr;
 }
 
-void JournalBook::CheckConditions(const RecordedRun& run, uint32_t task) {
+// Of the latest attempt, when it is leased and when it is told that it begins.
+void JournalBook::CheckConditions(const RecordedRun& run, uint32_t task,
+                                  bool begins) {
   const v1::Task& declared = run.graph.tasks(static_cast<int>(task));
+  const RecordedAttempt& own = run.tasks[task].back();
   uint32_t held = 0;
   for (const v1::Dependency& edge : declared.depends_on()) {
-    held += Holds(run, edge) ? 1 : 0;
+    held += Holds(run, edge) || IsAwaited(run, edge, own, begins) ? 1 : 0;
   }
   const auto all = static_cast<uint32_t>(declared.depends_on_size());
   const uint32_t needed = declared.trigger() == 0 ? all : declared.trigger();
   if (held < needed) {
-    findings_.Add("batch {}: {} {} was leased with {} of {} conditions", batch_,
-                  run.run_id, declared.name(), held, needed);
+    findings_.Add("batch {}: {} {} {} with {} of {} conditions", batch_,
+                  run.run_id, declared.name(), begins ? "began" : "was leased",
+                  held, needed);
   }
+}
+
+// Whether its worker has, and by the time it begins had, what it waits for: a
+// worker may lose that before it has told that it held.
+bool JournalBook::IsAwaited(const RecordedRun& run, const v1::Dependency& edge,
+                            const RecordedAttempt& own, bool begins) const {
+  const auto& attempts = run.tasks[run.index.at(edge.task())];
+  return std::any_of(
+      attempts.begin(), attempts.end(), [&](const RecordedAttempt& awaited) {
+        return awaited.worker == own.worker && awaited.fence < own.fence &&
+               awaited.ended == begins;
+      });
 }
 
 // What waits for a task's outcome must not have run before its last attempt.
 void JournalBook::CheckDependents(const RecordedRun& run, uint32_t task) {
   for (const uint32_t dependent : run.dependents[task]) {
-    if (run.tasks[dependent].empty()) continue;
+    const auto& attempts = run.tasks[dependent];
+    if (std::none_of(attempts.begin(), attempts.end(),
+                     [](const auto& attempt) { return attempt.started; })) {
+      continue;
+    }
     findings_.Add("batch {}: {} task {} is leased after its dependent {}",
                   batch_, run.run_id, task, dependent);
   }

@@ -74,7 +74,9 @@ class JournalBook {
            int32_t exit_code);
   // Null, and a fault, when the journal has never leased it.
   RecordedAttempt* Find(const LeaseRef& lease);
-  void CheckConditions(const RecordedRun& run, uint32_t task);
+  void CheckConditions(const RecordedRun& run, uint32_t task, bool begins);
+  bool IsAwaited(const RecordedRun& run, const v1::Dependency& edge,
+                 const RecordedAttempt& own, bool begins) const;
   void CheckDependents(const RecordedRun& run, uint32_t task);
   bool Holds(const RecordedRun& run, const v1::Dependency& edge) const;
   std::string NameOf(const LeaseRef& lease) const;

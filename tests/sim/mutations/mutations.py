@@ -165,7 +165,7 @@ MUTATIONS = [
         ''),
     Mutation(
         'what is taken back counts as lost', 'core/run/run.cc',
-        '    if (record.ahead || record.stop_requested) return GiveBack(task);\n',
+        '    if (Waits(task) || record.stop_requested) return GiveBack(task);\n',
         ''),
     Mutation(
         'a lease ahead is offered without its conditions', 'core/engine/steps.cc',

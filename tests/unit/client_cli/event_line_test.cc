@@ -58,10 +58,17 @@ TEST_F(EventLineTest, FailedAttemptThatIsRepeatedIsNoFailure) {
 
 TEST_F(EventLineTest, AttemptThatIsRepeatedAtOnceIsTold) {
   view_.Apply(Snapshot({"api"}));
-  EXPECT_EQ(LineOf({{.state = v1::TASK_STATE_LEASED},
+  EXPECT_EQ(LineOf({{.state = v1::TASK_STATE_RUNNING},
                     {.state = v1::TASK_STATE_WAITING}}),
             "retry  api  attempt 1 did not end well");
   EXPECT_EQ(LineOf({{.state = v1::TASK_STATE_READY}}), "");
+}
+
+TEST_F(EventLineTest, WhatAWorkerHadAheadIsTakenBackInSilence) {
+  view_.Apply(Snapshot({"api"}));
+  EXPECT_EQ(LineOf({{.state = v1::TASK_STATE_LEASED},
+                    {.state = v1::TASK_STATE_WAITING}}),
+            "");
 }
 
 TEST_F(EventLineTest, ServicesBecomeReadyAndStop) {

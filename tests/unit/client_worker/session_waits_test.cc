@@ -106,7 +106,13 @@ class SessionWaitsTest : public ::testing::Test {
   void End(uint64_t fence, v1::TaskState state) {
     state_.Ended(LeaseOf(fence), {.state = state});
   }
-  std::vector<uint64_t> Startable() { return Fences(state_.TakeStartable()); }
+  std::vector<uint64_t> Startable() {
+    const std::vector<uint64_t> fences = Fences(state_.TakeStartable());
+    std::vector<Lease> leases;
+    for (const uint64_t fence : fences) leases.push_back(LeaseOf(fence));
+    EXPECT_THAT(state_.HandedOver(leases), IsEmpty());
+    return fences;
+  }
 
   std::shared_ptr<const v1::SessionRequest> Next() {
     bool more = false;
@@ -203,6 +209,34 @@ TEST_F(SessionWaitsTest, OneThatHasStartedIsStopped) {
   Up(kDb);
   EXPECT_THAT(Startable(), ElementsAre(kApi));
   EXPECT_THAT(Cancel(kApi).stop, ElementsAre(LeaseOf(kApi)));
+}
+
+TEST_F(SessionWaitsTest, OneThatMayStartAndIsTakenBackFirstNeverStarts) {
+  Give({kDb, kApi}, {{kApi, kDb}});
+  Up(kDb);
+  EXPECT_THAT(Cancel(kApi).stop, IsEmpty());
+  EXPECT_THAT(Startable(), IsEmpty());
+  EXPECT_THAT(Reports(), ElementsAre("1 RUNNING", "1 UP", "4 CANCELLED"));
+}
+
+TEST_F(SessionWaitsTest, OneThatIsStoppedOnItsWayIsStoppedOnceItHasStarted) {
+  Give({kDb, kApi}, {{kApi, kDb}});
+  Up(kDb);
+  EXPECT_THAT(Fences(state_.TakeStartable()), ElementsAre(kApi));
+  EXPECT_THAT(Cancel(kApi).stop, ElementsAre(LeaseOf(kApi)))
+      << "whoever starts it may not know of it yet";
+  EXPECT_THAT(state_.HandedOver({LeaseOf(kApi)}), ElementsAre(LeaseOf(kApi)));
+  EXPECT_THAT(state_.HandedOver({LeaseOf(kApi)}), IsEmpty());
+}
+
+TEST_F(SessionWaitsTest, AStartThatIsWaitedForLaterIsToldThoughTheEndFollows) {
+  Give({kMigrate});
+  state_.Started(LeaseOf(kMigrate));
+  EXPECT_THAT(Give({kApi}, {{kApi, kMigrate, v1::TASK_STATE_RUNNING}}),
+              ElementsAre(kApi));
+  state_.Started(LeaseOf(kApi));
+  End(kMigrate, v1::TASK_STATE_SUCCEEDED);
+  EXPECT_THAT(Reports(), ElementsAre("3 RUNNING", "4 RUNNING", "3 SUCCEEDED"));
 }
 
 TEST_F(SessionWaitsTest, AWorkerThatLeavesGivesAllOfItBack) {

@@ -28,7 +28,9 @@ class LeaseAheadTest : public ::testing::Test {
     env_.Start(task);
     env_.Ready(task);
   }
-  bool IsAhead(std::string_view task) { return env_.Record(task).ahead; }
+  bool IsAhead(std::string_view task) {
+    return env_.run().Waits(env_.Index(task));
+  }
   std::string HelloAgain() {
     env_.Disconnect("w1");
     return env_.Reattach("w1") ? "" : "refused";
@@ -114,6 +116,8 @@ TEST_F(LeaseAheadTest, NoMoreThanTheLimitAreAhead) {
   EXPECT_THAT(env.TakeOffered(), ElementsAre("s0", "s1", "s2"));
   env.Start("s0");
   env.Ready("s0");
+  EXPECT_THAT(env.TakeOffered(), IsEmpty());
+  env.Start("s1");
   EXPECT_THAT(env.TakeOffered(), ElementsAre("s3"));
   env.Finish();
   EXPECT_EQ(env.EndState(), RunState::kSucceeded);
@@ -178,6 +182,26 @@ TEST_F(LeaseAheadTest, OneThatHadStartedWhenItWasTakenBackStartsAgain) {
   EXPECT_EQ(env_.State("api"), TaskState::kSkipped);
 }
 
+// The worker may not have started it, since it knew first.
+TEST_F(LeaseAheadTest, OneThatHasNotStartedIsTakenBackAlsoWhenAllHeld) {
+  env_.Submit(Shop().Service("cache").Probe().Service("web", {"db", "cache"}));
+  Up("cache");
+  Up("db");
+  EXPECT_FALSE(IsAhead("web"));
+  env_.Fail("cache");
+  EXPECT_THAT(env_.TakeStopped(), ElementsAre("web"));
+  env_.Stopped("web");
+  EXPECT_EQ(env_.State("web"), TaskState::kSkipped);
+}
+
+TEST_F(LeaseAheadTest, OneThatHasStartedGoesOnWithoutWhatItWaitedFor) {
+  env_.Submit(Shop());
+  Up("db");
+  env_.Start("api");
+  env_.Fail("db");
+  EXPECT_THAT(env_.TakeStopped(), IsEmpty());
+}
+
 TEST_F(LeaseAheadTest, ALostOneIsLeasedAgainAndCountsAsNoLoss) {
   env_.worker("w1").receives_offers = false;
   env_.Submit(Shop());
@@ -187,6 +211,15 @@ TEST_F(LeaseAheadTest, ALostOneIsLeasedAgainAndCountsAsNoLoss) {
   Up("db");
   Up("api");
   EXPECT_EQ(env_.State("api"), TaskState::kUp);
+}
+
+TEST_F(LeaseAheadTest, NoneIsLeasedAheadWhenTheLimitIsZero) {
+  EngineOptions options;
+  options.limits.max_ahead = 0;
+  EngineEnv env(options);
+  env.Hello("w1", {.slots = 100, .waits = true});
+  env.Submit(Shop());
+  EXPECT_THAT(env.TakeOffered(), ElementsAre("db"));
 }
 
 TEST_F(LeaseAheadTest, WithItsWorkerAllOfItIsLost) {
