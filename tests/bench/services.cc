@@ -184,7 +184,7 @@ Times RunOnce(test::Daemon& daemon, const Fleet& fleet, test::RpcClient& client,
   Clock::time_point begin = Clock::now();
   const std::string run_id = client.Submit(graph, /*hold=*/true);
   {
-    test::Watch watch(daemon.address(), run_id);
+    test::Watch watch(client.channel(), run_id);  // as the CLI does
     if (!watch.WaitForTasks(count, v1::TASK_STATE_UP)) {
       throw std::runtime_error("the services do not come up");
     }

@@ -181,7 +181,12 @@ bool RpcClient::WaitForTask(const std::string& run_id, std::string_view task,
 
 Watch::Watch(const std::string& address, const std::string& run_id,
              uint64_t after_seq, std::vector<std::string> names)
-    : stub_(v1::RunService::NewStub(Dial(address))),
+    : Watch(Dial(address), run_id, after_seq, std::move(names)) {}
+
+Watch::Watch(const std::shared_ptr<grpc::Channel>& channel,
+             const std::string& run_id, uint64_t after_seq,
+             std::vector<std::string> names)
+    : stub_(v1::RunService::NewStub(channel)),
       names_(std::move(names)),
       last_seq_(after_seq) {
   request_.set_run_id(run_id);

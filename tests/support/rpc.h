@@ -81,8 +81,12 @@ struct WatchedEvent {
 // Watches a run from a thread of its own, until the run or the stream ends.
 class Watch {
  public:
+  // With a connection of its own.
   Watch(const std::string& address, const std::string& run_id,
         uint64_t after_seq = 0, std::vector<std::string> names = {});
+  Watch(const std::shared_ptr<grpc::Channel>& channel,
+        const std::string& run_id, uint64_t after_seq = 0,
+        std::vector<std::string> names = {});
   ~Watch();
 
   // Waits until so many tasks have been seen in `state`, as an event or in the
