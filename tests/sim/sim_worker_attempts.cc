@@ -93,7 +93,7 @@ void SimWorker::WaitUntilReady(const worker::Lease& lease, bool is_ready) {
     }
     oracle_->ComesUp(lease);
     if (Kept* kept = FindKept(lease.fence)) kept->up = true;
-    state_->Up(lease);
+    if (!state_->Up(lease)) FlushOutputLater();
     if (keeps_ && !calm_ && random_.Chance(5)) return Die(Between(1, 800));
     if (it->second.offer.action->has_live()) WatchOver(lease);
     Flush();

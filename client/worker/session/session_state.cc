@@ -44,7 +44,7 @@ void SessionState::StreamOpened() {
   hello_due_ = true;
   welcomed_ = false;
   leave_sent_ = false;
-  output_first_ = true;
+  output_went_.reset();
   hello_held_.clear();
   missed_probes_.clear();
   pong_.reset();
@@ -343,15 +343,24 @@ std::shared_ptr<const v1::SessionRequest> SessionState::NextMessage(
 std::shared_ptr<const v1::SessionRequest> SessionState::NextBatch() {
   // An outcome follows its output on each stream, so that whoever sees the end
   // has seen the output.
-  if (!logs_.resending()) {
-    const bool output = output_due() && (output_first_ || !reports_due());
-    output_first_ = !output;
-    if (!output) return NextReports();
-  }
+  if (!logs_.resending() && !TakeOutput()) return NextReports();
   std::shared_ptr<const v1::SessionRequest> batch = logs_.Next();
   if (logs_.waiting_bytes() == 0) output_released_ = false;
   ReleaseAfterOutput();
   return batch;
+}
+
+// Whether output is next. What is reported goes before output that merely
+// waits, and after output that holds up an outcome, since that outcome then
+// goes with it. While both go on they take turns.
+bool SessionState::TakeOutput() {
+  const bool output = output_due();
+  if (!output || !reports_due()) {
+    output_went_.reset();
+    return output;
+  }
+  output_went_ = output_went_ ? !*output_went_ : !after_output_.empty();
+  return *output_went_;
 }
 
 std::shared_ptr<const v1::SessionRequest> SessionState::NextReports() {

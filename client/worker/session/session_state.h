@@ -182,6 +182,7 @@ class SessionState {
   Held* Find(const Lease& lease);
   void ReleaseAfterOutput();
   std::shared_ptr<const v1::SessionRequest> NextBatch();
+  bool TakeOutput();
   std::shared_ptr<const v1::SessionRequest> NextReports();
   bool reports_due() const;
   std::shared_ptr<const v1::SessionRequest> NextProbes();
@@ -207,7 +208,8 @@ class SessionState {
   bool hello_due_ = false;
   bool welcomed_ = false;
   bool leave_sent_ = false;
-  bool output_first_ = true;  // else reports; they take turns
+  // While both are due: whether output was the last that went.
+  std::optional<bool> output_went_;
   bool output_released_ = false;
   bool reports_released_ = false;
   std::vector<Lease> hello_held_;

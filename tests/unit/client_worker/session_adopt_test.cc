@@ -92,6 +92,7 @@ TEST_F(SessionAdoptTest, WhatTheyPrintComesBehindWhatTheyHadPrinted) {
   Dial();
   Welcome(v1::HELD_VERDICT_KEEP);
   state_.Printed(kOld, v1::LOG_STREAM_STDOUT, 1, "on");
+  EXPECT_TRUE(Next()->has_reports());
   const auto message = Next();
   ASSERT_TRUE(message != nullptr && message->has_logs());
   EXPECT_EQ(message->logs().chunks(0).offset(), 100u);

@@ -183,6 +183,35 @@ TEST_F(SessionBoundsTest, OutputIsNotHeldBackFromAnEnd) {
   EXPECT_TRUE(end->has_reports());
 }
 
+TEST_F(SessionBoundsTest, AReportGoesBeforeOutputThatIsReleasedWithIt) {
+  ASSERT_TRUE(Offer(1, 1).ok());
+  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "a");
+  state_.Started(LeaseOf(1));
+  EXPECT_TRUE(Next()->has_reports());
+  EXPECT_TRUE(Next()->has_logs());
+}
+
+TEST_F(SessionBoundsTest, AReportGoesBeforeOutputThatWasReleasedEarlier) {
+  ASSERT_TRUE(Offer(1, 1).ok());
+  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "a");
+  state_.Release();  // and a write is under way
+  state_.Up(LeaseOf(1));
+  bool more = false;
+  EXPECT_TRUE(state_.NextMessage(&more)->has_reports());
+  EXPECT_TRUE(more) << "the output that is due";
+  EXPECT_TRUE(state_.NextMessage(&more)->has_logs());
+}
+
+TEST_F(SessionBoundsTest, AnOutcomeThatFollowsItsOutputGoesWithOtherReports) {
+  ASSERT_TRUE(Offer(1, 2).ok());
+  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "a");
+  state_.Ended(LeaseOf(1), {.state = v1::TASK_STATE_SUCCEEDED});
+  state_.Up(LeaseOf(2));
+  EXPECT_TRUE(Next()->has_logs());
+  EXPECT_THAT(Next()->reports().leases().fence(),
+              ::testing::UnorderedElementsAre(1, 2));
+}
+
 TEST_F(SessionBoundsTest, AFullBatchOfOutputIsNotHeldBack) {
   ASSERT_TRUE(Offer(1, 1).ok());
   state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1,

@@ -497,14 +497,17 @@ TEST_F(SessionStateTest, AnOutcomeFollowsItsOutputThatGoesAgain) {
 }
 
 TEST_F(SessionStateTest, OutputAndReportsTakeTurns) {
-  Give({7, 8});
+  Give({7, 8, 9});
   const std::string batch(LogQueue::kBatchBytes, 'x');
   for (int i = 0; i < 3; ++i) {
     state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, batch);
   }
   Succeed(8);
-  EXPECT_TRUE(Next()->has_logs());
   EXPECT_EQ(Words(*Next()), "reports 1: 8 SUCCEEDED");
+  Succeed(9);
+  EXPECT_TRUE(Next()->has_logs());
+  EXPECT_EQ(Words(*Next()), "reports 2: 9 SUCCEEDED");
+  EXPECT_TRUE(Next()->has_logs());
 }
 
 TEST_F(SessionStateTest, TheLatestOfEachProbeIsTold) {
