@@ -136,7 +136,9 @@ class State {
   void AddSources(const Leased& leased);
   void GrantAhead(Leased* leased);
   void GrantAhead(Run& run, Sources* sources, Leased* leased);
-  Worker* AheadWorker(const Run& run, TaskIndex task);
+  // Of each shape, until the next lease.
+  using BestWorkers = absl::flat_hash_map<ShapeId, Worker*>;
+  Worker* AheadWorker(const Run& run, TaskIndex task, BestWorkers* known);
   void Lose(Worker& worker, const LeaseRef& lease, bool not_started,
             std::string_view reason);
   // What follows from a fact about a run: its outbox goes to queues, fleet and
@@ -173,8 +175,6 @@ class State {
   absl::flat_hash_set<RunNumber>
       undemanding_;  // with tasks that demand nothing
   absl::btree_map<RunNumber, Sources> sources_;  // none is empty
-  absl::flat_hash_map<ShapeId, Worker*> best_;   // until the next lease
-
   bool queues_filled_ = false;
   Effects effects_;
   RunOutbox outbox_;

@@ -32,17 +32,17 @@ void State::GrantAhead(Leased* leased) {
 }
 
 void State::GrantAhead(Run& run, Sources* sources, Leased* leased) {
-  best_.clear();
+  BestWorkers best;
   while (!sources->queue.empty()) {
     const TaskIndex source = sources->queue.front();
     const auto waiters = run.blueprint().successors(source);
     if (IsHeld(run.task(source).state) && waiters.size() <= kMaxWaiters) {
       for (const Blueprint::Edge& edge : waiters) {
         if (run.ahead() >= limits_.max_ahead) return;
-        Worker* const worker = AheadWorker(run, edge.task);
+        Worker* const worker = AheadWorker(run, edge.task, &best);
         if (worker == nullptr) continue;
         Grant(*worker, run, edge.task, leased);
-        best_.clear();
+        best.clear();
         sources->Add(edge.task);
       }
     }
@@ -53,12 +53,12 @@ void State::GrantAhead(Run& run, Sources* sources, Leased* leased) {
 
 // Only tasks that demand nothing are leased ahead: what others hold while they
 // wait would be of no use to anybody.
-Worker* State::AheadWorker(const Run& run, TaskIndex task) {
+Worker* State::AheadWorker(const Run& run, TaskIndex task, BestWorkers* known) {
   const ShapeId shape = ShapeIdOf(run, task);
   if (!scheduler_.shape(shape).amounts.empty()) return nullptr;
   const WorkerNumber number = run.AheadWorker(task);
   if (!number) return nullptr;
-  const auto [best, fresh] = best_.try_emplace(shape, nullptr);
+  const auto [best, fresh] = known->try_emplace(shape, nullptr);
   if (fresh) best->second = scheduler_.Best(shape);
   Worker* const worker = best->second;
   const bool may = worker != nullptr && worker->number == number &&
