@@ -55,7 +55,8 @@ struct OfferLeases {
   SessionId session;
   LeaseColumns leases;
   std::vector<Condition> conditions;  // in the order of positions
-  // Leases of the worker whose start and readiness nobody else waits for.
+  // Leases of the worker whose start and readiness nobody else waits for; each
+  // once.
   std::vector<Fence> unhurried;
 };
 

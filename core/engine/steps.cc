@@ -231,6 +231,11 @@ void Steps::Place() {
     offer.leases.Add(lease);
   }
   for (auto& [number, offer] : offers) {
+    // Each of those that wait for one has said so.
+    std::sort(offer.unhurried.begin(), offer.unhurried.end());
+    offer.unhurried.erase(
+        std::unique(offer.unhurried.begin(), offer.unhurried.end()),
+        offer.unhurried.end());
     offer.session = state_.fleet().Find(number)->session;
     result_.actions.push_back(std::move(offer));
   }

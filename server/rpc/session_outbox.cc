@@ -101,7 +101,10 @@ void SessionOutbox::AddOffers(const Engine& engine, const OfferLeases& offer) {
     bytes_ += bytes;
   }
   for (const Fence fence : offer.unhurried) {
-    offers_.back().batch.add_unhurried(fence.value);
+    PendingOffers& pending = OpenBatch();
+    pending.batch.add_unhurried(fence.value);
+    pending.bytes += sizeof(uint64_t);
+    bytes_ += sizeof(uint64_t);
   }
 }
 

@@ -303,5 +303,15 @@ TEST_F(LeaseAheadTest, WhatNobodyElseWaitsForMayBeToldLater) {
       << "web, on another worker, waits for api";
 }
 
+TEST_F(LeaseAheadTest, WhatManyOfItsWorkerWaitForIsNamedOnce) {
+  env_.Submit(GraphBuilder()
+                  .Service("db")
+                  .Probe()
+                  .Service("api", {"db"})
+                  .Service("web", {"db"}));
+  EXPECT_THAT(env_.worker("w1").unhurried,
+              ElementsAre(env_.LeaseOf("db").fence));
+}
+
 }  // namespace
 }  // namespace w2t::testing

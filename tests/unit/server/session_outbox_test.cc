@@ -212,6 +212,24 @@ TEST_F(SessionOutboxTest, CountsWhatWaits) {
   EXPECT_EQ(outbox_.bytes(), 0u);
 }
 
+TEST_F(SessionOutboxTest, CountsAndBoundsWhatNeedNotBeToldAtOnce) {
+  env_.Submit(MakeGraph("g", 1));
+  env_.AddWorker(1);
+  outbox_.AddOffers(env_.engine(), {.leases = env_.offers()});
+  const size_t without = outbox_.bytes();
+  Next();
+  OfferLeases offer{.leases = env_.offers()};
+  constexpr size_t kMany = SessionOutbox::kMaxBatchBytes / sizeof(uint64_t);
+  offer.unhurried.assign(kMany, {env_.offers().fence[0]});
+  outbox_.AddOffers(env_.engine(), offer);
+  EXPECT_GE(outbox_.bytes(), SessionOutbox::kMaxBatchBytes);
+  EXPECT_LE(outbox_.bytes(), SessionOutbox::kMaxBatchBytes + without);
+  EXPECT_LT(Next().offers().unhurried_size(), static_cast<int>(kMany));
+  EXPECT_TRUE(more_);
+  Next();
+  EXPECT_EQ(outbox_.bytes(), 0u);
+}
+
 TEST_F(SessionOutboxTest, AForgottenRunLeavesNothing) {
   const RunNumber run = env_.Submit(MakeGraph("g", 2));
   env_.AddWorker(2);
