@@ -42,12 +42,6 @@ Session::Session(Loop* loop, std::string server, v1::Hello identity,
 
 void Session::Open() { Dial(); }
 
-void Session::Adopted(const Lease& lease, v1::TaskState state,
-                      uint64_t printed) {
-  absl::MutexLock lock(&mutex_);
-  state_.Adopt(lease, state, printed);
-}
-
 absl::Duration Session::reattach_window() {
   absl::MutexLock lock(&mutex_);
   return state_.reattach_window();
@@ -245,19 +239,6 @@ void Session::Close() {
   if (closed) delegate_->OnSessionClosed();
 }
 
-void Session::Started(absl::Span<const Lease> leases, bool has_probe) {
-  {
-    absl::MutexLock lock(&mutex_);
-    for (const Lease& lease : leases) state_.Started(lease);
-    if (has_probe) {
-      FlushLater();
-    } else {
-      FlushIn(kStartedDelay, &Session::flush_due_, &SessionState::Release);
-    }
-  }
-  StartMore();
-}
-
 void Session::StartMore() {
   std::vector<Offer> offers;
   {
@@ -282,12 +263,6 @@ void Session::FlushLater() {
   FlushIn(kOutputDelay, &Session::output_due_, &SessionState::Release);
 }
 
-void Session::ProbeMissed(const Lease& lease, MissedProbe probe) {
-  absl::MutexLock lock(&mutex_);
-  state_.ProbeMissed(lease, std::move(probe));
-  FlushIn(kProbesDelay, &Session::probes_due_, &SessionState::ReleaseProbes);
-}
-
 void Session::FlushIn(absl::Duration delay, bool Session::*due,
                       void (SessionState::*release)()) {
   if (std::exchange(this->*due, true)) return;
@@ -299,59 +274,6 @@ void Session::FlushIn(absl::Duration delay, bool Session::*due,
     }
     Flush();
   });
-}
-
-void Session::Up(const Lease& lease) {
-  bool hurried = false;
-  {
-    absl::MutexLock lock(&mutex_);
-    hurried = state_.Up(lease);
-    if (!hurried) FlushLater();
-  }
-  StartMore();
-  if (hurried) Flush();
-}
-
-void Session::Ended(const Lease& lease, Outcome outcome) {
-  {
-    absl::MutexLock lock(&mutex_);
-    state_.Ended(lease, std::move(outcome));
-  }
-  StartMore();
-  Flush();
-}
-
-bool Session::Printed(const Lease& lease, v1::LogStream stream,
-                      std::string_view data) {
-  bool room = false;
-  const int64_t now_us = absl::ToUnixMicros(absl::Now());
-  {
-    absl::MutexLock lock(&mutex_);
-    room = state_.Printed(lease, stream, now_us, data);
-    if (!room) output_refused_ = true;
-    if (!state_.output_due()) {
-      FlushLater();
-      return room;
-    }
-  }
-  Flush();
-  return room;
-}
-
-bool Session::TryPrint(const Lease& lease, v1::LogStream stream,
-                       std::string_view data, uint64_t dropped_bytes) {
-  const int64_t now_us = absl::ToUnixMicros(absl::Now());
-  {
-    absl::MutexLock lock(&mutex_);
-    if (state_.log_full()) return false;
-    state_.Printed(lease, stream, now_us, data, dropped_bytes);
-    if (!state_.output_due()) {
-      FlushLater();
-      return true;
-    }
-  }
-  Flush();
-  return true;
 }
 
 void Session::Flush() {

@@ -107,6 +107,10 @@ class Session final : public AttemptSink, private Stream::Listener {
   void HandleWelcome();
   void CheckAlive();
   void CheckLeft();
+  // session_sink.cc: takes `data`, unless there is no room and it need not
+  // `always`. False: there is none, or none any more.
+  bool Print(const Lease& lease, v1::LogStream stream, std::string_view data,
+             uint64_t dropped_bytes, bool always);
   // Starts what may start since then.
   void StartMore();
   // Writes what there is, unless a write is under way.

@@ -158,9 +158,13 @@ class SessionState {
   absl::Status OnOffers(v1::OfferBatch& batch, Todo& todo);
   void MarkServices(const v1::OfferBatch& batch, std::vector<Offer>& offers);
   absl::Status OnCancels(const v1::CancelBatch& batch, Todo& todo);
-  void ExpectUp(Held& held, bool expects);
   void Stop(const Lease& lease, Todo& todo);
+
+  // session_attempts.cc: what becomes of attempts.
+  void ExpectUp(Held& held, bool expects);
   void TellOutcome(const Lease& lease, Outcome outcome);
+  // Tells the outcomes whose output is on its way now.
+  void ReleaseAfterOutput();
 
   // session_waits.cc: what is not to be started yet.
   void StartOrWait(std::vector<Offer> offers, const v1::OfferBatch& batch,
@@ -180,7 +184,6 @@ class SessionState {
   void OnAck(const v1::DurableAck& ack, Todo& todo);
   void Forget(const absl::flat_hash_set<uint64_t>& fences, Todo& todo);
   Held* Find(const Lease& lease);
-  void ReleaseAfterOutput();
   std::shared_ptr<const v1::SessionRequest> NextBatch();
   bool TakeOutput();
   std::shared_ptr<const v1::SessionRequest> NextReports();
