@@ -2,11 +2,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
-#include <string>
-#include <vector>
-
-#include "client/worker/session/session_state.h"
+#include "tests/unit/client_worker/session_fixture.h"
 
 namespace w2t::worker {
 namespace {
@@ -15,7 +11,6 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 
 constexpr Lease kOld{1, 2, 3, 7};
-constexpr Lease kNew{1, 3, 1, 8};
 
 v1::Hello Restarted() {
   v1::Hello hello;
@@ -25,40 +20,11 @@ v1::Hello Restarted() {
   return hello;
 }
 
-class SessionAdoptTest : public ::testing::Test {
+class SessionAdoptTest : public SessionFixture {
  protected:
-  SessionAdoptTest() : state_(Restarted()) {
+  SessionAdoptTest() : SessionFixture(Restarted()) {
     state_.Adopt(kOld, v1::TASK_STATE_UP, /*printed=*/100);
   }
-
-  v1::Hello Dial() {
-    state_.StreamOpened();
-    return Next()->hello();
-  }
-  Todo Welcome(v1::HeldVerdict verdict) {
-    v1::SessionResponse message;
-    message.mutable_welcome()->add_verdicts(verdict);
-    return Receive(message);
-  }
-  Todo Receive(v1::SessionResponse message) {
-    Todo todo;
-    const absl::Status status = state_.OnMessage(message, todo);
-    EXPECT_TRUE(status.ok()) << status;
-    return todo;
-  }
-  Todo Acknowledge(uint64_t reports, uint64_t logs) {
-    v1::SessionResponse message;
-    message.mutable_ack()->set_through_seq(reports);
-    message.mutable_ack()->set_logs_through_seq(logs);
-    return Receive(message);
-  }
-  std::shared_ptr<const v1::SessionRequest> Next() {
-    bool more = false;
-    state_.Release();
-    return state_.NextMessage(&more);
-  }
-
-  SessionState state_;
 };
 
 TEST_F(SessionAdoptTest, TheHelloHoldsThemAndSaysThatTheProcessIsANewOne) {
@@ -67,7 +33,7 @@ TEST_F(SessionAdoptTest, TheHelloHoldsThemAndSaysThatTheProcessIsANewOne) {
   EXPECT_TRUE(hello.restarted());
   EXPECT_THAT(hello.held().fence(), ElementsAre(7));
   EXPECT_TRUE(Dial().restarted()) << "nobody has answered";
-  Welcome(v1::HELD_VERDICT_KEEP);
+  Welcome({v1::HELD_VERDICT_KEEP});
   EXPECT_FALSE(Dial().restarted()) << "what was given since is known";
 }
 
@@ -90,7 +56,7 @@ TEST_F(SessionAdoptTest, WhatNobodyKnowsToHaveBegunIsNotToldToRun) {
 
 TEST_F(SessionAdoptTest, WhatTheyPrintComesBehindWhatTheyHadPrinted) {
   Dial();
-  Welcome(v1::HELD_VERDICT_KEEP);
+  Welcome({v1::HELD_VERDICT_KEEP});
   state_.Printed(kOld, v1::LOG_STREAM_STDOUT, 1, "on");
   EXPECT_TRUE(Next()->has_reports());
   const auto message = Next();
@@ -104,7 +70,7 @@ TEST_F(SessionAdoptTest, WhatTheyPrintComesBehindWhatTheyHadPrinted) {
 
 TEST_F(SessionAdoptTest, ThatTheyRunAndAreUpIsToldAgain) {
   Dial();
-  Welcome(v1::HELD_VERDICT_KEEP);
+  Welcome({v1::HELD_VERDICT_KEEP});
   const auto message = Next();
   ASSERT_TRUE(message != nullptr && message->has_reports());
   EXPECT_THAT(message->reports().state(),
@@ -113,7 +79,7 @@ TEST_F(SessionAdoptTest, ThatTheyRunAndAreUpIsToldAgain) {
 
 TEST_F(SessionAdoptTest, TheirEndIsForgottenOnceItIsDurable) {
   Dial();
-  Welcome(v1::HELD_VERDICT_KEEP);
+  Welcome({v1::HELD_VERDICT_KEEP});
   state_.Ended(kOld, {.state = v1::TASK_STATE_FAILED});
   EXPECT_TRUE(Next()->has_reports());
   EXPECT_THAT(Acknowledge(0, 0).forgotten, IsEmpty());
@@ -122,7 +88,7 @@ TEST_F(SessionAdoptTest, TheirEndIsForgottenOnceItIsDurable) {
 
 TEST_F(SessionAdoptTest, WhatTheDaemonDoesNotConfirmIsStoppedAndForgotten) {
   Dial();
-  const Todo todo = Welcome(v1::HELD_VERDICT_DISCARD);
+  const Todo todo = Welcome({v1::HELD_VERDICT_DISCARD});
   EXPECT_THAT(todo.discard, ElementsAre(kOld));
   EXPECT_THAT(todo.forgotten, ElementsAre(7));
   EXPECT_EQ(state_.held(), 0u);
@@ -130,21 +96,10 @@ TEST_F(SessionAdoptTest, WhatTheDaemonDoesNotConfirmIsStoppedAndForgotten) {
 
 TEST_F(SessionAdoptTest, AnOfferSaysWhatIsAService) {
   Dial();
-  Welcome(v1::HELD_VERDICT_KEEP);
-  v1::SessionResponse message;
-  v1::OfferBatch& offers = *message.mutable_offers();
-  for (const Lease& lease : {Lease{1, 4, 1, 9}, kNew}) {
-    offers.mutable_leases()->add_run(lease.run);
-    offers.mutable_leases()->add_task(lease.task);
-    offers.mutable_leases()->add_attempt(lease.attempt);
-    offers.mutable_leases()->add_fence(lease.fence);
-    offers.add_action(1);
-    offers.add_name("t");
-  }
-  offers.add_services(1);
-  offers.add_services(77);
-  offers.add_new_actions()->set_id(1);
-  offers.add_new_runs()->set_run(1);
+  Welcome({v1::HELD_VERDICT_KEEP});
+  v1::SessionResponse message = OfferOf({9, 8});
+  message.mutable_offers()->add_services(1);
+  message.mutable_offers()->add_services(77);
   const Todo todo = Receive(message);
   ASSERT_EQ(todo.start.size(), 2u);
   EXPECT_FALSE(todo.start[0].service);

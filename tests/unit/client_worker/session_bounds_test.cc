@@ -2,68 +2,43 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "client/worker/session/session_state.h"
+#include "tests/unit/client_worker/session_fixture.h"
 
 namespace w2t::worker {
 namespace {
 
 constexpr uint32_t kMaxLeases = 2;
 
-class SessionBoundsTest : public ::testing::Test {
+class SessionBoundsTest : public SessionFixture {
  protected:
-  SessionBoundsTest() : state_(Identity()) { Attach(); }
+  SessionBoundsTest() : SessionFixture(Identity()) { Attach(); }
 
   static v1::Hello Identity() {
     v1::Hello identity;
     identity.set_max_leases(kMaxLeases);
     return identity;
   }
-  static Lease LeaseOf(uint64_t fence) { return {1, 0, 1, fence}; }
 
-  std::shared_ptr<const v1::SessionRequest> Next() {
-    bool more = false;
-    state_.Release();
-    return state_.NextMessage(&more);
-  }
   void Attach() {
-    state_.StreamOpened();
-    const auto hello = Next();
-    v1::SessionResponse message;
-    v1::Welcome& welcome = *message.mutable_welcome();
+    v1::Welcome welcome;
     welcome.set_max_log_batches(UINT32_MAX);
-    for (int i = 0; i < hello->hello().held().fence_size(); ++i) {
-      welcome.add_verdicts(v1::HELD_VERDICT_KEEP);
-    }
-    Todo todo;
-    ASSERT_TRUE(state_.OnMessage(message, todo).ok());
+    Welcome(std::vector<v1::HeldVerdict>(
+                static_cast<size_t>(Dial().held().fence_size()),
+                v1::HELD_VERDICT_KEEP),
+            welcome);
   }
-  absl::Status Offer(uint64_t first_fence, int count) {
-    v1::SessionResponse message;
-    v1::OfferBatch& offers = *message.mutable_offers();
-    for (int i = 0; i < count; ++i) {
-      offers.mutable_leases()->add_run(1);
-      offers.mutable_leases()->add_task(0);
-      offers.mutable_leases()->add_attempt(1);
-      offers.mutable_leases()->add_fence(first_fence +
-                                         static_cast<uint64_t>(i));
-      offers.add_action(1);
-      offers.add_name("a");
-    }
-    offers.add_new_actions()->set_id(1);
-    offers.add_new_runs()->set_run(1);
+  absl::Status Offer(const std::vector<uint64_t>& fences) {
+    v1::SessionResponse message = OfferOf(fences);
     Todo todo;
     return state_.OnMessage(message, todo);
   }
-
-  SessionState state_;
 };
 
 TEST_F(SessionBoundsTest, MoreThanMaxLeasesAreNotTaken) {
-  const absl::Status status = Offer(1, 3);
+  const absl::Status status = Offer({1, 2, 3});
   EXPECT_TRUE(absl::IsInvalidArgument(status));
   EXPECT_EQ(status.message(),
             "3 attempts were offered beside 0 that run; max_leases is 2");
@@ -71,15 +46,15 @@ TEST_F(SessionBoundsTest, MoreThanMaxLeasesAreNotTaken) {
 }
 
 TEST_F(SessionBoundsTest, WhatHasEndedMakesRoomBeforeItIsAcknowledged) {
-  ASSERT_TRUE(Offer(1, 2).ok());
-  EXPECT_FALSE(Offer(3, 1).ok());
-  state_.Ended(LeaseOf(1), {.state = v1::TASK_STATE_SUCCEEDED});
-  EXPECT_TRUE(Offer(3, 1).ok());
+  ASSERT_TRUE(Offer({1, 2}).ok());
+  EXPECT_FALSE(Offer({3}).ok());
+  Succeed(1);
+  EXPECT_TRUE(Offer({3}).ok());
   EXPECT_EQ(state_.running(), kMaxLeases);
 }
 
 TEST_F(SessionBoundsTest, OfEachAttemptAtMostThreeReportsWait) {
-  ASSERT_TRUE(Offer(1, 2).ok());
+  ASSERT_TRUE(Offer({1, 2}).ok());
   state_.StreamOpened();  // and nobody answers
   for (int i = 0; i < 1'000; ++i) {
     state_.Started(LeaseOf(1));
@@ -99,11 +74,11 @@ TEST_F(SessionBoundsTest, OfEachAttemptAtMostThreeReportsWait) {
 }
 
 TEST_F(SessionBoundsTest, OutputIsRefusedOnceTheRoomIsTaken) {
-  ASSERT_TRUE(Offer(1, 1).ok());
+  ASSERT_TRUE(Offer({1}).ok());
   state_.StreamOpened();
   const std::string chunk(64 * 1024, 'x');
   size_t taken = 0;
-  while (state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, chunk)) {
+  while (Print(1, chunk)) {
     taken += chunk.size();
     ASSERT_LE(taken, LogQueue::kRoomBytes);
   }
@@ -112,25 +87,18 @@ TEST_F(SessionBoundsTest, OutputIsRefusedOnceTheRoomIsTaken) {
 }
 
 TEST_F(SessionBoundsTest, WhatTheDaemonWillNotNameAgainIsForgotten) {
-  ASSERT_TRUE(Offer(1, 1).ok());
-  v1::SessionResponse message;
-  v1::OfferBatch& offers = *message.mutable_offers();
-  offers.mutable_leases()->add_run(1);
-  offers.mutable_leases()->add_task(0);
-  offers.mutable_leases()->add_attempt(1);
-  offers.mutable_leases()->add_fence(2);
-  offers.add_action(1);
-  offers.add_name("a");
-  offers.add_ended_actions(1);
-  Todo todo;
-  ASSERT_TRUE(state_.OnMessage(message, todo).ok());
+  ASSERT_TRUE(Offer({1}).ok());
+  v1::SessionResponse offer = OfferOf({2});
+  offer.mutable_offers()->clear_new_actions();
+  offer.mutable_offers()->add_ended_actions(1);
+  const Todo todo = Receive(offer);
   EXPECT_TRUE(todo.start.empty()) << "its action is not known any more";
 }
 
 TEST_F(SessionBoundsTest, OutputSaysWhereItStands) {
-  ASSERT_TRUE(Offer(1, 2).ok());
-  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "abc");
-  state_.Printed(LeaseOf(2), v1::LOG_STREAM_STDOUT, 1, "other");
+  ASSERT_TRUE(Offer({1, 2}).ok());
+  Print(1, "abc");
+  Print(2, "other");
   state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDERR, 1, "de");
   state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "f", 10);
   std::vector<uint64_t> offsets;
@@ -142,10 +110,10 @@ TEST_F(SessionBoundsTest, OutputSaysWhereItStands) {
 }
 
 TEST_F(SessionBoundsTest, NoDaemonMakesItKeepMoreUnacknowledgedOutput) {
-  ASSERT_TRUE(Offer(1, 1).ok());
+  ASSERT_TRUE(Offer({1}).ok());
   const std::string chunk(64 * 1024, 'x');
   size_t sent = 0;
-  while (state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, chunk)) {
+  while (Print(1, chunk)) {
     while (Next() != nullptr) ++sent;
     ASSERT_LE(sent, LogQueue::kMostWindow);
   }
@@ -153,8 +121,8 @@ TEST_F(SessionBoundsTest, NoDaemonMakesItKeepMoreUnacknowledgedOutput) {
 }
 
 TEST_F(SessionBoundsTest, OutputIsHeldBackUntilItIsReleased) {
-  ASSERT_TRUE(Offer(1, 1).ok());
-  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "a");
+  ASSERT_TRUE(Offer({1}).ok());
+  Print(1, "a");
   bool more = false;
   EXPECT_EQ(state_.NextMessage(&more), nullptr);
   state_.Up(LeaseOf(1));
@@ -165,14 +133,14 @@ TEST_F(SessionBoundsTest, OutputIsHeldBackUntilItIsReleased) {
   EXPECT_EQ(state_.NextMessage(&more), nullptr);
   state_.Release();
   ASSERT_NE(state_.NextMessage(&more), nullptr);
-  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "b");
+  Print(1, "b");
   EXPECT_EQ(state_.NextMessage(&more), nullptr);
 }
 
 TEST_F(SessionBoundsTest, OutputIsNotHeldBackFromAnEnd) {
-  ASSERT_TRUE(Offer(1, 1).ok());
-  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "a");
-  state_.Ended(LeaseOf(1), {.state = v1::TASK_STATE_SUCCEEDED});
+  ASSERT_TRUE(Offer({1}).ok());
+  Print(1, "a");
+  Succeed(1);
   bool more = false;
   const auto output = state_.NextMessage(&more);
   ASSERT_NE(output, nullptr);
@@ -184,16 +152,16 @@ TEST_F(SessionBoundsTest, OutputIsNotHeldBackFromAnEnd) {
 }
 
 TEST_F(SessionBoundsTest, AReportGoesBeforeOutputThatIsReleasedWithIt) {
-  ASSERT_TRUE(Offer(1, 1).ok());
-  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "a");
+  ASSERT_TRUE(Offer({1}).ok());
+  Print(1, "a");
   state_.Started(LeaseOf(1));
   EXPECT_TRUE(Next()->has_reports());
   EXPECT_TRUE(Next()->has_logs());
 }
 
 TEST_F(SessionBoundsTest, AReportGoesBeforeOutputThatWasReleasedEarlier) {
-  ASSERT_TRUE(Offer(1, 1).ok());
-  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "a");
+  ASSERT_TRUE(Offer({1}).ok());
+  Print(1, "a");
   state_.Release();  // and a write is under way
   state_.Up(LeaseOf(1));
   bool more = false;
@@ -203,9 +171,9 @@ TEST_F(SessionBoundsTest, AReportGoesBeforeOutputThatWasReleasedEarlier) {
 }
 
 TEST_F(SessionBoundsTest, AnOutcomeThatFollowsItsOutputGoesWithOtherReports) {
-  ASSERT_TRUE(Offer(1, 2).ok());
-  state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1, "a");
-  state_.Ended(LeaseOf(1), {.state = v1::TASK_STATE_SUCCEEDED});
+  ASSERT_TRUE(Offer({1, 2}).ok());
+  Print(1, "a");
+  Succeed(1);
   state_.Up(LeaseOf(2));
   EXPECT_TRUE(Next()->has_logs());
   EXPECT_THAT(Next()->reports().leases().fence(),
@@ -213,7 +181,7 @@ TEST_F(SessionBoundsTest, AnOutcomeThatFollowsItsOutputGoesWithOtherReports) {
 }
 
 TEST_F(SessionBoundsTest, AFullBatchOfOutputIsNotHeldBack) {
-  ASSERT_TRUE(Offer(1, 1).ok());
+  ASSERT_TRUE(Offer({1}).ok());
   state_.Printed(LeaseOf(1), v1::LOG_STREAM_STDOUT, 1,
                  std::string(LogQueue::kBatchBytes, 'x'));
   bool more = false;

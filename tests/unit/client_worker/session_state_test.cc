@@ -8,7 +8,10 @@
 
 #include <algorithm>
 #include <string>
+#include <utility>
 #include <vector>
+
+#include "tests/unit/client_worker/session_fixture.h"
 
 namespace w2t::worker {
 namespace {
@@ -17,9 +20,9 @@ using ::testing::ElementsAre;
 using ::testing::IsEmpty;
 using ::testing::UnorderedElementsAre;
 
-class SessionStateTest : public ::testing::Test {
+class SessionStateTest : public SessionFixture {
  protected:
-  SessionStateTest() : state_(Identity()) { Attach(); }
+  SessionStateTest() : SessionFixture(Identity()) { Attach(); }
 
   static v1::Hello Identity() {
     v1::Hello hello;
@@ -30,78 +33,23 @@ class SessionStateTest : public ::testing::Test {
   // A new stream, up to the Welcome. Returns what the Hello said is held.
   std::vector<uint64_t> Attach(std::vector<v1::HeldVerdict> verdicts = {},
                                Todo* todo = nullptr) {
-    state_.StreamOpened();
-    std::shared_ptr<const v1::SessionRequest> hello = Next();
-    EXPECT_TRUE(hello != nullptr && hello->has_hello());
-    EXPECT_EQ(hello->hello().name(), "w1");
-    EXPECT_GT(hello->hello().stream(), last_stream_);
-    last_stream_ = hello->hello().stream();
+    const v1::Hello hello = Dial();
+    EXPECT_EQ(hello.name(), "w1");
+    EXPECT_GT(hello.stream(), last_stream_);
+    last_stream_ = hello.stream();
     EXPECT_EQ(Next(), nullptr) << "nothing may be sent before the welcome";
-    std::vector<uint64_t> held(hello->hello().held().fence().begin(),
-                               hello->hello().held().fence().end());
-    v1::SessionResponse welcome;
-    welcome.mutable_welcome()->mutable_ping_interval()->set_seconds(1);
-    welcome.mutable_welcome()->set_takes_probes(takes_probes_);
+    std::vector<uint64_t> held(hello.held().fence().begin(),
+                               hello.held().fence().end());
+    v1::Welcome welcome;
+    welcome.mutable_ping_interval()->set_seconds(1);
+    welcome.set_takes_probes(takes_probes_);
     verdicts.resize(held.size(), v1::HELD_VERDICT_KEEP);
-    for (v1::HeldVerdict verdict : verdicts) {
-      welcome.mutable_welcome()->add_verdicts(verdict);
-    }
-    Todo ignored;
-    EXPECT_TRUE(
-        state_.OnMessage(welcome, todo == nullptr ? ignored : *todo).ok());
+    Todo all = Welcome(verdicts, std::move(welcome));
+    if (todo != nullptr) *todo = std::move(all);
     return held;
-  }
-
-  static Lease LeaseOf(uint64_t fence) {
-    return {1, static_cast<uint32_t>(fence - 1), 1, fence};
-  }
-  static void Add(const Lease& lease, v1::LeaseColumns* columns) {
-    columns->add_run(lease.run);
-    columns->add_task(lease.task);
-    columns->add_attempt(lease.attempt);
-    columns->add_fence(lease.fence);
-  }
-
-  v1::SessionResponse OfferOf(const std::vector<uint64_t>& fences) {
-    v1::SessionResponse message;
-    v1::OfferBatch& offers = *message.mutable_offers();
-    for (uint64_t fence : fences) {
-      Add(LeaseOf(fence), offers.mutable_leases());
-      offers.add_action(5);
-      offers.add_name(fmt::format("task-{}", fence));
-    }
-    v1::OfferedAction& action = *offers.add_new_actions();
-    action.set_id(5);
-    action.mutable_action()->mutable_handler()->set_name("noop");
-    v1::OfferedRun& run = *offers.add_new_runs();
-    run.set_run(1);
-    run.set_run_id("shop-1");
-    return message;
-  }
-
-  Todo Receive(v1::SessionResponse message) {
-    Todo todo;
-    const absl::Status status = state_.OnMessage(message, todo);
-    EXPECT_TRUE(status.ok()) << status;
-    return todo;
   }
   Todo Give(const std::vector<uint64_t>& fences) {
     return Receive(OfferOf(fences));
-  }
-  void Acknowledge(uint64_t through_seq, uint64_t logs_through_seq = 0) {
-    v1::SessionResponse message;
-    message.mutable_ack()->set_through_seq(through_seq);
-    message.mutable_ack()->set_logs_through_seq(logs_through_seq);
-    Receive(message);
-  }
-  void Succeed(uint64_t fence) {
-    state_.Ended(LeaseOf(fence), {.state = v1::TASK_STATE_SUCCEEDED});
-  }
-
-  std::shared_ptr<const v1::SessionRequest> Next() {
-    bool more = false;
-    state_.Release();
-    return state_.NextMessage(&more);
   }
   // The messages that are due, one word each: "reports 1: 7 RUNNING, 8 FAILED",
   // "logs 1: 7 hello", "pong 3", "leave".
@@ -132,20 +80,13 @@ class SessionStateTest : public ::testing::Test {
       }
       return words;
     }
-    const v1::ReportBatch& batch = message.reports();
-    words = fmt::format("reports {}:", batch.seq());
-    for (int i = 0; i < batch.state_size(); ++i) {
-      const std::string state =
-          v1::TaskState_Name(batch.state(i)).substr(sizeof("TASK_STATE"));
-      words += fmt::format("{} {} {}", i == 0 ? "" : ",",
-                           batch.leases().fence(i), state);
-    }
-    return words;
+    return fmt::format("reports {}:{}{}", message.reports().seq(),
+                       message.reports().state_size() > 0 ? " " : "",
+                       fmt::join(WordsOf(message.reports()), ", "));
   }
 
   uint64_t last_stream_ = 0;
   bool takes_probes_ = false;
-  SessionState state_;
 };
 
 TEST_F(SessionStateTest, AnOfferIsStartedWithItsActionNameAndRun) {
@@ -344,8 +285,7 @@ TEST_F(SessionStateTest, ARefusedReportStopsWhatStillRuns) {
 
 TEST_F(SessionStateTest, AWelcomeMustJudgeAllThatIsHeld) {
   Give({7});
-  state_.StreamOpened();
-  Next();
+  Dial();
   v1::SessionResponse welcome;
   welcome.mutable_welcome();
   Todo todo;
@@ -353,8 +293,7 @@ TEST_F(SessionStateTest, AWelcomeMustJudgeAllThatIsHeld) {
 }
 
 TEST_F(SessionStateTest, NothingButAWelcomeMayComeFirst) {
-  state_.StreamOpened();
-  Next();
+  Dial();
   v1::SessionResponse offer = OfferOf({7});
   Todo todo;
   EXPECT_TRUE(absl::IsFailedPrecondition(state_.OnMessage(offer, todo)));
@@ -369,11 +308,7 @@ TEST_F(SessionStateTest, AnOfferThatIsHeldAlreadyIsNotStartedAgain) {
 TEST_F(SessionStateTest, OnlyWhatRunsIsCancelled) {
   Give({7, 8});
   Succeed(8);
-  v1::SessionResponse message;
-  for (uint64_t fence : {7, 8, 9}) {
-    Add(LeaseOf(fence), message.mutable_cancels()->mutable_leases());
-  }
-  EXPECT_THAT(Receive(message).stop, ElementsAre(LeaseOf(7)));
+  EXPECT_THAT(Cancel({7, 8, 9}).stop, ElementsAre(LeaseOf(7)));
 }
 
 TEST_F(SessionStateTest, OneMessageMayHoldEverything) {
@@ -381,7 +316,7 @@ TEST_F(SessionStateTest, OneMessageMayHoldEverything) {
   Succeed(7);
   Sent();
   v1::SessionResponse message = OfferOf({8, 9});
-  Add(LeaseOf(8), message.mutable_cancels()->mutable_leases());
+  Add(8, message.mutable_cancels()->mutable_leases());
   message.mutable_ack()->set_through_seq(1);
   message.mutable_ping()->set_nonce(3);
   message.mutable_drain()->set_reason("enough");
@@ -412,15 +347,15 @@ TEST_F(SessionStateTest, LeaveIsSaidOnEachStream) {
 
 TEST_F(SessionStateTest, OutputGathersAndPrecedesTheOutcome) {
   Give({7});
-  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "hel");
-  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 2, "lo");
+  Print(7, "hel");
+  Print(7, "lo");
   Succeed(7);
   EXPECT_THAT(Sent(), ElementsAre("logs 1: 7 hello", "reports 1: 7 SUCCEEDED"));
 }
 
 TEST_F(SessionStateTest, OutputOfEachStreamAndAttemptIsKeptApart) {
   Give({7, 8});
-  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "a");
+  Print(7, "a");
   state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDERR, 1, "b");
   state_.Printed(LeaseOf(8), v1::LOG_STREAM_STDERR, 1, "c");
   const auto message = Next();
@@ -429,14 +364,13 @@ TEST_F(SessionStateTest, OutputOfEachStreamAndAttemptIsKeptApart) {
 }
 
 TEST_F(SessionStateTest, TheDaemonBoundsTheUnacknowledgedLogBatches) {
-  state_.StreamOpened();
-  Next();
-  v1::SessionResponse welcome;
-  welcome.mutable_welcome()->set_max_log_batches(2);
-  Receive(welcome);
+  Dial();
+  v1::Welcome welcome;
+  welcome.set_max_log_batches(2);
+  Welcome({}, welcome);
   Give({7});
   for (int i = 0; i < 5; ++i) {
-    state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "x");
+    Print(7, "x");
     Sent();
   }
   Acknowledge(0, 1);
@@ -446,7 +380,7 @@ TEST_F(SessionStateTest, TheDaemonBoundsTheUnacknowledgedLogBatches) {
 TEST_F(SessionStateTest, AtMostSixtyFourLogBatchesAreUnacknowledged) {
   Give({7});
   for (int i = 0; i < 70; ++i) {
-    state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "x");
+    Print(7, "x");
     Sent();
   }
   Succeed(7);
@@ -461,7 +395,7 @@ TEST_F(SessionStateTest, WithoutRoomForOutputReadingStops) {
   const std::string megabyte(1024 * 1024, 'x');
   state_.StreamOpened();  // detached: nothing leaves
   int taken = 1;
-  while (state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, megabyte)) {
+  while (Print(7, megabyte)) {
     ASSERT_LT(++taken, 100);
   }
   EXPECT_EQ(taken, 4);
@@ -475,9 +409,9 @@ TEST_F(SessionStateTest, WithoutRoomForOutputReadingStops) {
 
 TEST_F(SessionStateTest, UnacknowledgedOutputIsResentUnderNewNumbers) {
   Give({7});
-  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "one");
+  Print(7, "one");
   Sent();
-  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "two");
+  Print(7, "two");
   Sent();
   Acknowledge(0, 1);
   Succeed(7);
@@ -488,7 +422,7 @@ TEST_F(SessionStateTest, UnacknowledgedOutputIsResentUnderNewNumbers) {
 
 TEST_F(SessionStateTest, AnOutcomeFollowsItsOutputThatGoesAgain) {
   Give({7});
-  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, "once");
+  Print(7, "once");
   EXPECT_THAT(Sent(), ElementsAre("logs 1: 7 once"));
   state_.StreamOpened();
   Succeed(7);
@@ -500,7 +434,7 @@ TEST_F(SessionStateTest, OutputAndReportsTakeTurns) {
   Give({7, 8, 9});
   const std::string batch(LogQueue::kBatchBytes, 'x');
   for (int i = 0; i < 3; ++i) {
-    state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, batch);
+    Print(7, batch);
   }
   Succeed(8);
   EXPECT_EQ(Words(*Next()), "reports 1: 8 SUCCEEDED");
@@ -558,17 +492,14 @@ TEST_F(SessionStateTest, AbandonForgetsAll) {
 TEST_F(SessionStateTest, MoreIsNotAnnouncedWhileTheWindowHoldsResentOutput) {
   Give({7, 8});
   const std::string batch(LogQueue::kBatchBytes, 'x');
-  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, batch);
-  state_.Printed(LeaseOf(7), v1::LOG_STREAM_STDOUT, 1, batch);
+  Print(7, batch);
+  Print(7, batch);
   Sent();
   Succeed(8);
-  state_.StreamOpened();
-  Next();
-  v1::SessionResponse welcome;
-  welcome.mutable_welcome()->add_verdicts(v1::HELD_VERDICT_KEEP);
-  welcome.mutable_welcome()->add_verdicts(v1::HELD_VERDICT_KEEP);
-  welcome.mutable_welcome()->set_max_log_batches(1);
-  Receive(welcome);
+  Dial();
+  v1::Welcome welcome;
+  welcome.set_max_log_batches(1);
+  Welcome({v1::HELD_VERDICT_KEEP, v1::HELD_VERDICT_KEEP}, welcome);
   bool more = true;
   ASSERT_TRUE(state_.NextMessage(&more)->has_logs());
   EXPECT_FALSE(more) << "the report has to wait for the rest of the output";

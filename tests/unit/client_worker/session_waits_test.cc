@@ -1,13 +1,11 @@
 // What a worker is given before it may be started.
-#include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 
-#include <memory>
 #include <string>
 #include <vector>
 
-#include "client/worker/session/session_state.h"
+#include "tests/unit/client_worker/session_fixture.h"
 
 namespace w2t::worker {
 namespace {
@@ -21,7 +19,7 @@ constexpr uint64_t kMigrate = 3;  // a task
 constexpr uint64_t kApi = 4;
 constexpr uint64_t kWeb = 5;
 
-class SessionWaitsTest : public ::testing::Test {
+class SessionWaitsTest : public SessionFixture {
  protected:
   struct Condition {
     uint64_t waiter;
@@ -29,17 +27,11 @@ class SessionWaitsTest : public ::testing::Test {
     v1::TaskState state = v1::TASK_STATE_UP;
   };
 
-  SessionWaitsTest() : state_(v1::Hello()) {
-    state_.StreamOpened();
-    Next();
-    v1::SessionResponse message;
-    message.mutable_welcome();
-    Receive(message);
+  SessionWaitsTest() {
+    Dial();
+    Welcome({});
   }
 
-  static Lease LeaseOf(uint64_t fence) {
-    return {1, static_cast<uint32_t>(fence), 1, fence};
-  }
   static std::vector<uint64_t> Fences(const std::vector<Offer>& offers) {
     std::vector<uint64_t> fences;
     for (const Offer& offer : offers) fences.push_back(offer.lease.fence);
@@ -51,11 +43,14 @@ class SessionWaitsTest : public ::testing::Test {
   std::vector<uint64_t> Give(const std::vector<uint64_t>& fences,
                              const std::vector<Condition>& conditions = {},
                              const std::vector<uint64_t>& unhurried = {}) {
-    v1::SessionResponse message;
+    v1::SessionResponse message = OfferOf(fences);
     v1::OfferBatch& offers = *message.mutable_offers();
-    for (const uint64_t fence : fences) {
-      const uint32_t position = offers.leases().fence_size();
-      if (fence != kMigrate) offers.add_services(position);
+    for (uint32_t position = 0; position < fences.size(); ++position) {
+      const uint64_t fence = fences[position];
+      if (fence != kMigrate) {
+        offers.add_services(position);
+        offers.set_action(static_cast<int>(position), 2);
+      }
       for (const Condition& condition : conditions) {
         if (condition.waiter != fence) continue;
         v1::OfferCondition& added = *offers.add_conditions();
@@ -63,40 +58,12 @@ class SessionWaitsTest : public ::testing::Test {
         added.set_fence(condition.awaited);
         added.set_state(condition.state);
       }
-      AddLease(fence, *offers.mutable_leases());
-      offers.add_action(fence == kMigrate ? 1 : 2);
-      offers.add_name("t");
     }
     offers.mutable_unhurried()->Add(unhurried.begin(), unhurried.end());
-    offers.add_new_actions()->set_id(1);
     v1::OfferedAction& probed = *offers.add_new_actions();
     probed.set_id(2);
     probed.mutable_action()->mutable_ready()->set_log_text("ready");
-    offers.add_new_runs()->set_run(1);
     return Fences(Receive(message).start);
-  }
-  static void AddLease(uint64_t fence, v1::LeaseColumns& columns) {
-    const Lease lease = LeaseOf(fence);
-    columns.add_run(lease.run);
-    columns.add_task(lease.task);
-    columns.add_attempt(lease.attempt);
-    columns.add_fence(fence);
-  }
-  Todo Cancel(uint64_t fence) {
-    v1::SessionResponse message;
-    AddLease(fence, *message.mutable_cancels()->mutable_leases());
-    return Receive(message);
-  }
-  Todo Receive(v1::SessionResponse message) {
-    Todo todo;
-    const absl::Status status = state_.OnMessage(message, todo);
-    EXPECT_TRUE(status.ok()) << status;
-    return todo;
-  }
-  void Acknowledge(uint64_t seq) {
-    v1::SessionResponse message;
-    message.mutable_ack()->set_through_seq(seq);
-    Receive(message);
   }
 
   bool Up(uint64_t fence) {
@@ -114,26 +81,15 @@ class SessionWaitsTest : public ::testing::Test {
     return fences;
   }
 
-  std::shared_ptr<const v1::SessionRequest> Next() {
-    bool more = false;
-    state_.Release();
-    return state_.NextMessage(&more);
-  }
   // The reports that are due: "1 UP".
   std::vector<std::string> Reports() {
     std::vector<std::string> told;
-    while (const auto message = Next()) {
-      const v1::ReportBatch& batch = message->reports();
-      for (int i = 0; i < batch.state_size(); ++i) {
-        told.push_back(fmt::format(
-            "{} {}", batch.leases().fence(i),
-            v1::TaskState_Name(batch.state(i)).substr(sizeof("TASK_STATE"))));
-      }
+    while (const Message message = Next()) {
+      const std::vector<std::string> words = WordsOf(message->reports());
+      told.insert(told.end(), words.begin(), words.end());
     }
     return told;
   }
-
-  SessionState state_;
 };
 
 TEST_F(SessionWaitsTest, ItStartsOnceWhatItWaitsForIsUp) {
@@ -165,7 +121,7 @@ TEST_F(SessionWaitsTest, WhatATaskHasDoneHoldsWhenItIsForgotten) {
   Give({kMigrate, kCache, kApi},
        {{kApi, kMigrate, v1::TASK_STATE_SUCCEEDED}, {kApi, kCache}});
   state_.Started(LeaseOf(kMigrate));
-  End(kMigrate, v1::TASK_STATE_SUCCEEDED);
+  Succeed(kMigrate);
   EXPECT_THAT(Reports(), ElementsAre("3 RUNNING", "3 SUCCEEDED"));
   Acknowledge(1);
   EXPECT_EQ(state_.held(), 2u);
@@ -181,8 +137,8 @@ TEST_F(SessionWaitsTest, WhatFailedIsNoSuccess) {
 
 TEST_F(SessionWaitsTest, AnOutcomeStartsNothingBeforeItsReportIsDue) {
   Give({kMigrate, kApi}, {{kApi, kMigrate, v1::TASK_STATE_SUCCEEDED}});
-  state_.Printed(LeaseOf(kMigrate), v1::LOG_STREAM_STDOUT, 1, "done");
-  End(kMigrate, v1::TASK_STATE_SUCCEEDED);
+  Print(kMigrate, "done");
+  Succeed(kMigrate);
   EXPECT_THAT(Startable(), IsEmpty()) << "its output goes first";
   EXPECT_TRUE(Next()->has_logs());
   EXPECT_THAT(Startable(), ElementsAre(kApi));
@@ -198,7 +154,7 @@ TEST_F(SessionWaitsTest, AStartThatOneWaitedForIsToldThoughTheEndFollows) {
 
 TEST_F(SessionWaitsTest, OneThatIsTakenBackIsReportedAndNeverStarted) {
   Give({kDb, kApi}, {{kApi, kDb}});
-  EXPECT_THAT(Cancel(kApi).stop, IsEmpty()) << "nothing runs";
+  EXPECT_THAT(Cancel({kApi}).stop, IsEmpty()) << "nothing runs";
   EXPECT_THAT(Reports(), ElementsAre("4 CANCELLED"));
   Up(kDb);
   EXPECT_THAT(Startable(), IsEmpty());
@@ -208,13 +164,13 @@ TEST_F(SessionWaitsTest, OneThatHasStartedIsStopped) {
   Give({kDb, kApi}, {{kApi, kDb}});
   Up(kDb);
   EXPECT_THAT(Startable(), ElementsAre(kApi));
-  EXPECT_THAT(Cancel(kApi).stop, ElementsAre(LeaseOf(kApi)));
+  EXPECT_THAT(Cancel({kApi}).stop, ElementsAre(LeaseOf(kApi)));
 }
 
 TEST_F(SessionWaitsTest, OneThatMayStartAndIsTakenBackFirstNeverStarts) {
   Give({kDb, kApi}, {{kApi, kDb}});
   Up(kDb);
-  EXPECT_THAT(Cancel(kApi).stop, IsEmpty());
+  EXPECT_THAT(Cancel({kApi}).stop, IsEmpty());
   EXPECT_THAT(Startable(), IsEmpty());
   EXPECT_THAT(Reports(), ElementsAre("1 RUNNING", "1 UP", "4 CANCELLED"));
 }
@@ -223,7 +179,7 @@ TEST_F(SessionWaitsTest, OneThatIsStoppedOnItsWayIsStoppedOnceItHasStarted) {
   Give({kDb, kApi}, {{kApi, kDb}});
   Up(kDb);
   EXPECT_THAT(Fences(state_.TakeStartable()), ElementsAre(kApi));
-  EXPECT_THAT(Cancel(kApi).stop, ElementsAre(LeaseOf(kApi)))
+  EXPECT_THAT(Cancel({kApi}).stop, ElementsAre(LeaseOf(kApi)))
       << "whoever starts it may not know of it yet";
   EXPECT_THAT(state_.HandedOver({LeaseOf(kApi)}), ElementsAre(LeaseOf(kApi)));
   EXPECT_THAT(state_.HandedOver({LeaseOf(kApi)}), IsEmpty());
@@ -235,7 +191,7 @@ TEST_F(SessionWaitsTest, AStartThatIsWaitedForLaterIsToldThoughTheEndFollows) {
   EXPECT_THAT(Give({kApi}, {{kApi, kMigrate, v1::TASK_STATE_RUNNING}}),
               ElementsAre(kApi));
   state_.Started(LeaseOf(kApi));
-  End(kMigrate, v1::TASK_STATE_SUCCEEDED);
+  Succeed(kMigrate);
   EXPECT_THAT(Reports(), ElementsAre("3 RUNNING", "4 RUNNING", "3 SUCCEEDED"));
 }
 
@@ -260,24 +216,16 @@ TEST_F(SessionWaitsTest, OneThatIsDrainedGivesAllOfItBack) {
 
 TEST_F(SessionWaitsTest, ItWaitsOnOverStreams) {
   Give({kDb, kApi}, {{kApi, kDb}});
-  state_.StreamOpened();
-  EXPECT_THAT(Next()->hello().held().fence(), ElementsAre(kDb, kApi));
-  v1::SessionResponse message;
-  message.mutable_welcome()->add_verdicts(v1::HELD_VERDICT_KEEP);
-  message.mutable_welcome()->add_verdicts(v1::HELD_VERDICT_KEEP);
-  Receive(message);
+  EXPECT_THAT(Dial().held().fence(), ElementsAre(kDb, kApi));
+  Welcome({v1::HELD_VERDICT_KEEP, v1::HELD_VERDICT_KEEP});
   Up(kDb);
   EXPECT_THAT(Startable(), ElementsAre(kApi));
 }
 
 TEST_F(SessionWaitsTest, OneThatIsDiscardedNeverStarts) {
   Give({kDb, kApi}, {{kApi, kDb}});
-  state_.StreamOpened();
-  Next();
-  v1::SessionResponse message;
-  message.mutable_welcome()->add_verdicts(v1::HELD_VERDICT_KEEP);
-  message.mutable_welcome()->add_verdicts(v1::HELD_VERDICT_DISCARD);
-  Receive(message);
+  Dial();
+  Welcome({v1::HELD_VERDICT_KEEP, v1::HELD_VERDICT_DISCARD});
   Up(kDb);
   EXPECT_THAT(Startable(), IsEmpty());
   EXPECT_EQ(state_.held(), 1u);
@@ -285,7 +233,7 @@ TEST_F(SessionWaitsTest, OneThatIsDiscardedNeverStarts) {
 
 TEST_F(SessionWaitsTest, ConditionsOfNothingAreIgnored) {
   EXPECT_THAT(Give({kDb}, {{kApi, kDb}, {kDb, 99}}), IsEmpty());
-  Cancel(kDb);
+  Cancel({kDb});
   EXPECT_EQ(state_.running(), 0u);
 }
 
