@@ -6,72 +6,16 @@
 #include <utility>
 
 #include "server/journal/batch_frame.h"
+#include "server/journal/sqlite_schema.h"
 
 namespace w2t {
 namespace {
 
-constexpr uint64_t kApplicationId = 0x77327464;  // "w2td"
-// Version 1 had no parts.
-constexpr uint64_t kSchemaVersion = 2;
 // Most of the log that Append copies by itself.
 constexpr uint64_t kMaxCatchUpBytes = 512 * 1024;
 
-// Durable commits, and no checkpoint inside them.
-constexpr char kSettings[] =
-    "PRAGMA journal_mode=WAL; PRAGMA synchronous=FULL;"
-    "PRAGMA wal_autocheckpoint=0; PRAGMA cell_size_check=ON;";
-
-#define W2T_PARTS_TABLE                                                \
-  "CREATE TABLE parts(id INTEGER PRIMARY KEY, batch INTEGER NOT NULL," \
-  " body BLOB NOT NULL) STRICT;"                                       \
-  "PRAGMA user_version=2;"
-
-constexpr char kSchema[] =
-    "BEGIN IMMEDIATE;"
-    "CREATE TABLE batches(number INTEGER PRIMARY KEY, epoch INTEGER NOT NULL,"
-    " body BLOB NOT NULL) STRICT;"
-    "PRAGMA application_id=1999795300;" W2T_PARTS_TABLE "COMMIT;";
-constexpr char kFromVersion1[] = "BEGIN IMMEDIATE;" W2T_PARTS_TABLE "COMMIT;";
-static_assert(kApplicationId == 1999795300 && kSchemaVersion == 2);
-
-#undef W2T_PARTS_TABLE
-
 std::string DatabasePath(const JournalOptions& options) {
   return options.directory + "/journal.db";
-}
-
-absl::Status MakeSchema(const std::string& path, SqliteDatabase& database) {
-  const absl::StatusOr<uint64_t> tables =
-      database.QueryNumber("SELECT count(*) FROM sqlite_master");
-  if (!tables.ok()) return tables.status();
-  if (*tables == 0) return database.Execute(kSchema);
-  const absl::StatusOr<uint64_t> id =
-      database.QueryNumber("PRAGMA application_id");
-  if (!id.ok()) return id.status();
-  if (*id != kApplicationId) {
-    return absl::DataLossError(
-        fmt::format("{} is the database of another program", path));
-  }
-  const absl::StatusOr<uint64_t> version =
-      database.QueryNumber("PRAGMA user_version");
-  if (!version.ok()) return version.status();
-  if (*version == 1) return database.Execute(kFromVersion1);
-  if (*version != kSchemaVersion) {
-    return absl::FailedPreconditionError(fmt::format(
-        "journal {} is of version {}; this program reads version {}", path,
-        *version, kSchemaVersion));
-  }
-  return absl::OkStatus();
-}
-
-absl::StatusOr<SqliteDatabase> OpenDatabase(const std::string& path,
-                                            const std::string& vfs) {
-  absl::StatusOr<SqliteDatabase> database = SqliteDatabase::Open(path, vfs);
-  if (!database.ok()) return database.status();
-  absl::Status status = database->Execute(kSettings);
-  if (status.ok()) status = MakeSchema(path, *database);
-  if (!status.ok()) return status;
-  return database;
 }
 
 // Called by SQLite after each commit.
@@ -85,17 +29,14 @@ int NoteLogPages(void* pages, sqlite3*, const char*, int count) {
 absl::StatusOr<std::unique_ptr<SqliteJournal>> SqliteJournal::Open(
     const JournalOptions& options, std::optional<LockFile> lock) {
   const std::string path = DatabasePath(options);
-  absl::StatusOr<SqliteDatabase> database = OpenDatabase(path, options.vfs);
+  absl::StatusOr<SqliteDatabase> database = OpenSchema(path, options.vfs);
   if (!database.ok()) return database.status();
   absl::StatusOr<SqliteStatement> insert = database->Prepare(
       "INSERT INTO batches(number, epoch, body) VALUES(?1, ?2, ?3)");
   if (!insert.ok()) return insert.status();
   absl::StatusOr<SqliteDatabase> checkpoints =
-      SqliteDatabase::Open(path, options.vfs);
+      OpenConnection(path, options.vfs);
   if (!checkpoints.ok()) return checkpoints.status();
-  if (absl::Status status = checkpoints->Execute(kSettings); !status.ok()) {
-    return status;
-  }
   // A large snapshot must not leave a large log.
   const std::string bound =
       fmt::format("PRAGMA journal_size_limit={}", options.max_wal_bytes);
