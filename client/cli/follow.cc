@@ -2,14 +2,12 @@
 
 #include <fmt/format.h>
 
-#include <algorithm>
 #include <deque>
 #include <utility>
 
 #include "absl/time/clock.h"
 #include "client/cli/exit_code.h"
 #include "client/cli/report.h"
-#include "client/cli/why.h"
 
 namespace w2t::cli {
 
@@ -20,13 +18,6 @@ constexpr size_t kMailboxBound = 1'024;
 constexpr uint64_t kRunBegan = 1;
 constexpr uint64_t kSubmitted = 1;  // revision
 constexpr absl::Duration kRedraw = absl::Milliseconds(100);
-// With no change for this long, it is time to ask why; and to ask again, after
-// a gap that doubles.
-constexpr absl::Duration kStuckAfter = absl::Seconds(2);
-constexpr absl::Duration kLookAgain = absl::Seconds(5);
-// On a terminal, and while things are stopped.
-constexpr absl::Duration kLookOften = absl::Milliseconds(500);
-constexpr size_t kMostLookedAt = 1'000;
 // Output of a run that has ended is waited for as long as some comes.
 constexpr absl::Duration kLogPatience = absl::Seconds(5);
 
@@ -41,9 +32,8 @@ Follower::Follower(const Context& context, Client& client,
       display_(context, options_.display),
       mailbox_(kMailboxBound),
       last_activity_(absl::Now()),
-      last_change_(last_activity_),
-      look_gap_(kLookAgain),
-      give_up_(last_activity_ + options_.timeout) {
+      give_up_(last_activity_ + options_.timeout),
+      cause_(client_, options_.run_id, context.live) {
   context_.notices->Redirect(
       [this](std::string text) { mailbox_.PushPast(Notice{std::move(text)}); });
 }
@@ -111,7 +101,7 @@ void Follower::Begin() {
 }
 
 void Follower::GiveUp() {
-  const std::string cause = Cause(absl::Now());
+  const std::string cause = cause_.Ask(absl::Now());
   End(absl::FailedPreconditionError(fmt::format(
       "{} is not up after {}{}{}; it goes on, and `w2t watch {}` shows it",
       options_.run_id, LengthText(options_.timeout), cause.empty() ? "" : ": ",
@@ -161,7 +151,7 @@ void Follower::HandleWatch(const v1::WatchRunResponse& item) {
         "more has happened than the server keeps; some of it is not shown");
   }
   const std::vector<TaskChange> changes = display_.OnItem(item);
-  if (!changes.empty()) last_change_ = absl::Now();
+  if (!changes.empty()) cause_.Changed(absl::Now());
   for (const TaskChange& change : changes) {
     LetOutput(change.task, change.attempt, change.after);
   }
@@ -267,49 +257,9 @@ void Follower::Cancel(std::string_view reason) {
 }
 
 void Follower::LookForCause() {
-  const RunView& view = display_.view();
-  const absl::Time now = absl::Now();
-  const bool stopping = view.state() == v1::RUN_STATE_STOPPING;
-  const bool waits = view.complete() && !context_.notices->away() &&
-                     view.state() != v1::RUN_STATE_UP &&
-                     (stopping || now - last_change_ >= kStuckAfter);
-  if (!waits) {
-    display_.SetHint("");
-    last_look_ = absl::InfinitePast();
-    look_gap_ = kLookAgain;
-    return;
-  }
-  const bool often = stopping || context_.live;
-  if (now - last_look_ < (often ? kLookOften : look_gap_)) return;
-  if (last_look_ != absl::InfinitePast()) look_gap_ *= 2;
-  last_look_ = now;
-  const std::string hint = Cause(now);
-  if (!hint.empty()) display_.SetHint(hint);
-}
-
-std::string Follower::Cause(absl::Time now) {
-  std::string cause;
-  std::vector<v1::TaskStatus> stopping;
-  client_
-      .ForEachTask(
-          options_.run_id,
-          {v1::TASK_STATE_READY, v1::TASK_STATE_BACKOFF, v1::TASK_STATE_LEASED,
-           v1::TASK_STATE_RUNNING, v1::TASK_STATE_UP},
-          [&](const v1::TaskStatus& task) {
-            stopping.push_back(task);
-            // What waits on its worker waits for another one of these.
-            const bool ahead = task.state() == v1::TASK_STATE_LEASED &&
-                               task.wait_kind() == v1::WAIT_KIND_DEPENDENCIES;
-            if (cause.empty() && !ahead && !task.waiting_for().empty()) {
-              cause = fmt::format("{}: {}", task.name(), Why(task));
-            }
-            return stopping.size() < kMostLookedAt;
-          })
-      .IgnoreError();
-  const bool stops =
-      std::any_of(stopping.begin(), stopping.end(),
-                  [](const v1::TaskStatus& task) { return task.stopping(); });
-  return stops ? stopping_.Tell(stopping, now, context_.live) : cause;
+  const auto hint =
+      cause_.Look(display_.view(), context_.notices->away(), absl::Now());
+  if (hint.has_value()) display_.SetHint(*hint);
 }
 
 void Follower::End(const absl::Status& status) {

@@ -17,7 +17,7 @@
 #include "client/cli/interrupts.h"
 #include "client/cli/mailbox.h"
 #include "client/cli/run_logs.h"
-#include "client/cli/stopping.h"
+#include "client/cli/wait_cause.h"
 #include "w2t/client.h"
 
 namespace w2t::cli {
@@ -96,9 +96,8 @@ class Follower {
   void LetOutput(uint32_t task, uint32_t attempt, v1::TaskState state);
   void EndUp();
   void GiveUp();
-  // Asks what a run waits for that does not go on, and says so.
+  // Shows what a run waits for that does not go on.
   void LookForCause();
-  std::string Cause(absl::Time now);
   void End(const absl::Status& status);
 
   const Context& context_;
@@ -114,11 +113,8 @@ class Follower {
   bool logs_over_ = false;
   uint64_t after_seq_ = 0;  // to watch from; 0: a snapshot
   absl::Time last_activity_;
-  absl::Time last_change_;
-  absl::Time last_look_ = absl::InfinitePast();
-  absl::Duration look_gap_;
   const absl::Time give_up_;
-  StoppingTasks stopping_;
+  WaitCause cause_;
   std::stop_source stop_watch_;
   std::optional<RunLogs> run_logs_;
   std::thread watcher_;
