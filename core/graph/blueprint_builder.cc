@@ -3,26 +3,18 @@
 #include <utility>
 #include <vector>
 
-#include "absl/container/flat_hash_map.h"
 #include "core/base/absl_view.h"
 #include "core/graph/blueprint_draft.h"
-#include "core/graph/cycles.h"
+#include "core/graph/graph_faults.h"
 #include "fmt/format.h"
 #include "w2t/blueprint.h"
-#include "w2t/internal/suggest.h"
 
 namespace w2t {
-namespace {
-
-// Looking for a near name costs O(V), so only the first few slips get one.
-constexpr int kMaxSuggestions = 20;
-
-}  // namespace
 
 class BlueprintBuilder {
  public:
   BlueprintBuilder(const Graph& graph, const Limits& limits)
-      : graph_(graph), limits_(limits), draft_(graph.name()) {}
+      : graph_(graph), limits_(limits), draft_(graph.name()), faults_(graph) {}
 
   BlueprintOr Build() {
     if (CheckSizes()) {
@@ -30,14 +22,16 @@ class BlueprintBuilder {
       ResolveDependencies();
       ResolveUndos();
       SetTriggers();
-      CheckLimit("the number of quorums", "graph.tasks", "max_quorums",
-                 Blueprint::kMostQuorums, quorums_);
+      faults_.CheckLimit("the number of quorums", "graph.tasks", "max_quorums",
+                         Blueprint::kMostQuorums, quorums_);
       draft_.SetDemands(graph_.demands());
       draft_.SetRetries(graph_.retries());
       draft_.SetOnFailure(graph_.on_failure());
-      AddCycles(draft_.Freeze());
+      for (const std::vector<TaskIndex>& cycle : draft_.Freeze()) {
+        faults_.AddCycle(cycle);
+      }
     }
-    if (!faults_.empty()) return {nullptr, std::move(faults_)};
+    if (!faults_.empty()) return {nullptr, std::move(faults_).Take()};
     return {std::move(draft_).Take(), {}};
   }
 
@@ -57,21 +51,18 @@ class BlueprintBuilder {
     uint64_t edges = 0;
     for (const TaskSpec& task : graph_.tasks()) edges += task.depends_on.size();
     const size_t before = faults_.total();
-    CheckLimit("the number of tasks", "graph.tasks", "max_tasks",
-               limits_.max_tasks, graph_.tasks().size());
-    CheckLimit("the number of dependencies", "graph.tasks", "max_edges",
-               limits_.max_edges, edges);
-    CheckLimit("the number of distinct demands", "graph.tasks", "max_demands",
-               limits_.max_demands, graph_.demands().size());
+    faults_.CheckLimit("the number of tasks", "graph.tasks", "max_tasks",
+                       limits_.max_tasks, graph_.tasks().size());
+    faults_.CheckLimit("the number of dependencies", "graph.tasks", "max_edges",
+                       limits_.max_edges, edges);
+    faults_.CheckLimit("the number of distinct demands", "graph.tasks",
+                       "max_demands", limits_.max_demands,
+                       graph_.demands().size());
     const bool fits = faults_.total() == before;
-    CheckLimit("the length of the graph's name", "graph.name", "max_name_bytes",
-               limits_.max_name_bytes, graph_.name().size());
+    faults_.CheckLimit("the length of the graph's name", "graph.name",
+                       "max_name_bytes", limits_.max_name_bytes,
+                       graph_.name().size());
     return fits;
-  }
-
-  void CheckLimit(std::string_view what, std::string_view field,
-                  std::string_view name, uint64_t limit, uint64_t value) {
-    if (value > limit) faults_.AddLimit(what, field, name, limit, value);
   }
 
   void AddTasks() {
@@ -88,8 +79,8 @@ class BlueprintBuilder {
 
   void CheckName(TaskIndex i, std::string_view name) {
     if (name.empty()) {
-      faults_.Add(TaskFault(i, DiagnosticCode::kMissingField, "name",
-                            fmt::format("task {} has no name", i)));
+      faults_.AddToTask(i, DiagnosticCode::kMissingField, "name",
+                        fmt::format("task {} has no name", i));
       return;
     }
     if (name.size() > limits_.max_name_bytes) {
@@ -100,23 +91,23 @@ class BlueprintBuilder {
     }
     const auto [it, added] = draft_.by_name().try_emplace(AbslView(name), i);
     if (!added) {
-      faults_.Add(TaskFault(i, DiagnosticCode::kDuplicateTask, "name",
-                            fmt::format("duplicate task \"{}\": tasks {} and "
-                                        "{} have the same name",
-                                        name, it->second, i)));
+      faults_.AddToTask(i, DiagnosticCode::kDuplicateTask, "name",
+                        fmt::format("duplicate task \"{}\": tasks {} and "
+                                    "{} have the same name",
+                                    name, it->second, i));
     }
   }
 
   void CheckOnce(TaskIndex i) {
     const uint32_t attempts = graph_.retries()[spec(i).retry].attempts;
     if (!spec(i).at_most_once || attempts <= 1) return;
-    faults_.Add(TaskFault(i, DiagnosticCode::kInvalidValue, "side_effect",
-                          fmt::format("task \"{}\" is to run at most once, but "
-                                      "its retry asks for {} attempts",
-                                      spec(i).name,
-                                      attempts == RetryPolicy::kUnlimited
-                                          ? "unlimited"
-                                          : std::to_string(attempts))));
+    faults_.AddToTask(i, DiagnosticCode::kInvalidValue, "side_effect",
+                      fmt::format("task \"{}\" is to run at most once, but "
+                                  "its retry asks for {} attempts",
+                                  spec(i).name,
+                                  attempts == RetryPolicy::kUnlimited
+                                      ? "unlimited"
+                                      : std::to_string(attempts)));
   }
 
   void ResolveDependencies() {
@@ -133,10 +124,10 @@ class BlueprintBuilder {
   void Resolve(TaskIndex i, uint32_t d, const Dependency& dependency) {
     const auto& index = draft_.by_name();
     const auto it = index.find(AbslView(dependency.task));
-    if (it == index.end()) return AddUnknown(i, d, dependency.task);
+    if (it == index.end()) return faults_.AddUnknown(i, d);
     const TaskIndex from = it->second;
     if (!spec(from).undo_of.empty()) {
-      AddEdgeFault(
+      faults_.AddToEdge(
           i, d, DiagnosticCode::kInvalidValue,
           fmt::format("task \"{}\" depends on \"{}\", which only "
                       "undoes \"{}\"",
@@ -144,24 +135,26 @@ class BlueprintBuilder {
       return;
     }
     if (from == i) {
-      AddEdgeFault(i, d, DiagnosticCode::kSelfDependency,
-                   fmt::format("task \"{}\" depends on itself", spec(i).name));
+      faults_.AddToEdge(
+          i, d, DiagnosticCode::kSelfDependency,
+          fmt::format("task \"{}\" depends on itself", spec(i).name));
       return;
     }
     if (last_dependent_[from] == i) {
-      AddEdgeFault(i, d, DiagnosticCode::kDuplicateDependency,
-                   fmt::format("task \"{}\" depends on \"{}\" twice",
-                               spec(i).name, dependency.task));
+      faults_.AddToEdge(i, d, DiagnosticCode::kDuplicateDependency,
+                        fmt::format("task \"{}\" depends on \"{}\" twice",
+                                    spec(i).name, dependency.task));
       return;
     }
     last_dependent_[from] = i;
     Condition condition = dependency.condition;
     if (condition == Condition::kDefault) condition = DefaultCondition(from);
     if (condition == Condition::kReady && !spec(from).has_probe) {
-      AddEdgeFault(i, d, DiagnosticCode::kNeverReady,
-                   fmt::format("task \"{}\" waits until \"{}\" is ready, but "
-                               "that has no probe",
-                               spec(i).name, dependency.task));
+      faults_.AddToEdge(
+          i, d, DiagnosticCode::kNeverReady,
+          fmt::format("task \"{}\" waits until \"{}\" is ready, but "
+                      "that has no probe",
+                      spec(i).name, dependency.task));
     }
     draft_.Depend(i, from, condition, QuorumOf(i, d, dependency.quorum),
                   dependency.restart);
@@ -177,10 +170,9 @@ class BlueprintBuilder {
       if (fault.empty()) {
         draft_.Undo(i, of);
       } else {
-        faults_.Add(
-            TaskFault(i, DiagnosticCode::kInvalidValue, "undo_of",
-                      fmt::format("task \"{}\" undoes \"{}\", {}", spec(i).name,
-                                  spec(i).undo_of, fault)));
+        faults_.AddToTask(i, DiagnosticCode::kInvalidValue, "undo_of",
+                          fmt::format("task \"{}\" undoes \"{}\", {}",
+                                      spec(i).name, spec(i).undo_of, fault));
       }
     }
   }
@@ -214,9 +206,9 @@ class BlueprintBuilder {
   uint32_t QuorumOf(TaskIndex i, uint32_t d, uint32_t own) {
     if (own == 0 || quorums_ > Blueprint::kMostQuorums) return 0;
     if (own <= spec(i).quorums.size()) return first_quorum_ + own - 1;
-    AddEdgeFault(i, d, DiagnosticCode::kInvalidValue,
-                 fmt::format("task \"{}\" has no quorum {}; it has {}",
-                             spec(i).name, own, spec(i).quorums.size()));
+    faults_.AddToEdge(i, d, DiagnosticCode::kInvalidValue,
+                      fmt::format("task \"{}\" has no quorum {}; it has {}",
+                                  spec(i).name, own, spec(i).quorums.size()));
     return 0;
   }
 
@@ -232,11 +224,11 @@ class BlueprintBuilder {
     }
     for (size_t q = 0; q < needs.size(); ++q) {
       if (needs[q] > 0 && needs[q] <= sizes[q]) continue;
-      faults_.Add(TaskFault(
-          i, DiagnosticCode::kTriggerTooLarge, fmt::format("quorums[{}]", q),
-          fmt::format("quorum {} of task \"{}\" asks for {} "
-                      "dependencies; it has {}",
-                      q + 1, spec(i).name, needs[q], sizes[q])));
+      faults_.AddToTask(i, DiagnosticCode::kTriggerTooLarge,
+                        fmt::format("quorums[{}]", q),
+                        fmt::format("quorum {} of task \"{}\" asks for {} "
+                                    "dependencies; it has {}",
+                                    q + 1, spec(i).name, needs[q], sizes[q]));
     }
     return countable;
   }
@@ -246,88 +238,27 @@ class BlueprintBuilder {
     return spec(from).has_probe ? Condition::kReady : Condition::kStarted;
   }
 
-  void AddUnknown(TaskIndex i, uint32_t d, const std::string& name) {
-    std::string_view near;
-    if (suggestions_++ < kMaxSuggestions) {
-      near = Suggest(name, size(), [&](size_t t) -> std::string_view {
-        return t == i ? std::string_view() : spec(t).name;
-      });
-    }
-    Diagnostic fault = EdgeFault(
-        i, d, DiagnosticCode::kUnknownDependency,
-        fmt::format("task \"{}\" depends on \"{}\"; {}", spec(i).name, name,
-                    near.empty() ? std::string("there is no such task")
-                                 : fmt::format("did you mean \"{}\"?", near)));
-    fault.suggestion = std::string(near);
-    faults_.Add(std::move(fault));
-  }
-
   void SetTriggers() {
     for (TaskIndex i = 0; i < size(); ++i) {
       const uint32_t declared = CheckQuorums(i);
       const uint32_t trigger = spec(i).trigger;
       draft_.SetNeed(i, trigger == 0 ? declared : trigger);
       if (trigger > declared) {
-        faults_.Add(
-            TaskFault(i, DiagnosticCode::kTriggerTooLarge, "trigger",
-                      fmt::format("the trigger of task \"{}\" asks for {} "
-                                  "dependencies; it has {}",
-                                  spec(i).name, trigger, declared)));
+        faults_.AddToTask(i, DiagnosticCode::kTriggerTooLarge, "trigger",
+                          fmt::format("the trigger of task \"{}\" asks for {} "
+                                      "dependencies; it has {}",
+                                      spec(i).name, trigger, declared));
       }
     }
-  }
-
-  void AddCycles(const std::vector<std::vector<TaskIndex>>& cycles) {
-    for (const std::vector<TaskIndex>& cycle : cycles) {
-      std::vector<std::string> path;
-      for (TaskIndex task : cycle) path.push_back(spec(task).name);
-      path.push_back(spec(cycle.front()).name);
-      const TaskIndex first = cycle.front();
-      const uint32_t position = PositionOf(first, path[1]);
-      Diagnostic fault =
-          EdgeFault(first, position, DiagnosticCode::kCycle,
-                    fmt::format("dependency cycle: {}", PathInWords(path)));
-      fault.path = std::move(path);
-      faults_.Add(std::move(fault));
-    }
-  }
-
-  uint32_t PositionOf(TaskIndex task, const std::string& dependency) const {
-    const auto& all = spec(task).depends_on;
-    const auto it =
-        std::find_if(all.begin(), all.end(),
-                     [&](const Dependency& d) { return d.task == dependency; });
-    return static_cast<uint32_t>(it - all.begin());
-  }
-
-  Diagnostic TaskFault(TaskIndex i, DiagnosticCode code, std::string_view field,
-                       std::string message) const {
-    return {.code = code,
-            .message = std::move(message),
-            .field = fmt::format("graph.tasks[{}].{}", i, field),
-            .task = i,
-            .task_name = spec(i).name};
-  }
-  Diagnostic EdgeFault(TaskIndex i, uint32_t d, DiagnosticCode code,
-                       std::string message) const {
-    Diagnostic fault = TaskFault(i, code, fmt::format("depends_on[{}].task", d),
-                                 std::move(message));
-    fault.dependency = d;
-    return fault;
-  }
-  void AddEdgeFault(TaskIndex i, uint32_t d, DiagnosticCode code,
-                    std::string message) {
-    faults_.Add(EdgeFault(i, d, code, std::move(message)));
   }
 
   const Graph& graph_;
   const Limits& limits_;
   BlueprintDraft draft_;
-  Diagnostics faults_;
+  GraphFaults faults_;
   std::vector<TaskIndex> last_dependent_;  // of each task, so far
   uint64_t quorums_ = 0;                   // so far
   uint32_t first_quorum_ = 0;  // of the task whose edges are resolved
-  int suggestions_ = 0;
 };
 
 BlueprintOr Blueprint::Build(const Graph& graph, const Limits& limits) {
