@@ -41,7 +41,7 @@ void Run::Lease(const LeaseRef& lease, WorkerNumber worker, int64_t now_us) {
   record.start_us = record.up_us = 0;
   record.stop_requested = false;
   SetAhead(lease.task, record.state == TaskState::kWaiting);
-  Source to = SourceOf(record);
+  EdgeSource to = SourceOf(record);
   to.state = TaskState::kLeased;
   Move(lease.task, to);
 }
@@ -142,12 +142,7 @@ void Run::EndAttempt(TaskIndex task, TaskState reported) {
                                 : Judge(task, reported);
   CountAttempt(task);
   if (!WantsRetry(task, outcome)) return EndTask(task, outcome);
-  Source to = SourceOf(record);
-  to.state = TaskState::kBackoff;
-  if (blueprint().kind(task) == TaskKind::kService) {
-    to.has_started = to.has_been_up = false;
-  }
-  Move(task, to);
+  MoveOn(task, TaskState::kBackoff);
   if (BackoffUs(task) == 0) {
     Requeue(task);
   } else {
@@ -226,12 +221,7 @@ void Run::EndTask(TaskIndex task, TaskState outcome) {
     }
   }
   --(blueprint().kind(task) == TaskKind::kTask ? tasks_open_ : services_open_);
-  Source to = SourceOf(record);
-  to.state = outcome;
-  if (blueprint().kind(task) == TaskKind::kService) {
-    to.has_started = to.has_been_up = false;
-  }
-  Move(task, to);
+  MoveOn(task, outcome);
   if (data_.stopping && !open_dependents_.empty()) EndStopped(task);
 }
 

@@ -6,12 +6,11 @@
 // are stopped, the run's own end. What the scheduler must know is collected in
 // a RunOutbox. Not thread-safe: owned by the engine's thread.
 //
-// An edge is pending, satisfied or impossible, as a function of its condition
-// and the state of the task it comes from. A task waits while fewer edges are
-// satisfied than it needs, and is skipped once too many are impossible; edges
-// that are a quorum count together, as one. A service's `started` and `ready`
-// belong to one incarnation: they are taken back from dependents that have not
-// started when it ends.
+// A task waits while fewer edges are satisfied than it needs, and is skipped
+// once too many are impossible (see EdgeState); edges that are a quorum count
+// together, as one. A service's `started` and `ready` belong to one
+// incarnation: they are taken back from dependents that have not started when
+// it ends.
 //
 // A run is through when nothing moves any more: all tasks have ended and all
 // services are up. A task that waits for the end of a service that is up does
@@ -54,6 +53,7 @@
 #include "absl/types/span.h"
 #include "core/base/definition.h"
 #include "core/base/ids.h"
+#include "core/run/edge_state.h"
 #include "core/run/lease.h"
 #include "core/run/run_data.h"
 #include "core/run/run_words.h"
@@ -225,15 +225,6 @@ class Run {
 
  private:
   Run(Spec spec, RunData data, const Limits& limits);
-  enum class EdgeState : uint8_t { kPending, kSatisfied, kImpossible };
-  // What the state of a task's outgoing edges depends on.
-  struct Source {
-    TaskState state;
-    bool has_started;
-    bool has_been_up;
-    bool operator==(const Source&) const = default;
-  };
-  static constexpr Source kNeverStarted = {TaskState::kWaiting, false, false};
 
   // run_data.cc: what follows from the data.
   absl::Status CheckData() const;
@@ -270,19 +261,20 @@ class Run {
     uint32_t satisfied = 0;
     uint32_t impossible = 0;
   };
-  static EdgeState Evaluate(Condition condition, const Source& source);
   // Of a quorum, counted from 1.
   EdgeState EvaluateQuorum(uint32_t quorum) const;
   // Adds `by` edges of this state.
   void CountInQuorum(uint32_t quorum, EdgeState state, uint32_t by);
-  static Source SourceOf(const TaskRecord& record);
   // Something will happen to it by itself: it neither waits nor has ended, and
   // is no service that is up.
   bool IsMoving(TaskIndex task) const;
-  void Move(TaskIndex task, const Source& to);
+  void Move(TaskIndex task, const EdgeSource& to);
+  // This incarnation of it, if it is a service, is over.
+  void MoveOn(TaskIndex task, TaskState state);
   // Without a change of state.
   void MarkStarted(TaskIndex task);
-  void UpdateEdges(TaskIndex task, const Source& before, const Source& after);
+  void UpdateEdges(TaskIndex task, const EdgeSource& before,
+                   const EdgeSource& after);
   void SettleAll();
   void Settle(TaskIndex task);
   // Of all tasks, from scratch.
@@ -337,7 +329,7 @@ class Run {
   void JoinRestart(const std::vector<Restarting>& set, bool forgive);
   void Join(TaskIndex task, bool forgive);
   void RestartFollowers(TaskIndex task);
-  void Park(TaskIndex task, const Source& to);
+  void Park(TaskIndex task, const EdgeSource& to);
   void EndMember(TaskIndex task);
   void SetRestarting(TaskIndex task, bool restarting);
   // Lets go of the set; returns it in an order of the graph.

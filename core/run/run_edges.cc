@@ -4,32 +4,7 @@
 
 namespace w2t {
 
-Run::EdgeState Run::Evaluate(Condition condition, const Source& source) {
-  const bool ended = IsOutcome(source.state);
-  bool holds = false;
-  switch (condition) {
-    case Condition::kDefault:  // a blueprint has none
-    case Condition::kSucceeded:
-      holds = source.state == TaskState::kSucceeded;
-      break;
-    case Condition::kFinished:
-      holds = ended;
-      break;
-    case Condition::kFailed:
-      holds = IsFailure(source.state);
-      break;
-    case Condition::kStarted:
-      holds = source.has_started;
-      break;
-    case Condition::kReady:
-      holds = source.has_been_up;
-      break;
-  }
-  if (holds) return EdgeState::kSatisfied;
-  return ended ? EdgeState::kImpossible : EdgeState::kPending;
-}
-
-Run::EdgeState Run::EvaluateQuorum(uint32_t quorum) const {
+EdgeState Run::EvaluateQuorum(uint32_t quorum) const {
   const Blueprint::Quorum& of = blueprint().quorums()[quorum - 1];
   const QuorumCount& count = quorums_[quorum - 1];
   if (count.satisfied >= of.need) return EdgeState::kSatisfied;
@@ -43,10 +18,6 @@ void Run::CountInQuorum(uint32_t quorum, EdgeState state, uint32_t by) {
   if (state == EdgeState::kImpossible) count.impossible += by;
 }
 
-Run::Source Run::SourceOf(const TaskRecord& record) {
-  return {record.state, record.has_started, record.has_been_up};
-}
-
 bool Run::IsMoving(TaskIndex task) const {
   const TaskState state = data_.tasks[task].state;
   if (data_.tasks[task].restarting) return true;
@@ -57,9 +28,9 @@ bool Run::IsMoving(TaskIndex task) const {
   return !up;
 }
 
-void Run::Move(TaskIndex task, const Source& to) {
+void Run::Move(TaskIndex task, const EdgeSource& to) {
   TaskRecord& record = data_.tasks[task];
-  const Source from = SourceOf(record);
+  const EdgeSource from = SourceOf(record);
   if (to.state != TaskState::kLeased) SetAhead(task, false);
   if (IsMoving(task)) --moving_;
   --counts_[static_cast<int>(record.state)];
@@ -77,16 +48,25 @@ void Run::Move(TaskIndex task, const Source& to) {
   if (IsHeld(from.state) && !IsHeld(to.state)) UnsettleAhead(task);
 }
 
+void Run::MoveOn(TaskIndex task, TaskState state) {
+  EdgeSource to = SourceOf(data_.tasks[task]);
+  to.state = state;
+  if (blueprint().kind(task) == TaskKind::kService) {
+    to.has_started = to.has_been_up = false;
+  }
+  Move(task, to);
+}
+
 void Run::MarkStarted(TaskIndex task) {
-  const Source from = SourceOf(data_.tasks[task]);
+  const EdgeSource from = SourceOf(data_.tasks[task]);
   data_.tasks[task].has_started = true;
   if (blueprint().watched_alive(task)) {
     UpdateEdges(task, from, SourceOf(data_.tasks[task]));
   }
 }
 
-void Run::UpdateEdges(TaskIndex task, const Source& before,
-                      const Source& after) {
+void Run::UpdateEdges(TaskIndex task, const EdgeSource& before,
+                      const EdgeSource& after) {
   for (const Blueprint::Edge& edge : blueprint().successors(task)) {
     EdgeState was = Evaluate(edge.condition, before);
     EdgeState is = Evaluate(edge.condition, after);
@@ -138,7 +118,7 @@ void Run::Settle(TaskIndex task) {
       record.satisfied >= need ? TaskState::kReady : TaskState::kWaiting;
   if (record.state == right) return;
   if (record.state == TaskState::kSkipped) Reopen(task);
-  Source to = SourceOf(record);
+  EdgeSource to = SourceOf(record);
   to.state = right;
   Move(task, to);
   if (right == TaskState::kReady) out_->ready.push_back(task);

@@ -117,13 +117,13 @@ void Run::Join(TaskIndex task, bool forgive) {
   // Whose turn comes later anyway may as well wait for that, unless somebody
   // asked for it.
   if (held || (record.state == TaskState::kBackoff && !forgive)) return;
-  Source to = SourceOf(record);
+  EdgeSource to = SourceOf(record);
   to.state = TaskState::kWaiting;
   if (forgive || IsOutcome(record.state)) to = kNeverStarted;
   if (SourceOf(record) != to) Park(task, to);
 }
 
-void Run::Park(TaskIndex task, const Source& to) {
+void Run::Park(TaskIndex task, const EdgeSource& to) {
   if (IsOutcome(data_.tasks[task].state)) Reopen(task);
   data_.tasks[task].stop_requested = false;
   data_.details.Erase(task);

@@ -91,12 +91,7 @@ int64_t Run::BackoffUs(TaskIndex task) const {
 }
 
 void Run::Requeue(TaskIndex task) {
-  Source to = SourceOf(data_.tasks[task]);
-  to.state = TaskState::kWaiting;
-  if (blueprint().kind(task) == TaskKind::kService) {
-    to.has_started = to.has_been_up = false;
-  }
-  Move(task, to);
+  MoveOn(task, TaskState::kWaiting);
   unsettled_.push_back(task);
 }
 
