@@ -222,8 +222,10 @@ Json MeasureServices(uint32_t count, uint32_t width, uint32_t workers,
   test::RpcClient client(daemon.address());
   Fleet fleet;
   for (uint32_t i = 0; i < workers; ++i) {
-    fleet.push_back(
-        test::StartWorker(daemon.address(), {.name = fmt::format("w{}", i)}));
+    const std::string name = fmt::format("w{}", i);
+    // What is kept of services is kept by default.
+    fleet.push_back(test::StartWorker(daemon.address(),
+                                      {.name = name, .state = dir / name}));
   }
   if (!client.WaitForWorkers(workers)) {
     throw std::runtime_error("the workers do not come");

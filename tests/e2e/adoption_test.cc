@@ -44,6 +44,17 @@ std::set<pid_t> ProcessesOf(const std::string& run_id) {
   return found;
 }
 
+std::optional<pid_t> GuardOf(pid_t worker) {
+  for (const auto& entry : std::filesystem::directory_iterator("/proc")) {
+    const pid_t pid = std::atoi(entry.path().filename().c_str());
+    if (pid <= 0) continue;
+    const std::string stat = ReadFile(entry.path() / "stat");
+    const std::string parent = fmt::format("(w2t-guard) S {} ", worker);
+    if (stat.find(parent) != std::string::npos) return pid;
+  }
+  return std::nullopt;
+}
+
 // The numbers after `word` in the lines of a log, which are to count up. The
 // last line may be half of one.
 ::testing::AssertionResult CountsUp(const std::string& log,
@@ -140,6 +151,23 @@ TEST_F(AdoptionTest, AKilledWorkersServiceGoesOnAndNoByteOfItsOutputIsLost) {
         std::pair(v1::LOG_STREAM_STDERR, "err ")}) {
     EXPECT_TRUE(CountsUp(client_->ReadLogs(run_id, "service", stream), word));
   }
+}
+
+// Then nobody has the pipes but the service itself.
+TEST_F(AdoptionTest, ItGoesOnWhenTheGuardIsKilledToo) {
+  Start();
+  const std::string run_id = SubmitHeld(Service(kCount));
+  ASSERT_TRUE(WaitForLine(run_id, "out 100"));
+  const std::optional<pid_t> guard = GuardOf(workers_.back()->pid());
+  ASSERT_TRUE(guard.has_value());
+  kill(*guard, SIGKILL);
+  KillWorker();
+  StartOne();
+  ASSERT_TRUE(WaitForLine(run_id, "the worker was restarted"));
+  EXPECT_EQ(Pids().size(), 1u);
+  ExpectStops(run_id);
+  EXPECT_TRUE(CountsUp(
+      client_->ReadLogs(run_id, "service", v1::LOG_STREAM_STDOUT), "out "));
 }
 
 TEST_F(AdoptionTest, AServiceThatEndsMeanwhileIsReportedWithItsLastWords) {

@@ -12,6 +12,7 @@
 #include "client/worker/exec/proc.h"
 #include "client/worker/exec/process_group.h"
 #include "client/worker/session/text.h"
+#include "client/worker/state/pipe_search.h"
 #include "w2t/limits.h"
 
 namespace w2t::worker {
@@ -25,13 +26,12 @@ constexpr int kExitCannotRun = 126;
 }  // namespace
 
 ExecAttempt::ExecAttempt(Host* host, Offer offer, SpawnSpec command,
-                         std::string mark,
-                         std::unique_ptr<AttemptFolder> folder)
+                         std::string mark, std::unique_ptr<KeptService> kept)
     : host_(host),
       offer_(std::move(offer)),
       command_(std::move(command)),
       mark_(std::move(mark)),
-      folder_(std::move(folder)),
+      kept_(std::move(kept)),
       stdout_(
           &host->loop(),
           [this](std::string_view data) {
@@ -44,11 +44,11 @@ ExecAttempt::ExecAttempt(Host* host, Offer offer, SpawnSpec command,
             return OnOutput(v1::LOG_STREAM_STDERR, data);
           },
           [this] { OnPipeClosed(); }) {
-  if (folder_ == nullptr) return;
+  if (kept_ == nullptr) return;
   for (auto [pipe, stream] : {std::pair(&stdout_, v1::LOG_STREAM_STDOUT),
                               std::pair(&stderr_, v1::LOG_STREAM_STDERR)}) {
     pipe->ReadBy([this, of = stream](int fd, char* to, size_t most) {
-      return folder_->spool().Read(of, fd, to, most);
+      return kept_->Read(of, fd, to, most);
     });
   }
 }
@@ -73,7 +73,7 @@ void ExecAttempt::Use(std::unique_ptr<Cgroup> cgroup, std::string unkept) {
 bool ExecAttempt::Start() {
   const absl::Status status = TryStart();
   if (status.ok()) return true;
-  if (folder_ != nullptr) folder_->Remove();
+  if (kept_ != nullptr) kept_->Remove();
   host_->sink().Ended(
       offer_.lease,
       {.state = v1::TASK_STATE_FAILED,
@@ -84,15 +84,13 @@ bool ExecAttempt::Start() {
 }
 
 absl::Status ExecAttempt::TryStart() {
-  absl::StatusOr<Pipe> out =
-      folder_ == nullptr ? MakePipe() : folder_->MakeOutput("out");
+  absl::StatusOr<Pipe> out = kept_ == nullptr ? MakePipe() : MakeLastingPipe();
   if (!out.ok()) return out.status();
-  absl::StatusOr<Pipe> err =
-      folder_ == nullptr ? MakePipe() : folder_->MakeOutput("err");
+  absl::StatusOr<Pipe> err = kept_ == nullptr ? MakePipe() : MakeLastingPipe();
   if (!err.ok()) return err.status();
   command_.stdout_fd = out->write_end.get();
   command_.stderr_fd = err->write_end.get();
-  std::string notify = folder_ == nullptr ? "" : folder_->notify_path();
+  std::string notify = kept_ == nullptr ? "" : kept_->notify_path();
   if (notify.size() > NotifySocket::kMaxPathBytes) notify.clear();
   if (absl::Status status = MakeProbes(notify); !status.ok()) return status;
 
@@ -102,9 +100,9 @@ absl::Status ExecAttempt::TryStart() {
   tree_ = ProcessTree(command_.orphans, child_.pid, mark_);
   tree_.Use(cgroup_.get());
   guarded_ = std::move(child_.guarded);
-  if (folder_ != nullptr) {
-    HoldOutput();
-    KeepStart();
+  if (kept_ != nullptr) {
+    HoldOutput(out->read_end.get(), err->read_end.get());
+    KeepStart(out->read_end.get(), err->read_end.get());
   }
   if (absl::Status status = WatchChild(); !status.ok()) return status;
   for (auto [pipe, end] : {std::pair(&stdout_, &out->read_end),
@@ -122,10 +120,10 @@ absl::Status ExecAttempt::TryStart() {
 
 // Its probes and its stop command end with the worker in any case.
 absl::StatusOr<Child> ExecAttempt::SpawnIt() {
-  if (folder_ == nullptr && cgroup_ == nullptr) return Spawn(command_);
+  if (kept_ == nullptr && cgroup_ == nullptr) return Spawn(command_);
   SpawnSpec spec = command_;
   if (cgroup_ != nullptr) spec.cgroup_fd = cgroup_->fd();
-  if (folder_ != nullptr) {
+  if (kept_ != nullptr) {
     spec.guard = nullptr;
     spec.outlives = true;
   }
@@ -134,25 +132,27 @@ absl::StatusOr<Child> ExecAttempt::SpawnIt() {
 
 // A process that is killed just before this leaves one that the next process
 // finds by its mark, and kills.
-void ExecAttempt::KeepStart() {
+void ExecAttempt::KeepStart(int stdout_end, int stderr_end) {
   kept::v1::KeptAttempt news;
   news.set_pid(child_.pid);
   const std::optional<ProcessStat> stat = StatOf(child_.pid);
   news.set_start_ticks(stat ? stat->start_ticks : 0);
   if (probes_ != nullptr) news.set_notify_socket(probes_->notify_name());
   if (cgroup_ != nullptr) news.set_cgroup(cgroup_->path());
+  news.set_stdout_pipe(PipeOf(stdout_end));
+  news.set_stderr_pipe(PipeOf(stderr_end));
   Keep(news);
 }
 
-void ExecAttempt::HoldOutput() {
+void ExecAttempt::HoldOutput(int stdout_end, int stderr_end) {
   if (command_.guard == nullptr) return;
   guarded_ = command_.guard->Take();
-  guarded_.Hold(offer_.lease.fence);
+  guarded_.Hold(offer_.lease.fence, stdout_end, stderr_end);
 }
 
 void ExecAttempt::Keep(const kept::v1::KeptAttempt& news) {
-  if (folder_ == nullptr) return;
-  const absl::Status status = folder_->Add(news);
+  if (kept_ == nullptr) return;
+  const absl::Status status = kept_->Add(news);
   if (status.ok()) return;
   Note(fmt::format("this will be forgotten if the worker is killed: {}",
                    std::string(status.message())));
@@ -178,17 +178,18 @@ void ExecAttempt::AwaitTimeout(absl::Duration age) {
 }
 
 void ExecAttempt::Adopt() {
-  const kept::v1::KeptAttempt& kept = folder_->kept();
+  const kept::v1::KeptAttempt& kept = kept_->kept();
   UniqueFd pidfd = OpenProcess(kept.pid(), kept.start_ticks());
   const bool lives = static_cast<bool>(pidfd);
   tree_ = ProcessTree::Adopted(lives ? kept.pid() : 0, mark_);
   tree_.Use(cgroup_.get());
-  for (auto [pipe, name] :
-       {std::pair(&stdout_, "out"), std::pair(&stderr_, "err")}) {
-    absl::StatusOr<UniqueFd> end = folder_->OpenOutput(name);
-    if (end.ok()) static_cast<void>(pipe->Open(*std::move(end)));
+  UniqueFd out = kept_->TakeStdout();
+  UniqueFd err = kept_->TakeStderr();
+  HoldOutput(out.get(), err.get());
+  for (auto [pipe, end] :
+       {std::pair(&stdout_, &out), std::pair(&stderr_, &err)}) {
+    if (*end) static_cast<void>(pipe->Open(std::move(*end)));
   }
-  HoldOutput();
   ReplayOutput();
   if (!lives) {
     const bool interrupted = kept.pid() == 0;
@@ -218,19 +219,15 @@ void ExecAttempt::Adopt() {
   if (probes_ == nullptr) return;
   probes_->Start(tree_.group(), kept.up());
   if (kept.up()) return;
-  const absl::Status replayed = folder_->spool().Replay(
-      [this](v1::LogStream stream, std::string_view data) {
-        probes_->OnOutput(stream, data);
-      });
-  if (!replayed.ok()) Note(std::string(replayed.message()));
+  kept_->Replay([this](v1::LogStream stream, std::string_view data) {
+    probes_->OnOutput(stream, data);
+  });
 }
 
 void ExecAttempt::ReplayOutput() {
-  const absl::Status status = folder_->spool().Replay(
-      [this](v1::LogStream stream, std::string_view data) {
-        host_->sink().Printed(offer_.lease, stream, data);
-      });
-  if (!status.ok()) Note(std::string(status.message()));
+  kept_->Replay([this](v1::LogStream stream, std::string_view data) {
+    host_->sink().Printed(offer_.lease, stream, data);
+  });
 }
 
 absl::Status ExecAttempt::MakeProbes(const std::string& notify) {
@@ -275,13 +272,13 @@ void ExecAttempt::OnReady() {
 }
 
 void ExecAttempt::ReleaseOutput(uint64_t bytes) {
-  if (folder_ != nullptr) folder_->spool().Release(bytes);
+  if (kept_ != nullptr) kept_->Release(bytes);
 }
 
 void ExecAttempt::Note(std::string_view line) {
   const std::string text = fmt::format("{}\n", line);
-  if (folder_ != nullptr) {
-    folder_->spool().Append(v1::LOG_STREAM_WORKER, text);
+  if (kept_ != nullptr) {
+    kept_->Append(v1::LOG_STREAM_WORKER, text);
   }
   host_->sink().Printed(offer_.lease, v1::LOG_STREAM_WORKER, text);
 }

@@ -7,7 +7,7 @@
 //         -> none of them lives -> the pipes are drained
 //         -> reported, and Host::OnAttemptEnded
 //
-// With an AttemptFolder it outlives a worker that is killed, and the next
+// With a KeptService it outlives a worker that is killed, and the next
 // process of that goes on with it: Adopt instead of Start.
 #ifndef W2T_CLIENT_WORKER_EXEC_EXEC_ATTEMPT_H_
 #define W2T_CLIENT_WORKER_EXEC_EXEC_ATTEMPT_H_
@@ -26,7 +26,7 @@
 #include "client/worker/loop/loop.h"
 #include "client/worker/probe/probes.h"
 #include "client/worker/session/lease.h"
-#include "client/worker/state/attempt_folder.h"
+#include "client/worker/state/kept_service.h"
 
 namespace w2t::worker {
 
@@ -57,13 +57,13 @@ class ExecAttempt {
     virtual void OnAttemptUp(uint64_t fence) = 0;
     // The attempt has reported its outcome and may be destroyed.
     virtual void OnAttemptEnded(uint64_t fence,
-                                std::unique_ptr<AttemptFolder> folder) = 0;
+                                std::unique_ptr<KeptService> kept) = 0;
   };
 
   // `command` is the offer's, without descriptors; `mark` is in its
-  // environment. `folder` is null for one that ends with the worker.
+  // environment. `kept` is null for one that ends with the worker.
   ExecAttempt(Host* host, Offer offer, SpawnSpec command, std::string mark,
-              std::unique_ptr<AttemptFolder> folder = nullptr);
+              std::unique_ptr<KeptService> kept = nullptr);
   // Before Start or Adopt: a cgroup of its own. `unkept` says, if anything, why
   // its limits are not kept to.
   void Use(std::unique_ptr<Cgroup> cgroup, std::string unkept);
@@ -74,7 +74,7 @@ class ExecAttempt {
   // False when it could not be started; that has been reported then, without
   // Host::OnAttemptEnded.
   bool Start();
-  // Goes on with what an earlier process has started and kept in the folder.
+  // Goes on with what an earlier process has started and kept.
   void Adopt();
   // Stops it as its action says, though with a grace of `longest_grace` at
   // most; the outcome is CANCELLED. When it is being stopped already, only its
@@ -90,8 +90,8 @@ class ExecAttempt {
 
   absl::Status TryStart();
   absl::StatusOr<Child> SpawnIt();
-  void HoldOutput();
-  void KeepStart();
+  void HoldOutput(int stdout_end, int stderr_end);
+  void KeepStart(int stdout_end, int stderr_end);
   void Keep(const kept::v1::KeptAttempt& news);
   absl::Status WatchChild();
   void ReplayOutput();
@@ -119,8 +119,8 @@ class ExecAttempt {
   const Offer offer_;
   SpawnSpec command_;
   const std::string mark_;
-  std::unique_ptr<AttemptFolder> folder_;  // null: it is not kept
-  std::unique_ptr<Cgroup> cgroup_;         // null: it has none
+  std::unique_ptr<KeptService> kept_;  // null: it is not kept
+  std::unique_ptr<Cgroup> cgroup_;     // null: it has none
   std::string unkept_;
   std::string unknown_;  // why, when nobody can know how it ended
 

@@ -168,7 +168,7 @@ void ExecAttempt::OnPipeClosed() {
 
 void ExecAttempt::Finish() {
   Outcome outcome = MakeOutcome();
-  if (folder_ != nullptr) {
+  if (kept_ != nullptr) {
     kept::v1::KeptAttempt news;
     kept::v1::KeptOutcome& kept = *news.mutable_outcome();
     kept.set_state(outcome.state);
@@ -180,7 +180,7 @@ void ExecAttempt::Finish() {
     Keep(news);
   }
   host_->sink().Ended(offer_.lease, std::move(outcome));
-  host_->OnAttemptEnded(offer_.lease.fence, std::move(folder_));
+  host_->OnAttemptEnded(offer_.lease.fence, std::move(kept_));
 }
 
 Outcome ExecAttempt::MakeOutcome() const {

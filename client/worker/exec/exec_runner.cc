@@ -50,10 +50,10 @@ void ExecRunner::Drop(const Offer& offer) {
 }
 
 std::unique_ptr<ExecAttempt> ExecRunner::Make(
-    Offer offer, std::unique_ptr<AttemptFolder> folder) {
+    Offer offer, std::unique_ptr<KeptService> kept) {
   Host* const host = this;
   std::string mark =
-      MarkOf(folder == nullptr ? options_.mark : options_.state->mark(),
+      MarkOf(kept == nullptr ? options_.mark : options_.state->mark(),
              offer.lease.fence);
   SpawnSpec command =
       CommandOf(offer, options_.environment, options_.worker, mark);
@@ -61,10 +61,10 @@ std::unique_ptr<ExecAttempt> ExecRunner::Make(
   command.guard = options_.guard;
   command.orphans = &orphans_;
   auto [cgroup, unkept] =
-      CgroupFor(offer, mark, folder == nullptr ? "" : folder->kept().cgroup());
+      CgroupFor(offer, mark, kept == nullptr ? "" : kept->kept().cgroup());
   auto attempt =
       std::make_unique<ExecAttempt>(host, std::move(offer), std::move(command),
-                                    std::move(mark), std::move(folder));
+                                    std::move(mark), std::move(kept));
   attempt->Use(std::move(cgroup), std::move(unkept));
   return attempt;
 }
@@ -94,45 +94,44 @@ std::pair<std::unique_ptr<Cgroup>, std::string> ExecRunner::CgroupFor(
                                          std::string(status.message()))};
 }
 
-std::unique_ptr<AttemptFolder> ExecRunner::FolderFor(const Offer& offer) {
+std::unique_ptr<KeptService> ExecRunner::KeptFor(const Offer& offer) {
   if (!offer.service || options_.state == nullptr) return nullptr;
-  absl::StatusOr<std::unique_ptr<AttemptFolder>> folder =
+  absl::StatusOr<std::unique_ptr<KeptService>> kept =
       options_.state->Create(offer);
-  if (folder.ok()) return *std::move(folder);
+  if (kept.ok()) return *std::move(kept);
   const std::string line =
       fmt::format("this service will not outlive a worker that is killed: {}\n",
-                  std::string(folder.status().message()));
+                  std::string(kept.status().message()));
   sink_->Printed(offer.lease, v1::LOG_STREAM_WORKER, line);
   return nullptr;
 }
 
-void ExecRunner::Adopt(std::vector<std::unique_ptr<AttemptFolder>> folders) {
-  for (std::unique_ptr<AttemptFolder>& folder : folders) {
-    const kept::v1::KeptAttempt& kept = folder->kept();
-    Offer offer = folder->offer();
+void ExecRunner::Adopt(std::vector<std::unique_ptr<KeptService>> services) {
+  for (std::unique_ptr<KeptService>& service : services) {
+    const kept::v1::KeptAttempt& kept = service->kept();
+    Offer offer = service->offer();
     const Lease lease = offer.lease;
     const v1::TaskState state = kept.up()         ? v1::TASK_STATE_UP
                                 : kept.pid() != 0 ? v1::TASK_STATE_RUNNING
                                                   : v1::TASK_STATE_LEASED;
-    sink_->Adopted(lease, state, folder->spool().begin());
+    sink_->Adopted(lease, state, service->printed_before());
     if (kept.has_outcome()) {
       const kept::v1::KeptOutcome& outcome = kept.outcome();
-      static_cast<void>(folder->spool().Replay(
-          [&](v1::LogStream stream, std::string_view data) {
-            sink_->Printed(lease, stream, data);
-          }));
+      service->Replay([&](v1::LogStream stream, std::string_view data) {
+        sink_->Printed(lease, stream, data);
+      });
       sink_->Ended(lease, {.state = outcome.state(),
                            .exit_code = outcome.exit_code(),
                            .message = outcome.message(),
                            .signal = outcome.signal(),
                            .cpu_us = outcome.cpu_us(),
                            .max_rss_bytes = outcome.max_rss_bytes()});
-      ended_[lease.fence] = std::move(folder);
+      ended_[lease.fence] = std::move(service);
       continue;
     }
     if (offer.action->has_ready() && !kept.up()) EnterPlace(lease.fence);
     ExecAttempt& attempt =
-        *(attempts_[lease.fence] = Make(std::move(offer), std::move(folder)));
+        *(attempts_[lease.fence] = Make(std::move(offer), std::move(service)));
     attempt.Adopt();
   }
   if (options_.state != nullptr) options_.state->TakenOver();
@@ -209,8 +208,8 @@ void ExecRunner::StartSome() {
     const uint64_t fence = offer->lease.fence;
     // It may be up before Start returns.
     if (offer->action->has_ready()) EnterPlace(fence);
-    std::unique_ptr<AttemptFolder> folder = FolderFor(*offer);
-    auto attempt = Make(*std::move(offer), std::move(folder));
+    std::unique_ptr<KeptService> kept = KeptFor(*offer);
+    auto attempt = Make(*std::move(offer), std::move(kept));
     if (attempt->Start()) {
       attempts_.emplace(fence, std::move(attempt));
     } else {
@@ -268,12 +267,12 @@ void ExecRunner::SweepNow() {
 }
 
 void ExecRunner::OnAttemptEnded(uint64_t fence,
-                                std::unique_ptr<AttemptFolder> folder) {
-  if (folder != nullptr) {
+                                std::unique_ptr<KeptService> kept) {
+  if (kept != nullptr) {
     if (forgotten_.erase(fence) > 0) {
-      folder->Remove();
+      kept->Remove();
     } else {
-      ended_[fence] = std::move(folder);
+      ended_[fence] = std::move(kept);
     }
   }
   attempts_.erase(fence);

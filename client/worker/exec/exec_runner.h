@@ -44,7 +44,7 @@ struct ExecOptions {
   std::string mark;
   // Where services are kept that outlive a worker that is killed. Outlives the
   // runner. Null: none does.
-  const StateFolder* state = nullptr;
+  StateFolder* state = nullptr;
   // For services and for what has limits. Outlives the runner. Null: there are
   // none, for this reason.
   Cgroups* cgroups = nullptr;
@@ -62,7 +62,7 @@ class ExecRunner final : private ExecAttempt::Host {
 
   // Goes on with the services of an earlier process. Before the session is
   // opened.
-  void Adopt(std::vector<std::unique_ptr<AttemptFolder>> folders);
+  void Adopt(std::vector<std::unique_ptr<KeptService>> services);
   // Each one ends with a report to the sink. Their actions are ExecActions.
   void Start(std::vector<Offer> offers);
   // Attempts that have ended, or never were, are left alone.
@@ -93,10 +93,10 @@ class ExecRunner final : private ExecAttempt::Host {
   NotifyFolder& notify_folder() override { return notify_folder_; }
   void OnAttemptUp(uint64_t fence) override { LeavePlace(fence); }
   void OnAttemptEnded(uint64_t fence,
-                      std::unique_ptr<AttemptFolder> folder) override;
+                      std::unique_ptr<KeptService> kept) override;
   std::unique_ptr<ExecAttempt> Make(Offer offer,
-                                    std::unique_ptr<AttemptFolder> folder);
-  std::unique_ptr<AttemptFolder> FolderFor(const Offer& offer);
+                                    std::unique_ptr<KeptService> kept);
+  std::unique_ptr<KeptService> KeptFor(const Offer& offer);
   // As for ExecAttempt::Use. `path` is that of the cgroup, if it has one.
   std::pair<std::unique_ptr<Cgroup>, std::string> CgroupFor(
       const Offer& offer, const std::string& mark, const std::string& path);
@@ -133,7 +133,7 @@ class ExecRunner final : private ExecAttempt::Host {
   bool stopped_ = false;
   absl::flat_hash_map<uint64_t, std::unique_ptr<ExecAttempt>> attempts_;
   // Of services that have ended, until the daemon has that.
-  absl::flat_hash_map<uint64_t, std::unique_ptr<AttemptFolder>> ended_;
+  absl::flat_hash_map<uint64_t, std::unique_ptr<KeptService>> ended_;
   // Nobody asks about these any more, though they run.
   absl::flat_hash_set<uint64_t> forgotten_;
 };

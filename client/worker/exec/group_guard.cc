@@ -1,11 +1,12 @@
 #include "client/worker/exec/group_guard.h"
 
-#include <fcntl.h>
 #include <fmt/format.h>
+#include <poll.h>
+#include <sched.h>
 #include <signal.h>
+#include <sys/eventfd.h>
 #include <sys/mman.h>
 #include <sys/prctl.h>
-#include <sys/resource.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -13,15 +14,17 @@
 #include <cerrno>
 #include <cstring>
 #include <ctime>
+#include <initializer_list>
+#include <iterator>
 
 #include "client/worker/exec/proc.h"
+#include "client/worker/state/pipe_search.h"
 
 namespace w2t::worker {
 
 namespace {
 
 constexpr int64_t kDefaultWindowMs = 10'000;
-static_assert(GroupGuard::kMaxGroups <= kMaxHeld);
 
 // What is killed may have started something just before.
 constexpr int kMarkedRounds = 500;
@@ -38,51 +41,33 @@ absl::Status Errno(std::string_view call) {
 struct GroupGuard::Shared {
   std::atomic<int64_t> window_ms;
   std::atomic<pid_t> groups[kMaxGroups];
-};
-
-// What the worker says through the pipe, in one piece.
-struct GroupGuard::Order {
-  enum class Kind : uint32_t { kHold, kRelease, kEnd };  // kEnd: in order
-
-  Kind kind = Kind::kEnd;
-  uint32_t place = 0;
-  uint64_t fence = 0;
+  HeldOutput services[kMaxGroups];
 };
 
 // The process. Forked from one with threads, so it may not even allocate.
-void GroupGuard::Guard(const Shared& shared, int alive, const std::string& mark,
-                       const KeeperPlan& keeper, pid_t worker) {
+void GroupGuard::Guard(const Shared& shared, int worker, int end,
+                       const std::string& mark, const KeeperPlan& keeper,
+                       pid_t worker_pid) {
   sigset_t all;
   sigfillset(&all);
   sigprocmask(SIG_SETMASK, &all, nullptr);
   setsid();
   prctl(PR_SET_NAME, "w2t-guard");
-  // Whoever waits for the end of the worker's output must not wait for us.
-  dup2(alive, 0);
-  syscall(SYS_close_range, 1U, ~0U, 0U);
   [[maybe_unused]] const int moved = chdir("/");
-  rlimit files{};
-  getrlimit(RLIMIT_NOFILE, &files);
-  files.rlim_cur = files.rlim_max;
-  setrlimit(RLIMIT_NOFILE, &files);
-  Order order{.kind = Order::Kind::kRelease, .place = kMaxHeld};
-  while (order.kind != Order::Kind::kEnd) {
-    const ssize_t got = read(0, &order, sizeof(order));
-    if (got < 0 && errno == EINTR) continue;
-    if (got != sizeof(order)) break;
-    if (order.kind == Order::Kind::kHold) {
-      Hold(keeper, order.place, order.fence);
-    } else if (order.kind == Order::Kind::kRelease) {
-      Release(order.place);
-    }
+  pollfd waits[] = {{.fd = worker, .events = POLLIN, .revents = 0},
+                    {.fd = end, .events = POLLIN, .revents = 0}};
+  while (poll(waits, std::size(waits), -1) <= 0) {
   }
-  const bool killed = order.kind != Order::Kind::kEnd;
-  // It may still have its lock, and a child that is about to be started.
-  while (killed && getppid() == worker) nanosleep(&kPause, nullptr);
+  const bool killed = (waits[1].revents & POLLIN) == 0;
+  // As long as it lives the descriptors are its own, whoever has closed these.
+  while (killed && getppid() == worker_pid) nanosleep(&kPause, nullptr);
   for (const std::atomic<pid_t>& entry : shared.groups) {
     const pid_t group = entry.load(std::memory_order_relaxed);
     if (group > 0) kill(-group, SIGKILL);
   }
+  // Whoever waits for the end of a connection, or of what the worker prints,
+  // must not wait for us.
+  const size_t services = killed ? CloseAllButOutput(shared.services) : 0;
   bool found = !mark.empty();
   for (int round = 0; found && round < kMarkedRounds; ++round) {
     if (round > 0) nanosleep(&kPause, nullptr);
@@ -92,7 +77,7 @@ void GroupGuard::Guard(const Shared& shared, int alive, const std::string& mark,
       kill(pid, SIGKILL);
     });
   }
-  if (killed) Keep(keeper, shared.window_ms);
+  if (killed) Keep(keeper, services, shared.window_ms);
   _exit(0);
 }
 
@@ -103,47 +88,50 @@ absl::StatusOr<std::unique_ptr<GroupGuard>> GroupGuard::Start(
   if (memory == MAP_FAILED) return Errno("mmap");
   auto* const shared = static_cast<Shared*>(memory);
   shared->window_ms = kDefaultWindowMs;
-  int fds[2];
-  if (pipe2(fds, O_CLOEXEC) != 0) {
-    absl::Status status = Errno("pipe");
-    munmap(memory, sizeof(Shared));
-    return status;
+  const pid_t worker_pid = getpid();
+  UniqueFd worker(static_cast<int>(syscall(SYS_pidfd_open, worker_pid, 0)));
+  UniqueFd end(eventfd(0, EFD_CLOEXEC));
+  pid_t pid = -1;
+  if (worker && end) {
+    // As fork, which has no word for shared descriptors.
+    pid = static_cast<pid_t>(
+        syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0));
   }
-  const UniqueFd read_end(fds[0]);
-  UniqueFd write_end(fds[1]);
-  const pid_t worker = getpid();
-  const pid_t pid = _Fork();
-  if (pid == 0) Guard(*shared, fds[0], mark, keeper, worker);
+  if (pid == 0) {
+    Guard(*shared, worker.get(), end.get(), mark, keeper, worker_pid);
+  }
   if (pid < 0) {
-    absl::Status status = Errno("fork");
+    absl::Status status = Errno("the guard's fork");
     munmap(memory, sizeof(Shared));
     return status;
   }
   return std::unique_ptr<GroupGuard>(
-      new GroupGuard(shared, pid, std::move(write_end)));
+      new GroupGuard(shared, pid, std::move(worker), std::move(end)));
 }
 
-GroupGuard::GroupGuard(Shared* shared, pid_t pid, UniqueFd alive)
-    : shared_(shared), pid_(pid), alive_(std::move(alive)) {}
+GroupGuard::GroupGuard(Shared* shared, pid_t pid, UniqueFd worker, UniqueFd end)
+    : shared_(shared),
+      pid_(pid),
+      worker_(std::move(worker)),
+      end_(std::move(end)) {}
 
 GroupGuard::~GroupGuard() {
-  Tell({.kind = Order::Kind::kEnd});
-  alive_.reset();
+  const uint64_t one = 1;
+  [[maybe_unused]] const ssize_t told = write(end_.get(), &one, sizeof(one));
   while (waitpid(pid_, nullptr, 0) < 0 && errno == EINTR) {
   }
   munmap(shared_, sizeof(Shared));
 }
 
-// One that is behind has other things to do.
-void GroupGuard::Tell(const Order& order) {
-  [[maybe_unused]] const ssize_t told =
-      write(alive_.get(), &order, sizeof(order));
-}
-
-void GroupGuard::Slot::Hold(uint64_t fence) {
+void GroupGuard::Slot::Hold(uint64_t fence, int stdout_end, int stderr_end) {
   if (guard_ == nullptr) return;
-  holds_ = true;
-  guard_->Tell({.kind = Order::Kind::kHold, .place = index_, .fence = fence});
+  HeldOutput& held = guard_->shared_->services[index_];
+  const int fds[] = {stdout_end, stderr_end};
+  for (const size_t i : {0U, 1U}) {
+    held.fds[i] = fds[i];
+    held.pipes[i] = PipeOf(fds[i]);
+  }
+  held.fence = fence;
 }
 
 void GroupGuard::SetReattachWindow(absl::Duration window) {
@@ -166,9 +154,7 @@ std::atomic<pid_t>* GroupGuard::Slot::group() const {
 
 void GroupGuard::Slot::reset() {
   if (guard_ == nullptr) return;
-  if (std::exchange(holds_, false)) {
-    guard_->Tell({.kind = Order::Kind::kRelease, .place = index_});
-  }
+  guard_->shared_->services[index_].fence = 0;
   guard_->shared_->groups[index_].store(0, std::memory_order_relaxed);
   std::exchange(guard_, nullptr)->free_.push_back(index_);
 }

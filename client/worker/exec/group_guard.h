@@ -40,24 +40,21 @@ class GroupGuard {
     Slot() = default;
     ~Slot() { reset(); }
     Slot(Slot&& other) noexcept
-        : guard_(std::exchange(other.guard_, nullptr)),
-          index_(other.index_),
-          holds_(std::exchange(other.holds_, false)) {}
+        : guard_(std::exchange(other.guard_, nullptr)), index_(other.index_) {}
     Slot& operator=(Slot&& other) noexcept {
       if (this != &other) {
         reset();
         guard_ = std::exchange(other.guard_, nullptr);
         index_ = other.index_;
-        holds_ = std::exchange(other.holds_, false);
       }
       return *this;
     }
 
     // Where the group's number goes. Null: this is no place.
     std::atomic<pid_t>* group() const;
-    // Holds the output of a service for as long as the place is taken, and for
-    // as long as nobody takes over from a worker that was killed.
-    void Hold(uint64_t fence);
+    // These pipes of a service stay open while the place is taken, and, after
+    // the worker was killed, while nobody takes over.
+    void Hold(uint64_t fence, int stdout_end, int stderr_end);
     void reset();
 
    private:
@@ -66,7 +63,6 @@ class GroupGuard {
 
     GroupGuard* guard_ = nullptr;
     uint32_t index_ = 0;
-    bool holds_ = false;
   };
 
   // Best before the process has many threads or much memory: it is forked.
@@ -88,18 +84,17 @@ class GroupGuard {
 
  private:
   struct Shared;
-  struct Order;
 
-  void Tell(const Order& order);
-
-  GroupGuard(Shared* shared, pid_t pid, UniqueFd alive);
-  [[noreturn]] static void Guard(const Shared& shared, int alive,
+  GroupGuard(Shared* shared, pid_t pid, UniqueFd worker, UniqueFd end);
+  [[noreturn]] static void Guard(const Shared& shared, int worker, int end,
                                  const std::string& mark,
-                                 const KeeperPlan& keeper, pid_t worker);
+                                 const KeeperPlan& keeper, pid_t worker_pid);
 
   Shared* const shared_;  // with the process
   const pid_t pid_;
-  UniqueFd alive_;  // open for as long as this process lives
+  // These the guard uses.
+  const UniqueFd worker_;  // tells that this process has ended
+  const UniqueFd end_;     // tells that it ends in order
   std::vector<uint32_t> free_;
   uint32_t used_ = 0;  // places from here on were never taken
 };

@@ -114,18 +114,14 @@ absl::Status CheckSpec(const SpawnSpec& spec) {
 
 absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
-  UniqueFd null(open("/dev/null", O_RDWR | O_CLOEXEC));
-  if (!null) return SpawnError("open /dev/null");
-
   ChildPlan plan;
   plan.programs = Candidates(spec);
   plan.argv = Pointers(spec.argv);
   plan.env = Pointers(spec.env);
   plan.dir = spec.dir.empty() ? nullptr : spec.dir.c_str();
   plan.open_files = spec.open_files ? &*spec.open_files : nullptr;
-  plan.fds[0] = null.get();
-  plan.fds[1] = spec.stdout_fd < 0 ? null.get() : spec.stdout_fd;
-  plan.fds[2] = spec.stderr_fd < 0 ? null.get() : spec.stderr_fd;
+  plan.fds[1] = spec.stdout_fd;
+  plan.fds[2] = spec.stderr_fd;
   plan.cgroup = spec.cgroup_fd;
   plan.parent = getpid();
   plan.outlives = spec.outlives;
@@ -202,6 +198,16 @@ absl::StatusOr<Pipe> MakePipe() {
   if (pipe2(fds, O_CLOEXEC) != 0) return SpawnError("pipe");
   Pipe pipe{UniqueFd(fds[0]), UniqueFd(fds[1])};
   if (fcntl(fds[0], F_SETFL, O_NONBLOCK) != 0) return SpawnError("fcntl");
+  return pipe;
+}
+
+absl::StatusOr<Pipe> MakeLastingPipe() {
+  absl::StatusOr<Pipe> pipe = MakePipe();
+  if (!pipe.ok()) return pipe.status();
+  const std::string path =
+      fmt::format("/proc/self/fd/{}", pipe->read_end.get());
+  pipe->write_end = UniqueFd(open(path.c_str(), O_RDWR | O_CLOEXEC));
+  if (!pipe->write_end) return SpawnError("open a pipe");
   return pipe;
 }
 

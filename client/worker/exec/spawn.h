@@ -80,6 +80,9 @@ struct Pipe {
   UniqueFd write_end;
 };
 absl::StatusOr<Pipe> MakePipe();
+// One whose write end is a read end, too: who has it is never without a reader,
+// so it waits, and does not die, while nobody reads.
+absl::StatusOr<Pipe> MakeLastingPipe();
 
 }  // namespace w2t::worker
 

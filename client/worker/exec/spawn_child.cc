@@ -39,7 +39,10 @@ constexpr unsigned kCloseRangeCloexec = 4;
 W2T_IN_VFORK_CHILD void PlaceDescriptors(ChildPlan& plan) {
   int moved[3];
   for (int i = 0; i < 3; ++i) {
-    moved[i] = fcntl(plan.fds[i], F_DUPFD_CLOEXEC, 3);
+    moved[i] = plan.fds[i] < 0 ? open("/dev/null", O_RDWR) : plan.fds[i];
+    if (moved[i] >= 0 && moved[i] < 3) {
+      moved[i] = fcntl(moved[i], F_DUPFD_CLOEXEC, 3);
+    }
     if (moved[i] < 0) Fail(plan, SpawnStage::kDup);
   }
   for (int i = 0; i < 3; ++i) {
@@ -145,7 +148,8 @@ W2T_IN_VFORK_CHILD pid_t ForkChild(ChildPlan& plan) {
   return pid;
 }
 
-// Three descriptors with low numbers, which a child takes with it. Else the
+// Three descriptors with low numbers, which a child takes with it; /dev/null
+// unless one is being started. Else the
 // system would copy all that the parent has open, and close the copies: with
 // some thousands of services that takes longer than to start a program.
 class Seats {
@@ -156,7 +160,9 @@ class Seats {
     if (!works_ || !Open()) return -1;
     const int given[3] = {plan.fds[0], plan.fds[1], plan.fds[2]};
     for (int i = 0; i < 3; ++i) {
-      if (dup3(given[i], seats_[i].get(), O_CLOEXEC) < 0) return -1;
+      if (given[i] >= 0 && dup3(given[i], seats_[i].get(), O_CLOEXEC) < 0) {
+        return -1;
+      }
       plan.fds[i] = seats_[i].get();
       plan.top_fd = std::max(plan.top_fd, plan.fds[i]);
     }
@@ -169,7 +175,7 @@ class Seats {
     }
     // Who reads the child's output waits for its end.
     for (int i = 0; i < 3; ++i) {
-      dup3(null_.get(), seats_[i].get(), O_CLOEXEC);
+      if (given[i] >= 0) dup3(null_.get(), seats_[i].get(), O_CLOEXEC);
       if (pid < 0) plan.fds[i] = given[i];
     }
     plan.top_fd = -1;

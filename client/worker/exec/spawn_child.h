@@ -31,8 +31,9 @@ struct ChildPlan {
   std::vector<char*> env;
   const char* dir = nullptr;
   const rlimit* open_files = nullptr;
-  int fds[3] = {-1, -1, -1};  // its first descriptors; it gets no others
-  int cgroup = -1;            // folder; -1: the parent's own
+  // Its first descriptors; it gets no others. -1: /dev/null.
+  int fds[3] = {-1, -1, -1};
+  int cgroup = -1;  // folder; -1: the parent's own
   pid_t parent = 0;
   bool outlives = false;
   std::atomic<pid_t>* group = nullptr;

@@ -4,19 +4,19 @@
 #include <poll.h>
 #include <signal.h>
 #include <sys/file.h>
+#include <sys/syscall.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <array>
+#include <bitset>
 #include <cerrno>
-#include <charconv>
 #include <climits>
 #include <ctime>
-#include <iterator>
+#include <initializer_list>
 #include <string_view>
-#include <utility>
 
 #include "client/worker/exec/proc.h"
+#include "client/worker/state/pipe_search.h"
 
 namespace w2t::worker {
 
@@ -25,6 +25,9 @@ namespace {
 constexpr int64_t kGraceMs = 2'000;
 constexpr int64_t kDyingMs = 2'000;
 constexpr int64_t kPauseMs = 10;
+// As many as the system allows a process unless it is told otherwise. Pipes
+// with higher numbers are not kept.
+constexpr size_t kMaxDescriptors = 1 << 20;
 
 int64_t NowMs() {
   timespec now{};
@@ -39,9 +42,8 @@ void Pause() {
 
 bool HasLock(int lock) { return flock(lock, LOCK_EX | LOCK_NB) == 0; }
 
-// The killed process may have it for a moment yet: one of its threads closes
-// the files when it is already nobody's parent. Whoever has it for longer has
-// taken over.
+// A program that the killed process was about to start may have it for a moment
+// yet. Whoever has it for longer has taken over.
 bool WaitForLock(int lock) {
   const int64_t until = NowMs() + kDyingMs;
   while (!HasLock(lock)) {
@@ -49,17 +51,6 @@ bool WaitForLock(int lock) {
     Pause();
   }
   return true;
-}
-
-// One more than the descriptor; 0: none.
-struct Held {
-  int out = 0;
-  int err = 0;
-};
-Held held_output[kMaxHeld];
-
-int OpenPlusOne(int service, const char* name) {
-  return openat(service, name, O_RDONLY | O_NONBLOCK) + 1;
 }
 
 // A cgroup that gives its controllers to those below takes no process.
@@ -73,11 +64,6 @@ void DropControllers(const std::string& cgroups) {
   }
 }
 
-bool HasServices() {
-  return std::any_of(std::begin(held_output), std::end(held_output),
-                     [](const Held& held) { return held.out != 0; });
-}
-
 bool SignalAll(std::string_view mark, int signal) {
   bool found = false;
   ForEachMarked(mark, [&](pid_t pid) {
@@ -89,31 +75,33 @@ bool SignalAll(std::string_view mark, int signal) {
 
 }  // namespace
 
-void Hold(const KeeperPlan& plan, uint32_t place, uint64_t fence) {
-  if (place >= kMaxHeld) return;
-  Release(place);
-  const int folder = open(plan.folder.c_str(), O_RDONLY | O_DIRECTORY);
-  if (folder < 0) return;
-  std::array<char, 24> name{};
-  std::to_chars(name.data(), name.data() + name.size(), fence);
-  const int service = openat(folder, name.data(), O_RDONLY | O_DIRECTORY);
-  close(folder);
-  if (service < 0) return;
-  held_output[place] = {.out = OpenPlusOne(service, "out"),
-                        .err = OpenPlusOne(service, "err")};
-  close(service);
+size_t CloseAllButOutput(std::span<const HeldOutput> services) {
+  static std::bitset<kMaxDescriptors> kept;
+  size_t count = 0;
+  for (const HeldOutput& service : services) {
+    if (service.fence == 0) continue;
+    ++count;
+    for (const size_t i : {0U, 1U}) {
+      const auto fd = static_cast<size_t>(service.fds[i].load());
+      const uint64_t pipe = service.pipes[i];
+      if (pipe != 0 && fd < kept.size() && PipeOf(service.fds[i]) == pipe) {
+        kept.set(fd);
+      }
+    }
+  }
+  unsigned next = 0;  // above those that are closed or kept
+  for (unsigned fd = 0; fd < kept.size(); ++fd) {
+    if (!kept.test(fd)) continue;
+    if (fd > next) syscall(SYS_close_range, next, fd - 1, 0U);
+    next = fd + 1;
+  }
+  syscall(SYS_close_range, next, ~0U, 0U);
+  return count;
 }
 
-void Release(uint32_t place) {
-  if (place >= kMaxHeld) return;
-  const Held held = std::exchange(held_output[place], {});
-  if (held.out != 0) close(held.out - 1);
-  if (held.err != 0) close(held.err - 1);
-}
-
-void Keep(const KeeperPlan& plan, int64_t patience_ms) {
+void Keep(const KeeperPlan& plan, size_t services, int64_t patience_ms) {
   DropControllers(plan.cgroups);
-  if (!HasServices()) return;
+  if (services == 0) return;
   const int folder = open(plan.folder.c_str(), O_RDONLY | O_DIRECTORY);
   if (folder < 0) return;
   // Whoever takes over has the lock first and writes to the pipe then.

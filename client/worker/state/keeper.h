@@ -4,7 +4,9 @@
 #define W2T_CLIENT_WORKER_STATE_KEEPER_H_
 
 #include <atomic>
+#include <cstddef>
 #include <cstdint>
+#include <span>
 #include <string>
 
 namespace w2t::worker {
@@ -15,22 +17,29 @@ struct KeeperPlan {
   std::string cgroups;  // the folder that holds theirs; empty: they have none
 };
 
+// The pipes that a service prints to, as numbers of descriptors and as PipeOf
+// has them. In memory that the worker and its keeper share, as they share their
+// descriptors: what the service has printed, and nobody has read, is there also
+// after its end and the worker's.
+struct HeldOutput {
+  std::atomic<uint64_t> fence = 0;  // 0: there is none
+  std::atomic<int> fds[2] = {};
+  std::atomic<uint64_t> pipes[2] = {};
+};
+
 // These are for a process that does nothing else; they neither allocate nor
 // lock.
 
-// From now on what the service has printed, and nobody has read, is there also
-// after its end and the worker's. `place`, below kMaxHeld, is its own until
-// Release.
-inline constexpr uint32_t kMaxHeld = 65'536;
-void Hold(const KeeperPlan& plan, uint32_t place, uint64_t fence);
-void Release(uint32_t place);
+// Closes all descriptors but the pipes of services, where these still are what
+// they were. Returns how many services there are.
+size_t CloseAllButOutput(std::span<const HeldOutput> services);
 
 // The worker was killed. Its cgroup is given back, so that a service manager
 // can start the next process in it: limits are in force again when that has
-// come. When nobody takes over for `patience_ms`, which is
-// when the daemon gives its services to other workers, they are stopped with
+// come. When there are `services` and nobody takes over for `patience_ms`,
+// which is when the daemon gives them to other workers, they are stopped with
 // SIGTERM, 2 s later with SIGKILL.
-void Keep(const KeeperPlan& plan, int64_t patience_ms);
+void Keep(const KeeperPlan& plan, size_t services, int64_t patience_ms);
 
 }  // namespace w2t::worker
 

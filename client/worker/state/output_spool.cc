@@ -10,7 +10,6 @@
 #include <cstring>
 #include <filesystem>
 #include <system_error>
-#include <utility>
 
 #include "client/worker/state/files.h"
 
@@ -18,32 +17,15 @@ namespace w2t::worker {
 
 namespace {
 
-constexpr std::string_view kPrefix = "log-";
+constexpr std::string_view kPrefix = "output-";
 
 // Before each piece.
 struct Header {
+  uint64_t fence = 0;
+  uint64_t offset = 0;  // what its service had printed before
   uint32_t stream = 0;
   uint32_t bytes = 0;  // 0: up to the file's end
 };
-
-absl::Status ForEachPiece(
-    const std::string& path,
-    absl::FunctionRef<void(v1::LogStream, std::string_view)> piece) {
-  absl::StatusOr<std::string> text = ReadWhole(path);
-  if (!text.ok()) return text.status();
-  std::string_view rest = *text;
-  while (rest.size() > sizeof(Header)) {
-    Header header;
-    std::memcpy(&header, rest.data(), sizeof(header));
-    rest.remove_prefix(sizeof(header));
-    const size_t bytes = header.bytes == 0
-                             ? rest.size()
-                             : std::min<size_t>(header.bytes, rest.size());
-    piece(static_cast<v1::LogStream>(header.stream), rest.substr(0, bytes));
-    rest.remove_prefix(bytes);
-  }
-  return absl::OkStatus();
-}
 
 }  // namespace
 
@@ -55,86 +37,120 @@ absl::StatusOr<std::unique_ptr<OutputSpool>> OutputSpool::Open(
 }
 
 absl::Status OutputSpool::Find() {
+  std::vector<uint64_t> numbers;
   std::error_code error;
   std::filesystem::directory_iterator entries(folder_, error);
   for (; !error && entries != std::filesystem::directory_iterator();
        entries.increment(error)) {
     const std::string name = entries->path().filename();
-    if (!name.starts_with(kPrefix)) continue;
-    Segment segment{.path = entries->path()};
-    std::from_chars(name.data() + kPrefix.size(), name.data() + name.size(),
-                    segment.begin);
-    segments_.push_back(std::move(segment));
+    uint64_t number = 0;
+    const char* const end = name.data() + name.size();
+    if (name.starts_with(kPrefix) &&
+        std::from_chars(name.data() + kPrefix.size(), end, number).ptr == end) {
+      numbers.push_back(number);
+    }
   }
   if (error) {
     return absl::InternalError(fmt::format("{}: {}", folder_, error.message()));
   }
-  std::sort(
-      segments_.begin(), segments_.end(),
-      [](const Segment& a, const Segment& b) { return a.begin < b.begin; });
-  for (Segment& segment : segments_) {
-    segment.end = segment.begin;
-    const absl::Status status = ForEachPiece(
-        segment.path, [&segment](v1::LogStream, std::string_view data) {
-          segment.end += data.size();
-        });
-    if (!status.ok()) return status;
+  std::sort(numbers.begin(), numbers.end());
+  for (const uint64_t number : numbers) {
+    Segment segment{.path = fmt::format("{}/{}{}", folder_, kPrefix, number)};
+    absl::StatusOr<std::string> text = ReadWhole(segment.path);
+    if (!text.ok()) return text.status();
+    earlier_texts_.push_back(*std::move(text));
+    ReadSegment(earlier_texts_.back(), &segment);
+    segments_.push_back(std::move(segment));
+    next_number_ = number + 1;
   }
   return absl::OkStatus();
 }
 
-uint64_t OutputSpool::begin() const {
-  return segments_.empty() ? 0 : segments_.front().begin;
+void OutputSpool::ReadSegment(std::string_view text, Segment* segment) {
+  while (text.size() > sizeof(Header)) {
+    Header header;
+    std::memcpy(&header, text.data(), sizeof(header));
+    text.remove_prefix(sizeof(header));
+    const size_t bytes = header.bytes == 0
+                             ? text.size()
+                             : std::min<size_t>(header.bytes, text.size());
+    Service& service = services_[header.fence];
+    service.earlier.push_back({static_cast<v1::LogStream>(header.stream),
+                               header.offset, text.substr(0, bytes)});
+    service.printed = header.offset + bytes;
+    segment->waits[header.fence] = service.printed;
+    text.remove_prefix(bytes);
+  }
 }
 
-absl::Status OutputSpool::Replay(
+uint64_t OutputSpool::begin(uint64_t fence) const {
+  const auto it = services_.find(fence);
+  if (it == services_.end()) return 0;
+  return it->second.earlier.empty() ? it->second.printed
+                                    : it->second.earlier.front().offset;
+}
+
+void OutputSpool::Replay(
+    uint64_t fence,
     absl::FunctionRef<void(v1::LogStream, std::string_view)> piece) const {
-  for (const Segment& segment : segments_) {
-    const absl::Status status = ForEachPiece(segment.path, piece);
-    if (!status.ok()) return status;
-  }
-  return absl::OkStatus();
+  const auto it = services_.find(fence);
+  if (it == services_.end()) return;
+  for (const Piece& each : it->second.earlier) piece(each.stream, each.data);
+}
+
+void OutputSpool::DropReplay() {
+  for (auto& [fence, service] : services_) service.earlier = {};
+  earlier_texts_.clear();
 }
 
 // What an earlier process wrote is left as it is.
 bool OutputSpool::NextSegment() {
-  if (broken_) return false;
-  if (file_ && segments_.back().end - segments_.back().begin < kSegmentBytes) {
-    return true;
-  }
-  const uint64_t begin = segments_.empty() ? 0 : segments_.back().end;
-  if (!segments_.empty() && segments_.back().begin == begin) {
-    segments_.pop_back();  // it is empty
-  }
-  std::string path = fmt::format("{}/{}{}", folder_, kPrefix, begin);
-  file_ = UniqueFd(
+  if (file_ && static_cast<uint64_t>(size_) < kSegmentBytes) return true;
+  std::string path = fmt::format("{}/{}{}", folder_, kPrefix, next_number_);
+  UniqueFd file(
       open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return false;
+  ++next_number_;
+  file_ = std::move(file);
   size_ = 0;
-  broken_ = !file_;
-  segments_.push_back({.begin = begin, .end = begin, .path = std::move(path)});
-  return !broken_;
+  segments_.push_back({.path = std::move(path), .waits = {}});
+  DropReleased();
+  return true;
 }
 
-bool OutputSpool::PutHeader(v1::LogStream stream, size_t bytes) {
-  const Header header{.stream = static_cast<uint32_t>(stream),
+bool OutputSpool::PutHeader(uint64_t fence, v1::LogStream stream,
+                            size_t bytes) {
+  const Header header{.fence = fence,
+                      .offset = services_[fence].printed,
+                      .stream = static_cast<uint32_t>(stream),
                       .bytes = static_cast<uint32_t>(bytes)};
   return pwrite(file_.get(), &header, sizeof(header), size_) ==
          static_cast<ssize_t>(sizeof(header));
 }
 
-void OutputSpool::Took(v1::LogStream stream, size_t bytes) {
-  if (!PutHeader(stream, bytes)) broken_ = true;
+void OutputSpool::Took(uint64_t fence, v1::LogStream stream, size_t bytes) {
+  if (!PutHeader(fence, stream, bytes)) return Miss(fence);
   size_ += static_cast<off_t>(sizeof(Header) + bytes);
-  segments_.back().end += bytes;
+  Service& service = services_[fence];
+  service.printed += bytes;
+  segments_.back().waits[fence] = service.printed;
+}
+
+void OutputSpool::Miss(uint64_t fence) {
+  services_[fence].missed = true;
+  if (file_) {
+    [[maybe_unused]] const int undone = ftruncate(file_.get(), size_);
+  }
 }
 
 // The bytes go from the pipe to the file inside the system, behind a header
 // that fits however many they are.
-ssize_t OutputSpool::Read(v1::LogStream stream, int pipe, char* to,
-                          size_t most) {
-  if (!NextSegment() || !PutHeader(stream, 0)) {
-    broken_ = true;
-    return ReadPlainly(pipe, to, most);
+ssize_t OutputSpool::Read(uint64_t fence, v1::LogStream stream, int pipe,
+                          char* to, size_t most) {
+  if (services_[fence].missed) return ReadPlainly(fence, pipe, to, most);
+  if (!NextSegment() || !PutHeader(fence, stream, 0)) {
+    Miss(fence);
+    return ReadPlainly(fence, pipe, to, most);
   }
   const off_t begin = size_ + static_cast<off_t>(sizeof(Header));
   off_t at = begin;
@@ -144,34 +160,58 @@ ssize_t OutputSpool::Read(v1::LogStream stream, int pipe, char* to,
     return moved;
   }
   if (moved < 0) {
-    broken_ = true;
-    return ReadPlainly(pipe, to, most);
+    Miss(fence);
+    return ReadPlainly(fence, pipe, to, most);
   }
-  Took(stream, static_cast<size_t>(moved));
-  return pread(file_.get(), to, static_cast<size_t>(moved), begin);
-}
-
-ssize_t OutputSpool::ReadPlainly(int pipe, char* to, size_t most) {
-  const ssize_t got = read(pipe, to, most);
-  if (got > 0 && !segments_.empty()) {
-    segments_.back().end += static_cast<uint64_t>(got);
-  }
+  const ssize_t got = pread(file_.get(), to, static_cast<size_t>(moved), begin);
+  Took(fence, stream, static_cast<size_t>(moved));
   return got;
 }
 
-void OutputSpool::Append(v1::LogStream stream, std::string_view data) {
-  if (!NextSegment() || !PutHeader(stream, 0) ||
+ssize_t OutputSpool::ReadPlainly(uint64_t fence, int pipe, char* to,
+                                 size_t most) {
+  const ssize_t got = read(pipe, to, most);
+  if (got > 0) services_[fence].printed += static_cast<uint64_t>(got);
+  return got;
+}
+
+void OutputSpool::Append(uint64_t fence, v1::LogStream stream,
+                         std::string_view data) {
+  if (services_[fence].missed) return;
+  if (!NextSegment() || !PutHeader(fence, stream, 0) ||
       pwrite(file_.get(), data.data(), data.size(),
              size_ + static_cast<off_t>(sizeof(Header))) !=
           static_cast<ssize_t>(data.size())) {
-    broken_ = true;
-    return;
+    return Miss(fence);
   }
-  Took(stream, data.size());
+  Took(fence, stream, data.size());
 }
 
-void OutputSpool::Release(uint64_t bytes) {
-  while (segments_.size() > 1 && segments_.front().end <= bytes) {
+void OutputSpool::Release(uint64_t fence, uint64_t bytes) {
+  for (Segment& segment : segments_) {
+    const auto it = segment.waits.find(fence);
+    if (it == segment.waits.end()) continue;
+    if (it->second > bytes) break;
+    segment.waits.erase(it);
+  }
+  DropReleased();
+}
+
+void OutputSpool::Forget(uint64_t fence) {
+  services_.erase(fence);
+  Release(fence, UINT64_MAX);
+}
+
+void OutputSpool::ForgetOthers(absl::FunctionRef<bool(uint64_t fence)> known) {
+  std::vector<uint64_t> others;
+  for (const auto& [fence, service] : services_) {
+    if (!known(fence)) others.push_back(fence);
+  }
+  for (const uint64_t fence : others) Forget(fence);
+}
+
+void OutputSpool::DropReleased() {
+  while (segments_.size() > 1 && segments_.front().waits.empty()) {
     unlink(segments_.front().path.c_str());
     segments_.pop_front();
   }

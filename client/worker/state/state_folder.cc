@@ -11,18 +11,20 @@
 #include <cerrno>
 #include <cstdio>
 #include <cstdlib>
-#include <cstring>
 #include <filesystem>
 #include <fstream>
-#include <string_view>
 #include <system_error>
 #include <utility>
 
+#include "absl/container/flat_hash_map.h"
+#include "absl/container/flat_hash_set.h"
+#include "absl/functional/function_ref.h"
 #include "absl/time/clock.h"
 #include "client/worker/exec/command.h"
 #include "client/worker/exec/proc.h"
 #include "client/worker/log.h"
 #include "client/worker/state/files.h"
+#include "client/worker/state/pipe_search.h"
 #include "google/protobuf/util/message_differencer.h"
 
 namespace w2t::worker {
@@ -34,36 +36,17 @@ constexpr absl::Duration kKillPatience = absl::Seconds(10);
 constexpr absl::Duration kKillPoll = absl::Milliseconds(5);
 // Streams of one process, of those that it may ever open.
 constexpr uint64_t kStreamsOfAProcess = uint64_t{1} << 32;
+// Identity.layout.
+constexpr uint32_t kLayout = 2;
 
-bool IsNumber(std::string_view name) {
-  return !name.empty() && std::all_of(name.begin(), name.end(), [](char c) {
-    return c >= '0' && c <= '9';
-  });
-}
-
-// In the order of their fences: what one waited for comes before it.
-std::vector<std::string> AttemptPaths(const std::string& path) {
-  std::vector<std::string> found;
-  std::error_code error;
-  std::filesystem::directory_iterator entries(path, error);
-  for (; !error && entries != std::filesystem::directory_iterator();
-       entries.increment(error)) {
-    if (IsNumber(entries->path().filename().string())) {
-      found.push_back(entries->path());
-    }
-  }
-  std::sort(found.begin(), found.end(),
-            [](const std::string& a, const std::string& b) {
-              return std::pair(a.size(), a) < std::pair(b.size(), b);
-            });
-  return found;
-}
-
-void KillMarked(const std::string& mark) {
+void KillMarked(
+    const std::string& mark,
+    absl::FunctionRef<bool(pid_t)> which = [](pid_t) { return true; }) {
   const absl::Time give_up = absl::Now() + kKillPatience;
   for (bool found = true; found && absl::Now() < give_up;) {
     found = false;
-    ForEachMarked(mark, [&found](pid_t pid) {
+    ForEachMarked(mark, [&](pid_t pid) {
+      if (!which(pid)) return;
       found = true;
       kill(pid, SIGKILL);
     });
@@ -89,6 +72,7 @@ absl::StatusOr<std::unique_ptr<StateFolder>> StateFolder::Open(
   if (absl::Status status = folder->Identify(hello); !status.ok()) {
     return status;
   }
+  if (absl::Status status = folder->OpenServices(); !status.ok()) return status;
   const std::string keeper = folder->path_ + "/keeper";
   if (mkfifo(keeper.c_str(), 0600) != 0 && errno != EEXIST) {
     return FileError("mkfifo", keeper);
@@ -125,19 +109,18 @@ absl::Status StateFolder::Identify(v1::Hello* hello) {
   said.clear_instance();
   said.clear_version();
   const bool same_boot = !boot_id.empty() && identity_.boot_id() == boot_id;
-  if (same_boot && google::protobuf::util::MessageDifferencer::Equals(
-                       identity_.hello(), said)) {
+  if (same_boot && identity_.layout() == kLayout &&
+      google::protobuf::util::MessageDifferencer::Equals(identity_.hello(),
+                                                         said)) {
     identity_.set_starts(identity_.starts() + 1);
     hello->set_restarted(true);
   } else {
     // What has this number now is none of ours when the machine was started
     // anew.
-    if (same_boot) KillAll();
-    std::error_code ignored;
-    for (const std::string& attempt : AttemptPaths(path_)) {
-      std::filesystem::remove_all(attempt, ignored);
-    }
+    if (same_boot) KillMarked(mark() + "-");
+    Clear();
     identity_.Clear();
+    identity_.set_layout(kLayout);
     identity_.set_boot_id(boot_id);
     identity_.set_instance(RandomName());
     identity_.set_starts(1);
@@ -160,35 +143,72 @@ absl::Status StateFolder::Identify(v1::Hello* hello) {
 
 std::string StateFolder::mark() const { return "s" + identity_.instance(); }
 
-void StateFolder::KillAll() const { KillMarked(mark() + "-"); }
+// All but what processes may hold open.
+void StateFolder::Clear() const {
+  std::error_code error;
+  std::vector<std::filesystem::path> found;
+  std::filesystem::directory_iterator entries(path_, error);
+  for (; !error && entries != std::filesystem::directory_iterator();
+       entries.increment(error)) {
+    const std::string name = entries->path().filename();
+    if (name != "lock" && name != "keeper") found.push_back(entries->path());
+  }
+  for (const std::filesystem::path& each : found) {
+    std::filesystem::remove_all(each, error);
+  }
+}
 
-std::vector<std::unique_ptr<AttemptFolder>> StateFolder::Take() {
-  std::vector<std::unique_ptr<AttemptFolder>> taken;
-  for (const std::string& path : AttemptPaths(path_)) {
-    absl::StatusOr<std::unique_ptr<AttemptFolder>> folder =
-        AttemptFolder::Open(path);
-    if (folder.ok()) {
-      taken.push_back(*std::move(folder));
-      continue;
+absl::Status StateFolder::OpenServices() {
+  absl::StatusOr<std::unique_ptr<ServiceRecords>> records =
+      ServiceRecords::Open(path_ + "/services");
+  if (!records.ok()) return records.status();
+  records_ = *std::move(records);
+  absl::StatusOr<std::unique_ptr<OutputSpool>> spool = OutputSpool::Open(path_);
+  if (!spool.ok()) return spool.status();
+  spool_ = *std::move(spool);
+  spool_->ForgetOthers(
+      [this](uint64_t fence) { return records_->all().contains(fence); });
+  place_ = {.folder = path_, .records = records_.get(), .spool = spool_.get()};
+  if (records_->damaged()) KillUnknown();
+  return absl::OkStatus();
+}
+
+// Nobody can go on with these, and the daemon is not told that they are held.
+void StateFolder::KillUnknown() const {
+  Log(LogLevel::kError, "state.damaged path={}", Quoted(path_ + "/services"));
+  KillMarked(mark() + "-", [this](pid_t pid) {
+    return std::none_of(records_->all().begin(), records_->all().end(),
+                        [&](const auto& entry) {
+                          return IsMarked(pid, MarkOf(mark(), entry.first));
+                        });
+  });
+}
+
+std::vector<std::unique_ptr<KeptService>> StateFolder::Take() {
+  absl::flat_hash_set<uint64_t> wanted;
+  for (const auto& [fence, kept] : records_->all()) {
+    if (kept.has_outcome()) continue;
+    for (const uint64_t pipe : {kept.stdout_pipe(), kept.stderr_pipe()}) {
+      if (pipe != 0) wanted.insert(pipe);
     }
-    // Nobody can go on with it, and the daemon is not told that it is held.
-    Log(LogLevel::kError, "state.unreadable error={}",
-        Quoted(std::string(folder.status().message())));
-    const std::string fence = std::filesystem::path(path).filename();
-    KillMarked(MarkOf(mark(), std::strtoull(fence.c_str(), nullptr, 10)));
-    std::error_code ignored;
-    std::filesystem::remove_all(path, ignored);
+  }
+  absl::flat_hash_map<uint64_t, UniqueFd> pipes = OpenPipes(std::move(wanted));
+  std::vector<std::unique_ptr<KeptService>> taken;
+  for (const auto& [fence, kept] : records_->all()) {
+    taken.push_back(std::make_unique<KeptService>(
+        &place_, fence, std::move(pipes[kept.stdout_pipe()]),
+        std::move(pipes[kept.stderr_pipe()])));
   }
   return taken;
 }
 
-absl::StatusOr<std::unique_ptr<AttemptFolder>> StateFolder::Create(
-    const Offer& offer) const {
-  return AttemptFolder::Create(fmt::format("{}/{}", path_, offer.lease.fence),
-                               offer);
+absl::StatusOr<std::unique_ptr<KeptService>> StateFolder::Create(
+    const Offer& offer) {
+  return KeptService::Create(&place_, offer);
 }
 
-void StateFolder::TakenOver() const {
+void StateFolder::TakenOver() {
+  spool_->DropReplay();
   const UniqueFd keeper(
       open((path_ + "/keeper").c_str(), O_WRONLY | O_NONBLOCK | O_CLOEXEC));
   if (!keeper) return;

@@ -3,10 +3,12 @@
 // present itself (Hello); else the worker begins anew, and what it had left
 // behind is killed first.
 //
-//   lock       held by the one worker that uses it
-//   worker     who it is
-//   keeper     a named pipe that the worker writes to when it has taken over
-//   FENCE/     a service (AttemptFolder)
+//   lock        held by the one worker that uses it
+//   worker      who it is
+//   keeper      a named pipe that the worker writes to when it has taken over
+//   services    which services it has (ServiceRecords)
+//   output-N    what they printed and the daemon does not have (OutputSpool)
+//   notify-N    the NOTIFY_SOCKET of one
 #ifndef W2T_CLIENT_WORKER_STATE_STATE_FOLDER_H_
 #define W2T_CLIENT_WORKER_STATE_STATE_FOLDER_H_
 
@@ -20,7 +22,7 @@
 #include "absl/time/time.h"
 #include "client/worker/loop/unique_fd.h"
 #include "client/worker/session/lease.h"
-#include "client/worker/state/attempt_folder.h"
+#include "client/worker/state/kept_service.h"
 #include "w2t/kept/v1/kept.pb.h"
 #include "w2t/v1/worker_service.pb.h"
 
@@ -45,23 +47,27 @@ class StateFolder {
   std::string mark() const;
 
   // Services of earlier processes, in the order in which they were given. Once.
-  std::vector<std::unique_ptr<AttemptFolder>> Take();
-  absl::StatusOr<std::unique_ptr<AttemptFolder>> Create(
-      const Offer& offer) const;
+  std::vector<std::unique_ptr<KeptService>> Take();
+  absl::StatusOr<std::unique_ptr<KeptService>> Create(const Offer& offer);
   // What they had is in the hands of this process: nobody need keep it any
   // more.
-  void TakenOver() const;
+  void TakenOver();
 
  private:
   explicit StateFolder(std::string path) : path_(std::move(path)) {}
 
   absl::Status Lock(absl::Duration patience);
   absl::Status Identify(v1::Hello* hello);
-  void KillAll() const;
+  absl::Status OpenServices();
+  void Clear() const;
+  void KillUnknown() const;
 
   const std::string path_;
   UniqueFd lock_;
   kept::v1::Identity identity_;
+  std::unique_ptr<ServiceRecords> records_;
+  std::unique_ptr<OutputSpool> spool_;
+  KeptService::Place place_;
 };
 
 // Where the worker `name` keeps its state unless it is told; empty when there

@@ -20,9 +20,11 @@
 
 #include "client/worker/exec/command.h"
 #include "client/worker/exec/proc.h"
-#include "client/worker/state/attempt_folder.h"
 #include "client/worker/state/keeper.h"
+#include "client/worker/state/kept_service.h"
 #include "client/worker/state/output_spool.h"
+#include "client/worker/state/pipe_search.h"
+#include "client/worker/state/service_records.h"
 #include "client/worker/state/state_folder.h"
 #include "tests/support/deadline.h"
 #include "tests/support/temp_dir.h"
@@ -33,6 +35,7 @@ namespace {
 
 using test::Eventually;
 using test::TempDir;
+using ::testing::_;
 using ::testing::ElementsAre;
 using ::testing::HasSubstr;
 using ::testing::IsEmpty;
@@ -40,13 +43,13 @@ using ::testing::Pair;
 
 using Pieces = std::vector<std::pair<v1::LogStream, std::string>>;
 
-Pieces Replayed(const OutputSpool& spool) {
+constexpr uint64_t kFence = 7;
+
+Pieces Replayed(const OutputSpool& spool, uint64_t fence = kFence) {
   Pieces pieces;
-  const absl::Status status =
-      spool.Replay([&](v1::LogStream stream, std::string_view data) {
-        pieces.emplace_back(stream, data);
-      });
-  EXPECT_TRUE(status.ok()) << status;
+  spool.Replay(fence, [&](v1::LogStream stream, std::string_view data) {
+    pieces.emplace_back(stream, data);
+  });
   return pieces;
 }
 
@@ -75,14 +78,20 @@ class OutputSpoolTest : public ::testing::Test {
     return *OutputSpool::Open(dir_.path());
   }
   // Lets it read what a program writes.
-  std::string ReadAfterWrite(v1::LogStream stream, std::string_view text) {
+  std::string ReadAfterWrite(v1::LogStream stream, std::string_view text,
+                             uint64_t fence = kFence) {
     EXPECT_EQ(write(pipe_.write_end.get(), text.data(), text.size()),
               static_cast<ssize_t>(text.size()));
     std::string buffer(64 * 1024, '\0');
-    const ssize_t got = spool_->Read(stream, pipe_.read_end.get(),
+    const ssize_t got = spool_->Read(fence, stream, pipe_.read_end.get(),
                                      buffer.data(), buffer.size());
     buffer.resize(got > 0 ? static_cast<size_t>(got) : 0);
     return buffer;
+  }
+  ssize_t ReadByte() {
+    char byte = 0;
+    return spool_->Read(kFence, v1::LOG_STREAM_STDOUT, pipe_.read_end.get(),
+                        &byte, 1);
   }
   size_t Files() {
     return static_cast<size_t>(
@@ -97,18 +106,33 @@ class OutputSpoolTest : public ::testing::Test {
 TEST_F(OutputSpoolTest, ReadsLikeReadAndKeepsTheOrder) {
   EXPECT_EQ(ReadAfterWrite(v1::LOG_STREAM_STDOUT, "one"), "one");
   EXPECT_EQ(ReadAfterWrite(v1::LOG_STREAM_STDERR, "two"), "two");
-  spool_->Append(v1::LOG_STREAM_WORKER, "note");
-  char byte = 0;
-  EXPECT_EQ(spool_->Read(v1::LOG_STREAM_STDOUT, pipe_.read_end.get(), &byte, 1),
-            -1);
+  spool_->Append(kFence, v1::LOG_STREAM_WORKER, "note");
+  EXPECT_EQ(ReadByte(), -1);
   EXPECT_EQ(errno, EAGAIN);
   pipe_.write_end.reset();
-  EXPECT_EQ(spool_->Read(v1::LOG_STREAM_STDOUT, pipe_.read_end.get(), &byte, 1),
-            0);
+  EXPECT_EQ(ReadByte(), 0);
   EXPECT_THAT(Replayed(*Reopened()),
               ElementsAre(Pair(v1::LOG_STREAM_STDOUT, "one"),
                           Pair(v1::LOG_STREAM_STDERR, "two"),
                           Pair(v1::LOG_STREAM_WORKER, "note")));
+}
+
+TEST_F(OutputSpoolTest, EachServiceHasItsOwn) {
+  ReadAfterWrite(v1::LOG_STREAM_STDOUT, "a1", 1);
+  ReadAfterWrite(v1::LOG_STREAM_STDOUT, "b1", 2);
+  ReadAfterWrite(v1::LOG_STREAM_STDOUT, "a2", 1);
+  spool_ = Reopened();
+  EXPECT_THAT(Replayed(*spool_, 1), ElementsAre(Pair(_, "a1"), Pair(_, "a2")));
+  EXPECT_THAT(Replayed(*spool_, 2), ElementsAre(Pair(_, "b1")));
+  EXPECT_THAT(Replayed(*spool_, 3), IsEmpty());
+  // The next process goes on where this one was.
+  ReadAfterWrite(v1::LOG_STREAM_STDOUT, "a3", 1);
+  spool_ = Reopened();
+  EXPECT_THAT(Replayed(*spool_, 1),
+              ElementsAre(Pair(_, "a1"), Pair(_, "a2"), Pair(_, "a3")));
+  EXPECT_EQ(spool_->begin(1), 0u);
+  spool_->DropReplay();
+  EXPECT_EQ(spool_->begin(1), 6u);
 }
 
 TEST_F(OutputSpoolTest, WhatTheDaemonHasTakesNoSpace) {
@@ -116,15 +140,42 @@ TEST_F(OutputSpoolTest, WhatTheDaemonHasTakesNoSpace) {
   uint64_t printed = 0;
   for (int i = 0; i < 64; ++i) {
     printed += ReadAfterWrite(v1::LOG_STREAM_STDOUT, chunk).size();
-    spool_->Release(printed);
+    spool_->Release(kFence, printed);
     EXPECT_LE(Files(), 2u);
   }
   const std::unique_ptr<OutputSpool> next = Reopened();
-  EXPECT_GT(next->begin(), 0u);
+  EXPECT_GT(next->begin(kFence), 0u);
   uint64_t kept = 0;
   for (const auto& [stream, data] : Replayed(*next)) kept += data.size();
-  EXPECT_EQ(next->begin() + kept, printed);
+  EXPECT_EQ(next->begin(kFence) + kept, printed);
   EXPECT_LE(kept, OutputSpool::kSegmentBytes + chunk.size());
+}
+
+TEST_F(OutputSpoolTest, OneThatTheDaemonLacksIsKeptWhateverOthersPrint) {
+  const std::string chunk(32 * 1024, 'x');
+  ReadAfterWrite(v1::LOG_STREAM_STDOUT, "quiet", 1);
+  uint64_t printed = 0;
+  for (int i = 0; i < 64; ++i) {
+    printed += ReadAfterWrite(v1::LOG_STREAM_STDOUT, chunk).size();
+    spool_->Release(kFence, printed);
+  }
+  EXPECT_GT(Files(), 2u);
+  EXPECT_THAT(Replayed(*Reopened(), 1), ElementsAre(Pair(_, "quiet")));
+  spool_->Release(1, 4);
+  EXPECT_GT(Files(), 2u);
+  spool_->Release(1, 5);
+  EXPECT_LE(Files(), 2u);
+}
+
+TEST_F(OutputSpoolTest, AServiceThatNobodyAsksAboutTakesNoSpace) {
+  const std::string chunk(32 * 1024, 'x');
+  for (int i = 0; i < 32; ++i) ReadAfterWrite(v1::LOG_STREAM_STDOUT, chunk);
+  ReadAfterWrite(v1::LOG_STREAM_STDOUT, "other", 1);
+  spool_ = Reopened();
+  const size_t before = Files();
+  spool_->ForgetOthers([](uint64_t fence) { return fence == 1; });
+  EXPECT_LT(Files(), before);
+  EXPECT_THAT(Replayed(*Reopened(), 1), ElementsAre(Pair(_, "other")));
 }
 
 // As a kill between the system's move and the worker's next instruction leaves
@@ -132,8 +183,10 @@ TEST_F(OutputSpoolTest, WhatTheDaemonHasTakesNoSpace) {
 TEST_F(OutputSpoolTest, APieceThatWasCutOffIsNotLost) {
   ReadAfterWrite(v1::LOG_STREAM_STDOUT, "whole");
   {
-    std::ofstream file(dir_ / "log-0", std::ios::binary | std::ios::app);
+    std::ofstream file(dir_ / "output-0", std::ios::binary | std::ios::app);
+    const uint64_t numbers[2] = {kFence, 5};
     const uint32_t header[2] = {v1::LOG_STREAM_STDERR, 0};
+    file.write(reinterpret_cast<const char*>(numbers), sizeof(numbers));
     file.write(reinterpret_cast<const char*>(header), sizeof(header));
     file << "cut";
   }
@@ -142,13 +195,116 @@ TEST_F(OutputSpoolTest, APieceThatWasCutOffIsNotLost) {
               ElementsAre(Pair(v1::LOG_STREAM_STDOUT, "whole"),
                           Pair(v1::LOG_STREAM_STDERR, "cut")));
   ReadAfterWrite(v1::LOG_STREAM_STDOUT, "next");
-  EXPECT_TRUE(std::filesystem::exists(dir_ / "log-8"));
+  spool_ = Reopened();
+  EXPECT_THAT(Replayed(*spool_),
+              ElementsAre(Pair(_, "whole"), Pair(_, "cut"), Pair(_, "next")));
 }
 
 TEST_F(OutputSpoolTest, ADiskThatTakesNothingDoesNotHoldTheProgramUp) {
   std::filesystem::remove_all(dir_.path());
   EXPECT_EQ(ReadAfterWrite(v1::LOG_STREAM_STDOUT, "read"), "read");
   EXPECT_EQ(ReadAfterWrite(v1::LOG_STREAM_STDOUT, "on"), "on");
+  // What has a gap is not gone on with; others are kept as soon as that works.
+  std::filesystem::create_directory(dir_.path());
+  EXPECT_EQ(ReadAfterWrite(v1::LOG_STREAM_STDOUT, "gap"), "gap");
+  EXPECT_EQ(ReadAfterWrite(v1::LOG_STREAM_STDOUT, "fresh", 8), "fresh");
+  spool_ = Reopened();
+  EXPECT_THAT(Replayed(*spool_), IsEmpty());
+  EXPECT_THAT(Replayed(*spool_, 8), ElementsAre(Pair(_, "fresh")));
+}
+
+kept::v1::KeptAttempt RowOf(uint64_t fence, const std::string& name) {
+  kept::v1::KeptAttempt row;
+  row.set_fence(fence);
+  row.set_name(name);
+  row.mutable_action()->mutable_exec()->set_shell("true");
+  return row;
+}
+
+kept::v1::KeptAttempt PidOf(uint64_t fence, int32_t pid) {
+  kept::v1::KeptAttempt row;
+  row.set_fence(fence);
+  row.set_pid(pid);
+  return row;
+}
+
+TEST(ServiceRecordsTest, ALaterRowAddsToThoseBefore) {
+  const TempDir dir;
+  {
+    const auto records = ServiceRecords::Open(dir / "services");
+    ASSERT_TRUE(records.ok()) << records.status();
+    ASSERT_TRUE((*records)->Add(RowOf(1, "db")).ok());
+    ASSERT_TRUE((*records)->Add(RowOf(2, "api")).ok());
+    ASSERT_TRUE((*records)->Add(PidOf(2, 12)).ok());
+    (*records)->Forget(1);
+  }
+  const auto next = ServiceRecords::Open(dir / "services");
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_FALSE((*next)->damaged());
+  ASSERT_EQ((*next)->all().size(), 1u);
+  EXPECT_EQ((*next)->at(2).name(), "api");
+  EXPECT_EQ((*next)->at(2).pid(), 12);
+}
+
+TEST(ServiceRecordsTest, TheFileStaysNearWhatItSays) {
+  const TempDir dir;
+  const auto records = ServiceRecords::Open(dir / "services");
+  ASSERT_TRUE(records.ok()) << records.status();
+  ASSERT_TRUE((*records)->Add(RowOf(1, "db")).ok());
+  const std::string name(1'000, 'x');
+  for (uint64_t fence = 2; fence < 5'000; ++fence) {
+    ASSERT_TRUE((*records)->Add(RowOf(fence, name)).ok());
+    (*records)->Forget(fence);
+  }
+  EXPECT_LE(std::filesystem::file_size(dir / "services"),
+            ServiceRecords::kLeastRewriteBytes + 2'000);
+  const auto next = ServiceRecords::Open(dir / "services");
+  ASSERT_EQ((*next)->all().size(), 1u);
+  EXPECT_EQ((*next)->at(1).name(), "db");
+}
+
+TEST(ServiceRecordsTest, WhatWasCutOffWasNeverSaid) {
+  const TempDir dir;
+  {
+    const auto records = ServiceRecords::Open(dir / "services");
+    ASSERT_TRUE((*records)->Add(RowOf(1, "db")).ok());
+    ASSERT_TRUE((*records)->Add(PidOf(1, 12)).ok());
+  }
+  std::string text = test::ReadFile(dir / "services");
+  text.pop_back();
+  dir.Write("services", text);
+  const auto next = ServiceRecords::Open(dir / "services");
+  ASSERT_TRUE(next.ok()) << next.status();
+  EXPECT_FALSE((*next)->damaged());
+  EXPECT_EQ((*next)->at(1).name(), "db");
+  EXPECT_EQ((*next)->at(1).pid(), 0);
+  // The next row does not lie behind the rest of that one.
+  ASSERT_TRUE((*next)->Add(PidOf(1, 13)).ok());
+  EXPECT_EQ((*ServiceRecords::Open(dir / "services"))->at(1).pid(), 13);
+}
+
+TEST(PipeSearchTest, FindsAPipeThatOnlyAnotherProcessHas) {
+  absl::StatusOr<Pipe> pipe = MakeLastingPipe();
+  ASSERT_TRUE(pipe.ok()) << pipe.status();
+  const uint64_t number = PipeOf(pipe->read_end.get());
+  const absl::StatusOr<Child> child =
+      Spawn({.argv = {"sh", "-c", "echo here; exec sleep 600"},
+             .env = OwnEnvironment(),
+             .stdout_fd = pipe->write_end.get()});
+  ASSERT_TRUE(child.ok()) << child.status();
+  *pipe = Pipe();
+  auto found = OpenPipes({number, 1});
+  ASSERT_EQ(found.size(), 1u);
+  const int fd = found.at(number).get();
+  std::string text;
+  EXPECT_TRUE(Eventually([&] {
+    char buffer[64];
+    const ssize_t got = read(fd, buffer, sizeof(buffer));
+    if (got > 0) text.append(buffer, static_cast<size_t>(got));
+    return text == "here\n";
+  })) << text;
+  kill(child->pid, SIGKILL);
+  Reap(*child);
 }
 
 TEST(StateFolderTest, TheNextProcessIsTheSameWorker) {
@@ -160,11 +316,9 @@ TEST(StateFolderTest, TheNextProcessIsTheSameWorker) {
     ASSERT_TRUE(state.ok()) << state.status();
     EXPECT_FALSE(first.restarted());
     EXPECT_NE(first.instance(), "random");
-    const auto folder = (*state)->Create(OfferOf(7));
-    ASSERT_TRUE(folder.ok()) << folder.status();
-    kept::v1::KeptAttempt news;
-    news.set_pid(12);
-    ASSERT_TRUE((*folder)->Add(news).ok());
+    const auto service = (*state)->Create(OfferOf(7));
+    ASSERT_TRUE(service.ok()) << service.status();
+    ASSERT_TRUE((*service)->Add(PidOf(7, 12)).ok());
   }
   v1::Hello second = HelloOf("w1");
   const auto state =
@@ -227,13 +381,59 @@ TEST(StateFolderTest, AfterAStartOfTheMachineItBeginsAnew) {
   EXPECT_THAT((*state)->Take(), IsEmpty());
 }
 
-TEST(StateFolderTest, WhatIsDamagedIsThrownAway) {
+// Nobody can go on with what is not known, so it must not go on by itself.
+TEST(StateFolderTest, AServiceWhoseRecordIsDamagedIsKilled) {
   const TempDir dir;
   v1::Hello hello = HelloOf("w1");
+  std::string mark;
+  {
+    const auto state =
+        StateFolder::Open(dir / "s", absl::ZeroDuration(), &hello);
+    ASSERT_TRUE((*state)->Create(OfferOf(7)).ok());
+    ASSERT_TRUE((*state)->Create(OfferOf(8)).ok());
+    mark = (*state)->mark();
+  }
+  std::string text = test::ReadFile(dir / "s/services");
+  text[sizeof(uint32_t)] = '\xff';  // in the first row
+  dir.Write("s/services", text);
+  std::vector<Child> children;
+  for (const uint64_t fence : {7, 8}) {
+    std::vector<std::string> environment = OwnEnvironment();
+    environment.push_back(
+        fmt::format("{}={}", kMarkVariable, MarkOf(mark, fence)));
+    children.push_back(
+        *Spawn({.argv = {"sleep", "600"}, .env = std::move(environment)}));
+  }
   const auto state = StateFolder::Open(dir / "s", absl::ZeroDuration(), &hello);
-  ASSERT_TRUE((*state)->Create(OfferOf(7)).ok());
-  dir.Write("s/7/attempt", "nonsense that is long enough");
-  EXPECT_THAT((*state)->Take(), IsEmpty());
+  ASSERT_TRUE(state.ok()) << state.status();
+  const auto kept = (*state)->Take();
+  ASSERT_EQ(kept.size(), 1u);
+  EXPECT_EQ(kept[0]->offer().lease.fence, 8u);
+  EXPECT_FALSE(StatOf(children[0].pid)->alive());
+  EXPECT_TRUE(StatOf(children[1].pid)->alive());
+  for (const Child& child : children) {
+    kill(child.pid, SIGKILL);
+    Reap(child);
+  }
+}
+
+// One of an earlier version had other files.
+TEST(StateFolderTest, WhatHasAnotherLayoutIsNotGoneOnWith) {
+  const TempDir dir;
+  v1::Hello first = HelloOf("w1");
+  ASSERT_TRUE(StateFolder::Open(dir / "s", absl::ZeroDuration(), &first).ok());
+  kept::v1::Identity identity;
+  ASSERT_TRUE(identity.ParseFromString(test::ReadFile(dir / "s/worker")));
+  identity.clear_layout();
+  dir.Write("s/worker", identity.SerializeAsString());
+  std::filesystem::create_directory(dir / "s/7");
+  dir.Write("s/7/attempt", "of an earlier version");
+  v1::Hello second = HelloOf("w1");
+  const auto state =
+      StateFolder::Open(dir / "s", absl::ZeroDuration(), &second);
+  ASSERT_TRUE(state.ok()) << state.status();
+  EXPECT_FALSE(second.restarted());
+  EXPECT_NE(second.instance(), first.instance());
   EXPECT_FALSE(std::filesystem::exists(dir / "s/7"));
 }
 
@@ -282,17 +482,13 @@ TEST(AdoptTest, AStartThatWasInterruptedIsUndone) {
             "the worker was killed while it started it");
 }
 
-// A thread of a killed process may close its files when the process is already
-// nobody's parent.
+// A program that is about to be started may have the files of the killed
+// process for a moment yet.
 TEST(KeeperTest, WaitsForTheLockOfAProcessThatIsAboutToEnd) {
   const TempDir dir;
   v1::Hello hello = HelloOf("w1");
   auto state = StateFolder::Open(dir / "s", absl::ZeroDuration(), &hello);
   ASSERT_TRUE(state.ok()) << state.status();
-  const auto folder = (*state)->Create(OfferOf(7));
-  ASSERT_TRUE(folder.ok()) << folder.status();
-  const auto out = (*folder)->MakeOutput("out");
-  ASSERT_TRUE(out.ok()) << out.status();
   const KeeperPlan plan{.folder = dir / "s", .mark = (*state)->mark()};
   std::vector<std::string> environment = OwnEnvironment();
   environment.push_back(
@@ -302,9 +498,8 @@ TEST(KeeperTest, WaitsForTheLockOfAProcessThatIsAboutToEnd) {
   ASSERT_TRUE(service.ok()) << service.status();
   const pid_t keeper = fork();
   if (keeper == 0) {
-    syscall(SYS_close_range, 3U, ~0U, 0U);  // the lock among them
-    Hold(plan, 0, 7);
-    Keep(plan, 50);
+    CloseAllButOutput({});  // the lock among them
+    Keep(plan, 1, 50);
     _exit(0);
   }
   ASSERT_GT(keeper, 0);
@@ -318,6 +513,34 @@ TEST(KeeperTest, WaitsForTheLockOfAProcessThatIsAboutToEnd) {
   kill(service->pid, SIGKILL);
   Reap(*service);
   waitpid(keeper, nullptr, 0);
+}
+
+TEST(KeeperTest, OnlyPipesOfServicesStayOpen) {
+  absl::StatusOr<Pipe> out = MakeLastingPipe();
+  absl::StatusOr<Pipe> err = MakeLastingPipe();
+  absl::StatusOr<Pipe> ended = MakeLastingPipe();
+  HeldOutput services[3];
+  services[0].fence = 7;
+  services[0].fds[0] = out->read_end.get();
+  services[0].pipes[0] = PipeOf(out->read_end.get());
+  // Its number has become another file's.
+  services[0].fds[1] = err->read_end.get();
+  services[0].pipes[1] = PipeOf(err->read_end.get()) + 1;
+  services[1].fds[0] = ended->read_end.get();
+  services[1].pipes[0] = PipeOf(ended->read_end.get());
+  const pid_t keeper = fork();
+  if (keeper == 0) {
+    const bool one = CloseAllButOutput(services) == 1;
+    const bool right = fcntl(out->read_end.get(), F_GETFD) >= 0 &&
+                       fcntl(out->write_end.get(), F_GETFD) < 0 &&
+                       fcntl(err->read_end.get(), F_GETFD) < 0 &&
+                       fcntl(ended->read_end.get(), F_GETFD) < 0 &&
+                       fcntl(0, F_GETFD) < 0;
+    _exit(one && right ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(keeper, &status, 0), keeper);
+  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
