@@ -90,9 +90,11 @@ class Worker::Impl final : private Session::Delegate {
       StartGuard();
       exec_ = std::make_unique<ExecRunner>(
           loop_.get(), session_.get(),
-          ExecOptions{options_.name, OwnEnvironment(), RaiseOpenFiles(),
-                      guard_.get(), mark_, state_.get(), cgroups_.get(),
-                      no_cgroups_, options_.max_starting});
+          ExecOptions{options_.name,
+                      std::make_shared<const std::vector<std::string>>(
+                          OwnEnvironment()),
+                      RaiseOpenFiles(), guard_.get(), mark_, state_.get(),
+                      cgroups_.get(), no_cgroups_, options_.max_starting});
       if (state_ != nullptr) exec_->Adopt(state_->Take());
     }
     if (!handlers_.empty()) {

@@ -15,38 +15,39 @@ constexpr std::string_view kShell = "/bin/sh";
 
 }  // namespace
 
-std::vector<std::string> Environment(const std::vector<std::string>& own,
-                                     const Offer& offer,
-                                     std::string_view worker,
-                                     std::string_view mark) {
-  std::map<std::string, std::string, std::less<>> merged;
-  for (const std::string& entry : own) {
-    const size_t equals = entry.find('=');
-    if (equals == std::string::npos || equals == 0) continue;
-    merged[entry.substr(0, equals)] = entry.substr(equals + 1);
-  }
-  const std::string inherited = merged[kMarkVariable];
-  for (const auto& [name, value] : offer.action->exec().env()) {
-    merged[name] = value;
-  }
+std::vector<std::string> Variables(const std::vector<std::string>& own,
+                                   const Offer& offer, std::string_view worker,
+                                   std::string_view mark) {
+  const auto& task = offer.action->exec().env();
+  std::map<std::string_view, std::string> merged(task.begin(), task.end());
   merged["W2T_RUN_ID"] = *offer.run_id;
   merged["W2T_TASK"] = offer.name;
   merged["W2T_ATTEMPT"] = fmt::format("{}", offer.lease.attempt);
   merged["W2T_WORKER"] = worker;
-  if (!mark.empty()) merged[kMarkVariable] = inherited + std::string(mark);
-  std::vector<std::string> environment;
-  environment.reserve(merged.size());
-  for (const auto& [name, value] : merged) {
-    environment.push_back(fmt::format("{}={}", name, value));
+  if (!mark.empty()) {
+    std::string& marks = merged[kMarkVariable];
+    marks.clear();
+    for (const std::string& variable : own) {
+      if (NameOf(variable) == kMarkVariable) {
+        marks = variable.substr(NameOf(variable).size() + 1);
+      }
+    }
+    marks += mark;
   }
-  return environment;
+  std::vector<std::string> variables;
+  variables.reserve(merged.size());
+  for (const auto& [name, value] : merged) {
+    variables.push_back(fmt::format("{}={}", name, value));
+  }
+  return variables;
 }
 
 std::string MarkOf(std::string_view prefix, uint64_t fence) {
   return fmt::format("{}-{};", prefix, fence);
 }
 
-SpawnSpec CommandOf(const Offer& offer, const std::vector<std::string>& own,
+SpawnSpec CommandOf(const Offer& offer,
+                    std::shared_ptr<const std::vector<std::string>> own,
                     std::string_view worker, std::string_view mark) {
   const v1::ExecAction& exec = offer.action->exec();
   SpawnSpec spec;
@@ -60,7 +61,8 @@ SpawnSpec CommandOf(const Offer& offer, const std::vector<std::string>& own,
   } else {
     spec.argv.assign(exec.argv().begin(), exec.argv().end());
   }
-  spec.env = Environment(own, offer, worker, mark);
+  spec.env = Variables(*own, offer, worker, mark);
+  spec.inherited = std::move(own);
   spec.dir = exec.dir();
   return spec;
 }
@@ -70,6 +72,7 @@ SpawnSpec ShellLine(std::string_view line, const SpawnSpec& task) {
   spec.argv = {"sh", "-c", std::string(line)};
   spec.program = kShell;
   spec.env = task.env;
+  spec.inherited = task.inherited;
   spec.dir = task.dir;
   spec.open_files = task.open_files;
   spec.guard = task.guard;
@@ -87,17 +90,19 @@ void SetVariable(std::string_view name, std::string_view value,
 }
 
 std::vector<std::string> OwnEnvironment() {
-  std::vector<std::string> own;
+  std::map<std::string_view, std::string_view> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {
+    const std::string_view name = NameOf(*entry);
     // The service manager waits for word from the worker, not from its tasks.
-    const std::string_view variable = *entry;
-    if (variable.starts_with("NOTIFY_SOCKET=") ||
-        variable.starts_with("WATCHDOG_PID=") ||
-        variable.starts_with("WATCHDOG_USEC=")) {
+    if (name.empty() || name == "NOTIFY_SOCKET" || name == "WATCHDOG_PID" ||
+        name == "WATCHDOG_USEC") {
       continue;
     }
-    own.emplace_back(variable);
+    variables[name] = *entry;
   }
+  std::vector<std::string> own;
+  own.reserve(variables.size());
+  for (const auto& [name, variable] : variables) own.emplace_back(variable);
   return own;
 }
 

@@ -12,7 +12,6 @@
 #include "client/worker/exec/proc.h"
 #include "client/worker/exec/process_group.h"
 #include "client/worker/session/text.h"
-#include "client/worker/state/pipe_search.h"
 #include "w2t/limits.h"
 
 namespace w2t::worker {
@@ -101,8 +100,10 @@ absl::Status ExecAttempt::TryStart() {
   tree_.Use(cgroup_.get());
   guarded_ = std::move(child_.guarded);
   if (kept_ != nullptr) {
-    HoldOutput(out->read_end.get(), err->read_end.get());
-    KeepStart(out->read_end.get(), err->read_end.get());
+    const PipeEnd out_end = EndOf(out->read_end);
+    const PipeEnd err_end = EndOf(err->read_end);
+    HoldOutput(out_end, err_end);
+    KeepStart(out_end, err_end);
   }
   if (absl::Status status = WatchChild(); !status.ok()) return status;
   for (auto [pipe, end] : {std::pair(&stdout_, &out->read_end),
@@ -132,22 +133,22 @@ absl::StatusOr<Child> ExecAttempt::SpawnIt() {
 
 // A process that is killed just before this leaves one that the next process
 // finds by its mark, and kills.
-void ExecAttempt::KeepStart(int stdout_end, int stderr_end) {
+void ExecAttempt::KeepStart(PipeEnd out, PipeEnd err) {
   kept::v1::KeptAttempt news;
   news.set_pid(child_.pid);
-  const std::optional<ProcessStat> stat = StatOf(child_.pid);
-  news.set_start_ticks(stat ? stat->start_ticks : 0);
+  news.set_start_ticks(child_.start_ticks.first);
+  news.set_last_start_ticks(child_.start_ticks.last);
   if (probes_ != nullptr) news.set_notify_socket(probes_->notify_name());
   if (cgroup_ != nullptr) news.set_cgroup(cgroup_->path());
-  news.set_stdout_pipe(PipeOf(stdout_end));
-  news.set_stderr_pipe(PipeOf(stderr_end));
+  news.set_stdout_pipe(out.pipe);
+  news.set_stderr_pipe(err.pipe);
   Keep(news);
 }
 
-void ExecAttempt::HoldOutput(int stdout_end, int stderr_end) {
+void ExecAttempt::HoldOutput(PipeEnd out, PipeEnd err) {
   if (command_.guard == nullptr) return;
   guarded_ = command_.guard->Take();
-  guarded_.Hold(offer_.lease.fence, stdout_end, stderr_end);
+  guarded_.Hold(offer_.lease.fence, out, err);
 }
 
 void ExecAttempt::Keep(const kept::v1::KeptAttempt& news) {
@@ -179,13 +180,14 @@ void ExecAttempt::AwaitTimeout(absl::Duration age) {
 
 void ExecAttempt::Adopt() {
   const kept::v1::KeptAttempt& kept = kept_->kept();
-  UniqueFd pidfd = OpenProcess(kept.pid(), kept.start_ticks());
+  UniqueFd pidfd =
+      OpenProcess(kept.pid(), {kept.start_ticks(), kept.last_start_ticks()});
   const bool lives = static_cast<bool>(pidfd);
   tree_ = ProcessTree::Adopted(lives ? kept.pid() : 0, mark_);
   tree_.Use(cgroup_.get());
   UniqueFd out = kept_->TakeStdout();
   UniqueFd err = kept_->TakeStderr();
-  HoldOutput(out.get(), err.get());
+  HoldOutput(EndOf(out), EndOf(err));
   for (auto [pipe, end] :
        {std::pair(&stdout_, &out), std::pair(&stderr_, &err)}) {
     if (*end) static_cast<void>(pipe->Open(std::move(*end)));

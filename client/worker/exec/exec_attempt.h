@@ -90,8 +90,8 @@ class ExecAttempt {
 
   absl::Status TryStart();
   absl::StatusOr<Child> SpawnIt();
-  void HoldOutput(int stdout_end, int stderr_end);
-  void KeepStart(int stdout_end, int stderr_end);
+  void HoldOutput(PipeEnd out, PipeEnd err);
+  void KeepStart(PipeEnd out, PipeEnd err);
   void Keep(const kept::v1::KeptAttempt& news);
   absl::Status WatchChild();
   void ReplayOutput();

@@ -34,8 +34,10 @@ namespace w2t::worker {
 inline constexpr absl::Duration kStartingPatience = absl::Seconds(10);
 
 struct ExecOptions {
-  std::string worker;                    // its name
-  std::vector<std::string> environment;  // "NAME=VALUE"; tasks add to it
+  std::string worker;  // its name
+  // Of all that it runs, as OwnEnvironment has it; tasks add to it.
+  std::shared_ptr<const std::vector<std::string>> environment =
+      std::make_shared<const std::vector<std::string>>();
   // The children's bound on descriptors. Default: the worker's.
   std::optional<rlimit> open_files;
   // Outlives the runner. Null: programs may outlive a worker that is killed.

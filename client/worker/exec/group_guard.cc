@@ -18,7 +18,6 @@
 #include <iterator>
 
 #include "client/worker/exec/proc.h"
-#include "client/worker/state/pipe_search.h"
 
 namespace w2t::worker {
 
@@ -123,13 +122,13 @@ GroupGuard::~GroupGuard() {
   munmap(shared_, sizeof(Shared));
 }
 
-void GroupGuard::Slot::Hold(uint64_t fence, int stdout_end, int stderr_end) {
+void GroupGuard::Slot::Hold(uint64_t fence, PipeEnd out, PipeEnd err) {
   if (guard_ == nullptr) return;
   HeldOutput& held = guard_->shared_->services[index_];
-  const int fds[] = {stdout_end, stderr_end};
+  const PipeEnd ends[] = {out, err};
   for (const size_t i : {0U, 1U}) {
-    held.fds[i] = fds[i];
-    held.pipes[i] = PipeOf(fds[i]);
+    held.fds[i] = ends[i].fd;
+    held.pipes[i] = ends[i].pipe;
   }
   held.fence = fence;
 }

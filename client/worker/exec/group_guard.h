@@ -25,6 +25,7 @@
 #include "absl/time/time.h"
 #include "client/worker/loop/unique_fd.h"
 #include "client/worker/state/keeper.h"
+#include "client/worker/state/pipe_search.h"
 
 namespace w2t::worker {
 
@@ -54,7 +55,7 @@ class GroupGuard {
     std::atomic<pid_t>* group() const;
     // These pipes of a service stay open while the place is taken, and, after
     // the worker was killed, while nobody takes over.
-    void Hold(uint64_t fence, int stdout_end, int stderr_end);
+    void Hold(uint64_t fence, PipeEnd out, PipeEnd err);
     void reset();
 
    private:

@@ -89,13 +89,22 @@ std::optional<ProcessStat> StatOf(pid_t pid) {
   return ParseStat({text.data(), static_cast<size_t>(size)});
 }
 
-UniqueFd OpenProcess(pid_t pid, uint64_t start_ticks) {
+uint64_t NowTicks() {
+  timespec now{};
+  clock_gettime(CLOCK_BOOTTIME, &now);
+  const auto per_second = static_cast<uint64_t>(sysconf(_SC_CLK_TCK));
+  return static_cast<uint64_t>(now.tv_sec) * per_second +
+         static_cast<uint64_t>(now.tv_nsec) * per_second / 1'000'000'000;
+}
+
+UniqueFd OpenProcess(pid_t pid, StartTicks started) {
   if (pid <= 0) return UniqueFd();
   UniqueFd pidfd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0)));
   if (!pidfd) return pidfd;
   // The one that is open now: it cannot be another one any more.
   const std::optional<ProcessStat> stat = StatOf(pid);
-  if (!stat || !stat->alive() || stat->start_ticks != start_ticks) {
+  if (!stat || !stat->alive() || stat->start_ticks < started.first ||
+      stat->start_ticks > started.last) {
     return UniqueFd();
   }
   return pidfd;

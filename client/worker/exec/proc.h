@@ -43,9 +43,19 @@ inline constexpr size_t kMaxMarkBytes = 64;
 // what has ended, and for what this user may not look into. Does not allocate.
 bool IsMarked(pid_t pid, std::string_view mark);
 
-// The process `pid` that was started at `start_ticks`, to be told when it ends.
-// None when it has ended, also when a later one has its number.
-UniqueFd OpenProcess(pid_t pid, uint64_t start_ticks);
+// Now, as ProcessStat has it.
+uint64_t NowTicks();
+
+// When a process was started: between these, both included. Whoever starts it
+// need not ask what exactly: another process cannot have had its number then.
+struct StartTicks {
+  uint64_t first = 0;
+  uint64_t last = 0;
+};
+
+// The process `pid` that was started then, to be told when it ends. None when
+// it has ended, also when a later one has its number.
+UniqueFd OpenProcess(pid_t pid, StartTicks started);
 
 // How long ago that was.
 absl::Duration AgeOf(uint64_t start_ticks);

@@ -10,8 +10,10 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cerrno>
 #include <cstring>
+#include <initializer_list>
 #include <string_view>
 #include <utility>
 
@@ -24,11 +26,15 @@ namespace {
 
 constexpr std::string_view kDefaultPath = "/usr/local/bin:/usr/bin:/bin";
 
-std::string_view PathOf(const std::vector<std::string>& env) {
+std::string_view PathOf(const SpawnSpec& spec) {
   constexpr std::string_view kPath = "PATH=";
-  for (const std::string& entry : env) {
-    if (entry.starts_with(kPath)) {
-      return std::string_view(entry).substr(kPath.size());
+  for (const std::vector<std::string>* variables :
+       {&spec.env, spec.inherited.get()}) {
+    if (variables == nullptr) continue;
+    for (const std::string& entry : *variables) {
+      if (entry.starts_with(kPath)) {
+        return std::string_view(entry).substr(kPath.size());
+      }
     }
   }
   return kDefaultPath;
@@ -39,7 +45,7 @@ std::vector<std::string> Candidates(const SpawnSpec& spec) {
   const std::string& program = spec.argv.front();
   if (program.find('/') != std::string::npos) return {program};
   std::vector<std::string> candidates;
-  std::string_view path = PathOf(spec.env);
+  std::string_view path = PathOf(spec);
   for (;;) {
     const size_t colon = path.find(':');
     const std::string_view folder = path.substr(0, colon);
@@ -50,11 +56,35 @@ std::vector<std::string> Candidates(const SpawnSpec& spec) {
   }
 }
 
-std::vector<char*> Pointers(const std::vector<std::string>& strings) {
-  std::vector<char*> pointers;
-  pointers.reserve(strings.size() + 1);
+void AddPointers(const std::vector<std::string>& strings,
+                 std::vector<char*>* pointers) {
   for (const std::string& string : strings) {
-    pointers.push_back(const_cast<char*>(string.c_str()));
+    pointers->push_back(const_cast<char*>(string.c_str()));
+  }
+}
+
+std::vector<char*> ArgumentsOf(const SpawnSpec& spec) {
+  std::vector<char*> pointers;
+  pointers.reserve(spec.argv.size() + 1);
+  AddPointers(spec.argv, &pointers);
+  pointers.push_back(nullptr);
+  return pointers;
+}
+
+std::vector<char*> EnvironmentOf(const SpawnSpec& spec) {
+  std::vector<char*> pointers;
+  const size_t inherited =
+      spec.inherited == nullptr ? 0 : spec.inherited->size();
+  pointers.reserve(spec.env.size() + inherited + 1);
+  AddPointers(spec.env, &pointers);
+  for (size_t i = 0; i < inherited; ++i) {
+    const std::string& variable = (*spec.inherited)[i];
+    const std::string_view start =
+        std::string_view(variable).substr(0, NameOf(variable).size() + 1);
+    const bool hidden = std::any_of(
+        spec.env.begin(), spec.env.end(),
+        [start](const std::string& each) { return each.starts_with(start); });
+    if (!hidden) pointers.push_back(const_cast<char*>(variable.c_str()));
   }
   pointers.push_back(nullptr);
   return pointers;
@@ -112,12 +142,18 @@ absl::Status CheckSpec(const SpawnSpec& spec) {
 
 }  // namespace
 
+std::string_view NameOf(std::string_view variable) {
+  const size_t equals = variable.find('=');
+  return equals == std::string_view::npos ? std::string_view()
+                                          : variable.substr(0, equals);
+}
+
 absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
   if (absl::Status status = CheckSpec(spec); !status.ok()) return status;
   ChildPlan plan;
   plan.programs = Candidates(spec);
-  plan.argv = Pointers(spec.argv);
-  plan.env = Pointers(spec.env);
+  plan.argv = ArgumentsOf(spec);
+  plan.env = EnvironmentOf(spec);
   plan.dir = spec.dir.empty() ? nullptr : spec.dir.c_str();
   plan.open_files = spec.open_files ? &*spec.open_files : nullptr;
   plan.fds[1] = spec.stdout_fd;
@@ -133,8 +169,10 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
   sigset_t all, before;
   sigfillset(&all);
   pthread_sigmask(SIG_SETMASK, &all, &before);
+  StartTicks start_ticks{.first = NowTicks()};
   const pid_t pid = StartChild(plan);
   const int error = errno;
+  start_ticks.last = NowTicks();
   pthread_sigmask(SIG_SETMASK, &before, nullptr);
   if (pid < 0 && plan.failed != SpawnStage::kNone) {
     return Failure(spec, plan.failed, error);
@@ -149,6 +187,7 @@ absl::StatusOr<Child> Spawn(const SpawnSpec& spec) {
   }
   Child child{pid,
               UniqueFd(static_cast<int>(syscall(SYS_pidfd_open, pid, 0))),
+              start_ticks,
               std::move(guarded),
               {}};
   if (spec.orphans != nullptr) child.started = spec.orphans->Start(pid);

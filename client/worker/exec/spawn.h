@@ -8,17 +8,23 @@
 #include <sys/types.h>
 
 #include <cstdint>
+#include <memory>
 #include <optional>
 #include <string>
+#include <string_view>
 #include <vector>
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
 #include "client/worker/exec/group_guard.h"
 #include "client/worker/exec/orphans.h"
+#include "client/worker/exec/proc.h"
 #include "client/worker/loop/unique_fd.h"
 
 namespace w2t::worker {
+
+// The name in "NAME=VALUE"; empty when there is none.
+std::string_view NameOf(std::string_view variable);
 
 // What to start, and how.
 struct SpawnSpec {
@@ -27,8 +33,11 @@ struct SpawnSpec {
   std::vector<std::string> argv;
   // The path of the program, where it is not to be looked for. Empty: it is.
   std::string program;
-  std::vector<std::string> env;  // "NAME=VALUE"
-  std::string dir;               // empty: the worker's own
+  // "NAME=VALUE"
+  std::vector<std::string> env;
+  // The same, each variable once; those in `env` win. Null: there is nothing.
+  std::shared_ptr<const std::vector<std::string>> inherited;
+  std::string dir;  // empty: the worker's own
   // The child's standard descriptors; it gets no others. -1: /dev/null.
   int stdout_fd = -1;
   int stderr_fd = -1;
@@ -50,6 +59,7 @@ struct Child {
   pid_t pid = 0;
   // Readable once the child has ended. The child is then reaped by Reap.
   UniqueFd pidfd;
+  StartTicks start_ticks;
   GroupGuard::Slot guarded;
   Orphans::Started started;
   // What the system counts as the child's largest resident set although it was

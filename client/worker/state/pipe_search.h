@@ -14,6 +14,15 @@ namespace w2t::worker {
 // allocates nor locks.
 uint64_t PipeOf(int fd);
 
+// A descriptor of a pipe.
+struct PipeEnd {
+  int fd = -1;
+  uint64_t pipe = 0;  // as PipeOf has it
+};
+inline PipeEnd EndOf(const UniqueFd& fd) {
+  return {fd.get(), PipeOf(fd.get())};
+}
+
 // A read end of each of `pipes` that some process of this user has open, which
 // does not block. Looks at all processes of the machine, until all are found.
 absl::flat_hash_map<uint64_t, UniqueFd> OpenPipes(

@@ -60,7 +60,8 @@ void RecordingSink::GiveUp(uint64_t fence) {
 
 ExecEnv::ExecEnv(ExecOptions options) {
   options.worker = "w1";
-  options.environment = OwnEnvironment();
+  options.environment =
+      std::make_shared<const std::vector<std::string>>(OwnEnvironment());
   options.mark = fmt::format("test{}", getpid());
   loop_ = *Loop::Create();
   runner_ =

@@ -444,6 +444,7 @@ Record Adopted(const TempDir& dir, pid_t pid, uint64_t start_ticks) {
   kept::v1::KeptAttempt news;
   news.set_pid(pid);
   news.set_start_ticks(start_ticks);
+  news.set_last_start_ticks(start_ticks);
   EXPECT_TRUE((*(*state)->Create(OfferOf(7)))->Add(news).ok());
   RecordingSink sink;
   const std::unique_ptr<Loop> loop = *Loop::Create();
