@@ -10,6 +10,9 @@ namespace w2t::worker {
 
 namespace {
 
+// An expression without any of these is a text.
+constexpr std::string_view kOperators = "^$.*+?()[]{}|\\";
+
 class TextMatcher final : public LineMatcher {
  public:
   explicit TextMatcher(std::string_view text) : text_(text) {}
@@ -85,6 +88,10 @@ std::unique_ptr<LineMatcher> LineMatcher::ForText(std::string_view text) {
 
 absl::StatusOr<std::unique_ptr<LineMatcher>> LineMatcher::ForRegex(
     std::string_view expression) {
+  // To compile it takes as long as many a program takes to say this.
+  if (expression.find_first_of(kOperators) == std::string_view::npos) {
+    return ForText(expression);
+  }
   auto regex = std::make_shared<const Regex>(std::string(expression));
   if (!regex->ok()) {
     return absl::InvalidArgumentError(

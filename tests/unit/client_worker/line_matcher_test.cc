@@ -26,6 +26,20 @@ TEST(LineMatcherTest, AnExpressionNeedsTheWholeLine) {
   EXPECT_TRUE((*matcher)->Feed("x\nup on 80\n"));
 }
 
+TEST(LineMatcherTest, AnExpressionWithoutOperatorsIsAText) {
+  const auto text = LineMatcher::ForRegex("it is up");
+  ASSERT_TRUE(text.ok());
+  EXPECT_TRUE((*text)->Feed("now it is up"));
+  for (const char* const expression :
+       {"i. u", "is*", "u+p", "u?p", "i|u", "(up)", "[u]p", "u{1}", "^it",
+        "up$", "\\bup"}) {
+    const auto matcher = LineMatcher::ForRegex(expression);
+    ASSERT_TRUE(matcher.ok()) << expression;
+    EXPECT_FALSE((*matcher)->Feed("it is up")) << expression;
+    EXPECT_TRUE((*matcher)->Feed("\n")) << expression;
+  }
+}
+
 TEST(LineMatcherTest, TheLastLineNeedsNoNewline) {
   const auto matcher = LineMatcher::ForRegex("up$");
   ASSERT_TRUE(matcher.ok());
