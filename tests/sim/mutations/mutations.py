@@ -43,7 +43,7 @@ MUTATIONS = [
         '      Stall(status, now);\n      pending_.reset();\n'
         '      return false;\n'),
     Mutation(
-        'commits are not synced', 'server/journal/sqlite_journal.cc',
+        'commits are not synced', 'server/journal/sqlite_schema.cc',
         'PRAGMA synchronous=FULL;', 'PRAGMA synchronous=NORMAL;'),
     Mutation(
         'no re-attach window', 'core/engine/sessions.cc',
