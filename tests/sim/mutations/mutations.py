@@ -68,7 +68,7 @@ MUTATIONS = [
         'run.task(task).attempt + 1,\n',
         'std::max(1u, run.task(task).attempt),\n'),
     Mutation(
-        'any end counts as success', 'core/run/run_edges.cc',
+        'any end counts as success', 'core/run/edge_state.h',
         'holds = source.state == TaskState::kSucceeded;', 'holds = ended;'),
     Mutation(
         'at most once is ignored', 'core/run/run.cc',
@@ -90,10 +90,10 @@ MUTATIONS = [
         'if (count.satisfied >= of.need) return EdgeState::kSatisfied;',
         'if (count.satisfied >= 1) return EdgeState::kSatisfied;'),
     Mutation(
-        'readiness outlives the attempt', 'core/run/run.cc',
-        '  to.state = TaskState::kBackoff;\n'
+        'readiness outlives the attempt', 'core/run/run_edges.cc',
+        '  to.state = state;\n'
         '  if (blueprint().kind(task) == TaskKind::kService) {',
-        '  to.state = TaskState::kBackoff;\n'
+        '  to.state = state;\n'
         '  if (blueprint().kind(task) == TaskKind::kTask) {'),
     Mutation(
         'any host will do', 'core/schedule/shapes.cc',
