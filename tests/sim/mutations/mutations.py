@@ -152,7 +152,7 @@ MUTATIONS = [
         'hello_held_.push_back(held.lease);\n  }\n'),
     Mutation(
         'that an adopted service is up is not told',
-        'client/worker/session/session_state.cc',
+        'client/worker/session/session_attempts.cc',
         '  if (up) reports_.Add(lease, v1::TASK_STATE_UP);\n', ''),
     Mutation(
         'a lease ahead goes to a worker that has only some of it',
@@ -182,15 +182,16 @@ MUTATIONS = [
     Mutation(
         'bug: an outcome stays behind its repeated output',
         'client/worker/session/session_state.cc',
-        '  if (!logs_.resending()) {\n',
-        '  if (logs_.resending()) return logs_.Next();\n  {\n'),
+        '  if (!logs_.resending() && !TakeOutput()) return NextReports();\n',
+        '  if (logs_.resending()) return logs_.Next();\n'
+        '  if (!TakeOutput()) return NextReports();\n'),
     Mutation(
         'bug: watches of a forgotten run never end',
         'server/rpc/dispatcher.cc',
         '  hub_->Forget(action.run, action.run_id);\n', ''),
     Mutation(
         'bug: what nobody knows to have begun is told to run',
-        'client/worker/session/session_state.cc',
+        'client/worker/session/session_attempts.cc',
         '  if (!started) return;\n', ''),
     Mutation(
         'bug: one that was to stop once is never told again', 'core/run/run.cc',
