@@ -132,7 +132,7 @@ void Run::EndAttempt(TaskIndex task, TaskState reported) {
   TaskRecord& record = data_.tasks[task];
   if (record.restarting) return EndMember(task);
   if (reported == TaskState::kCancelled && !MustWindDown(task)) {
-    if (Waits(task) || record.stop_requested) return GiveBack(task);
+    if (record.stop_requested) return GiveBack(task);
     return EndLost(task, /*not_started=*/false, "its worker stopped it");
   }
   record.end_us = now_us_;

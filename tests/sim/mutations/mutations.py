@@ -157,7 +157,8 @@ MUTATIONS = [
     Mutation(
         'a lease ahead goes to a worker that has only some of it',
         'core/run/run_ahead.cc',
-        'from.worker != worker || from.stop_requested ||', 'from.stop_requested ||'),
+        'from.worker != worker || from.stop_requested ||',
+        '!worker || from.stop_requested ||'),
     Mutation(
         'a lease ahead is not taken back when what it waits for has ended',
         'core/run/run_edges.cc',
@@ -165,11 +166,12 @@ MUTATIONS = [
         ''),
     Mutation(
         'what is taken back counts as lost', 'core/run/run.cc',
-        '    if (Waits(task) || record.stop_requested) return GiveBack(task);\n',
+        '  if (Waits(task) && !MustWindDown(task)) return GiveBack(task);\n',
         ''),
     Mutation(
         'a lease ahead is offered without its conditions', 'core/engine/steps.cc',
-        '        offer.conditions.push_back({position, awaited});\n', ''),
+        '        offer.conditions.push_back({position, awaited});\n',
+        '        static_cast<void>(position);\n'),
     Mutation(
         'a worker starts what it has ahead once one condition holds',
         'client/worker/session/session_waits.cc',

@@ -161,7 +161,7 @@ TEST_F(LeaseAheadTest, WhatIsTakenBackCountsAsNoAttempt) {
   EXPECT_EQ(env_.State("api"), TaskState::kUp);
 }
 
-TEST_F(LeaseAheadTest, OneThatHadStartedWhenItWasTakenBackStartsAgain) {
+TEST_F(LeaseAheadTest, OneThatHadStartedWhenItWasTakenBackIsNotLost) {
   env_.Submit(GraphBuilder()
                   .Service("db")
                   .Probe()
@@ -180,6 +180,7 @@ TEST_F(LeaseAheadTest, OneThatHadStartedWhenItWasTakenBackStartsAgain) {
   EXPECT_EQ(env_.State("api"), TaskState::kRunning);
   env_.Stopped("api");
   EXPECT_EQ(env_.State("api"), TaskState::kSkipped);
+  EXPECT_EQ(env_.Record("api").lost_attempts, 0);
 }
 
 // The worker may not have started it, since it knew first.
