@@ -27,6 +27,9 @@ struct Header {
   uint32_t bytes = 0;  // 0: up to the file's end
 };
 
+// In place of a stream: nothing follows, the header says where its service is.
+constexpr uint32_t kPlace = v1::LOG_STREAM_UNSPECIFIED;
+
 }  // namespace
 
 absl::StatusOr<std::unique_ptr<OutputSpool>> OutputSpool::Open(
@@ -55,7 +58,7 @@ absl::Status OutputSpool::Find() {
   }
   std::sort(numbers.begin(), numbers.end());
   for (const uint64_t number : numbers) {
-    Segment segment{.path = fmt::format("{}/{}{}", folder_, kPrefix, number)};
+    Segment segment{.number = number, .path = PathOf(number), .waits = {}};
     absl::StatusOr<std::string> text = ReadWhole(segment.path);
     if (!text.ok()) return text.status();
     earlier_texts_.push_back(*std::move(text));
@@ -66,18 +69,25 @@ absl::Status OutputSpool::Find() {
   return absl::OkStatus();
 }
 
+std::string OutputSpool::PathOf(uint64_t number) const {
+  return fmt::format("{}/{}{}", folder_, kPrefix, number);
+}
+
 void OutputSpool::ReadSegment(std::string_view text, Segment* segment) {
-  while (text.size() > sizeof(Header)) {
+  while (text.size() >= sizeof(Header)) {
     Header header;
     std::memcpy(&header, text.data(), sizeof(header));
     text.remove_prefix(sizeof(header));
-    const size_t bytes = header.bytes == 0
+    const size_t bytes = header.stream == kPlace ? 0
+                         : header.bytes == 0
                              ? text.size()
                              : std::min<size_t>(header.bytes, text.size());
     Service& service = services_[header.fence];
+    service.printed = header.offset + bytes;
+    service.segment = segment->number;
+    if (bytes == 0) continue;
     service.earlier.push_back({static_cast<v1::LogStream>(header.stream),
                                header.offset, text.substr(0, bytes)});
-    service.printed = header.offset + bytes;
     segment->waits[header.fence] = service.printed;
     text.remove_prefix(bytes);
   }
@@ -106,15 +116,20 @@ void OutputSpool::DropReplay() {
 // What an earlier process wrote is left as it is.
 bool OutputSpool::NextSegment() {
   if (file_ && static_cast<uint64_t>(size_) < kSegmentBytes) return true;
-  std::string path = fmt::format("{}/{}{}", folder_, kPrefix, next_number_);
+  if (!OpenSegment()) return false;
+  DropReleased();
+  return true;
+}
+
+bool OutputSpool::OpenSegment() {
+  std::string path = PathOf(next_number_);
   UniqueFd file(
       open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return false;
-  ++next_number_;
   file_ = std::move(file);
   size_ = 0;
-  segments_.push_back({.path = std::move(path), .waits = {}});
-  DropReleased();
+  segments_.push_back(
+      {.number = next_number_++, .path = std::move(path), .waits = {}});
   return true;
 }
 
@@ -133,6 +148,7 @@ void OutputSpool::Took(uint64_t fence, v1::LogStream stream, size_t bytes) {
   size_ += static_cast<off_t>(sizeof(Header) + bytes);
   Service& service = services_[fence];
   service.printed += bytes;
+  service.segment = segments_.back().number;
   segments_.back().waits[fence] = service.printed;
 }
 
@@ -210,8 +226,33 @@ void OutputSpool::ForgetOthers(absl::FunctionRef<bool(uint64_t fence)> known) {
   for (const uint64_t fence : others) Forget(fence);
 }
 
+// The daemon would take what a service prints later for what it has, if nothing
+// said any more how much lies before it.
+bool OutputSpool::KeepPlaces(uint64_t number) {
+  std::string places;
+  for (const auto& [fence, service] : services_) {
+    if (service.segment != number || service.printed == 0) continue;
+    const Header header{
+        .fence = fence, .offset = service.printed, .stream = kPlace};
+    places.append(reinterpret_cast<const char*>(&header), sizeof(header));
+  }
+  if (places.empty()) return true;
+  if (!file_ && !OpenSegment()) return false;
+  if (pwrite(file_.get(), places.data(), places.size(), size_) !=
+      static_cast<ssize_t>(places.size())) {
+    [[maybe_unused]] const int undone = ftruncate(file_.get(), size_);
+    return false;
+  }
+  size_ += static_cast<off_t>(places.size());
+  for (auto& [fence, service] : services_) {
+    if (service.segment == number) service.segment = segments_.back().number;
+  }
+  return true;
+}
+
 void OutputSpool::DropReleased() {
-  while (segments_.size() > 1 && segments_.front().waits.empty()) {
+  while (segments_.size() > 1 && segments_.front().waits.empty() &&
+         KeepPlaces(segments_.front().number)) {
     unlink(segments_.front().path.c_str());
     segments_.pop_front();
   }

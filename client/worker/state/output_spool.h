@@ -4,7 +4,8 @@
 // thread.
 //
 // The files are segments, "output-N". A segment is gone once the daemon has all
-// of it and it is not the last.
+// of it and it is not the last; where the services are that nothing later
+// speaks of goes to the last before.
 #ifndef W2T_CLIENT_WORKER_STATE_OUTPUT_SPOOL_H_
 #define W2T_CLIENT_WORKER_STATE_OUTPUT_SPOOL_H_
 
@@ -63,6 +64,7 @@ class OutputSpool {
 
  private:
   struct Segment {
+    uint64_t number = 0;
     std::string path;
     // What the service had printed behind its last piece in here, where the
     // daemon does not have that.
@@ -75,18 +77,22 @@ class OutputSpool {
   };
   struct Service {
     uint64_t printed = 0;
-    bool missed = false;  // some of it is not here
+    uint64_t segment = 0;  // the last that says how much that is
+    bool missed = false;   // some of it is not here
     std::vector<Piece> earlier;
   };
   explicit OutputSpool(std::string folder) : folder_(std::move(folder)) {}
 
   absl::Status Find();
   void ReadSegment(std::string_view text, Segment* segment);
+  std::string PathOf(uint64_t number) const;
   bool NextSegment();
+  bool OpenSegment();
   bool PutHeader(uint64_t fence, v1::LogStream stream, size_t bytes);
   void Took(uint64_t fence, v1::LogStream stream, size_t bytes);
   void Miss(uint64_t fence);
   ssize_t ReadPlainly(uint64_t fence, int pipe, char* to, size_t most);
+  bool KeepPlaces(uint64_t number);
   void DropReleased();
 
   const std::string folder_;

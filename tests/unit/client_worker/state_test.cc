@@ -167,6 +167,29 @@ TEST_F(OutputSpoolTest, OneThatTheDaemonLacksIsKeptWhateverOthersPrint) {
   EXPECT_LE(Files(), 2u);
 }
 
+// The daemon counts on: what is said to lie before that is not recorded again.
+TEST_F(OutputSpoolTest, AQuietServiceStaysWhereItWas) {
+  const std::string chunk(32 * 1024, 'x');
+  ReadAfterWrite(v1::LOG_STREAM_STDOUT, "quiet", 1);
+  spool_->Release(1, 5);
+  for (int round = 0; round < 3; ++round) {
+    uint64_t printed = spool_->begin(kFence);
+    for (int i = 0; i < 20; ++i) {
+      printed += ReadAfterWrite(v1::LOG_STREAM_STDOUT, chunk).size();
+      spool_->Release(kFence, printed);
+      EXPECT_EQ(Reopened()->begin(1), i < 8 && round == 0 ? 0u : 5u) << i;
+    }
+    EXPECT_LE(Files(), 2u);
+    spool_ = Reopened();
+    spool_->ForgetOthers([](uint64_t) { return true; });
+    spool_->DropReplay();
+  }
+  ReadAfterWrite(v1::LOG_STREAM_STDOUT, " more", 1);
+  spool_ = Reopened();
+  EXPECT_EQ(spool_->begin(1), 5u);
+  EXPECT_THAT(Replayed(*spool_, 1), ElementsAre(Pair(_, " more")));
+}
+
 TEST_F(OutputSpoolTest, AServiceThatNobodyAsksAboutTakesNoSpace) {
   const std::string chunk(32 * 1024, 'x');
   for (int i = 0; i < 32; ++i) ReadAfterWrite(v1::LOG_STREAM_STDOUT, chunk);
