@@ -5,9 +5,10 @@
 // children, and a shell runs most commands as its child. So a small process
 // beside the worker shares a table of process groups with it, waits for the
 // worker's end, and then kills every group that is still in the table, and all
-// that has the worker's mark. It holds none of the worker's descriptors and
-// ends when the worker does, or, when there are services that outlive a worker
-// that was killed, when these are taken over (Keeper).
+// that has the worker's mark. It shares the worker's table of descriptors, so
+// what the worker closes is closed, and what is left at its end is closed then.
+// It ends when the worker does, or, when there are services that outlive a
+// worker that was killed, when these are taken over (Keeper).
 #ifndef W2T_CLIENT_WORKER_EXEC_GROUP_GUARD_H_
 #define W2T_CLIENT_WORKER_EXEC_GROUP_GUARD_H_
 

@@ -28,6 +28,8 @@ constexpr int64_t kPauseMs = 10;
 // As many as the system allows a process unless it is told otherwise. Pipes
 // with higher numbers are not kept.
 constexpr size_t kMaxDescriptors = 1 << 20;
+// linux/close_range.h, which older systems do not have.
+constexpr unsigned kCloseRangeUnshare = 2;
 
 int64_t NowMs() {
   timespec now{};
@@ -76,6 +78,7 @@ bool SignalAll(std::string_view mark, int signal) {
 }  // namespace
 
 size_t CloseAllButOutput(std::span<const HeldOutput> services) {
+  syscall(SYS_close_range, ~0U, ~0U, kCloseRangeUnshare);
   static std::bitset<kMaxDescriptors> kept;
   size_t count = 0;
   for (const HeldOutput& service : services) {

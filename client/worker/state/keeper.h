@@ -31,7 +31,9 @@ struct HeldOutput {
 // lock.
 
 // Closes all descriptors but the pipes of services, where these still are what
-// they were. Returns how many services there are.
+// they were; in a table of its own, since keepers of other workers in the
+// killed process share the one that it had. Returns how many services there
+// are.
 size_t CloseAllButOutput(std::span<const HeldOutput> services);
 
 // The worker was killed. Its cgroup is given back, so that a service manager

@@ -3,6 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
+#include <sched.h>
 #include <signal.h>
 #include <sys/stat.h>
 #include <sys/syscall.h>
@@ -537,6 +538,22 @@ TEST(KeeperTest, WaitsForTheLockOfAProcessThatIsAboutToEnd) {
   kill(service->pid, SIGKILL);
   Reap(*service);
   waitpid(keeper, nullptr, 0);
+}
+
+// A process may have more than one worker, each with a keeper.
+TEST(KeeperTest, WhatAnotherKeeperHasStaysOpen) {
+  absl::StatusOr<Pipe> pipe = MakeLastingPipe();
+  ASSERT_TRUE(pipe.ok()) << pipe.status();
+  const auto keeper =
+      static_cast<pid_t>(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0));
+  if (keeper == 0) {
+    CloseAllButOutput({});
+    _exit(fcntl(pipe->read_end.get(), F_GETFD) < 0 ? 0 : 1);
+  }
+  int status = 0;
+  ASSERT_EQ(waitpid(keeper, &status, 0), keeper);
+  EXPECT_EQ(status, 0);
+  EXPECT_GE(fcntl(pipe->read_end.get(), F_GETFD), 0);
 }
 
 TEST(KeeperTest, OnlyPipesOfServicesStayOpen) {
