@@ -53,6 +53,8 @@ std::string KeptService::notify_path() const {
 }
 
 void KeptService::Remove() {
+  // That of a process that was killed.
+  unlink(notify_path().c_str());
   place_->records->Forget(fence_);
   place_->spool->Forget(fence_);
 }

@@ -3,10 +3,7 @@
 #include <fmt/format.h>
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
-#include <sched.h>
 #include <signal.h>
-#include <sys/stat.h>
-#include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -21,7 +18,6 @@
 
 #include "client/worker/exec/command.h"
 #include "client/worker/exec/proc.h"
-#include "client/worker/state/keeper.h"
 #include "client/worker/state/kept_service.h"
 #include "client/worker/state/output_spool.h"
 #include "client/worker/state/pipe_search.h"
@@ -361,6 +357,20 @@ TEST(StateFolderTest, TheNextProcessIsTheSameWorker) {
   EXPECT_THAT((*state)->Take(), IsEmpty());
 }
 
+TEST(StateFolderTest, NothingIsLeftOfAServiceThatNobodyAsksAbout) {
+  const TempDir dir;
+  v1::Hello hello = HelloOf("w1");
+  const auto state = StateFolder::Open(dir / "s", absl::ZeroDuration(), &hello);
+  ASSERT_TRUE(state.ok()) << state.status();
+  const auto service = (*state)->Create(OfferOf(7));
+  ASSERT_TRUE(service.ok()) << service.status();
+  // As the socket of a killed process is left.
+  dir.Write("s/notify-7", "");
+  EXPECT_EQ((*service)->notify_path(), (*state)->path() + "/notify-7");
+  (*service)->Remove();
+  EXPECT_FALSE(std::filesystem::exists(dir / "s/notify-7"));
+}
+
 TEST(StateFolderTest, AFolderThatIsInUseIsRefused) {
   const TempDir dir;
   v1::Hello hello = HelloOf("w1");
@@ -505,83 +515,6 @@ TEST(AdoptTest, AStartThatWasInterruptedIsUndone) {
   EXPECT_EQ(record.outcome->state, v1::TASK_STATE_CANCELLED);
   EXPECT_EQ(record.outcome->message,
             "the worker was killed while it started it");
-}
-
-// A program that is about to be started may have the files of the killed
-// process for a moment yet.
-TEST(KeeperTest, WaitsForTheLockOfAProcessThatIsAboutToEnd) {
-  const TempDir dir;
-  v1::Hello hello = HelloOf("w1");
-  auto state = StateFolder::Open(dir / "s", absl::ZeroDuration(), &hello);
-  ASSERT_TRUE(state.ok()) << state.status();
-  const KeeperPlan plan{.folder = dir / "s", .mark = (*state)->mark()};
-  std::vector<std::string> environment = OwnEnvironment();
-  environment.push_back(
-      fmt::format("{}={}", kMarkVariable, MarkOf(plan.mark, 7)));
-  const absl::StatusOr<Child> service =
-      Spawn({.argv = {"sleep", "600"}, .env = environment});
-  ASSERT_TRUE(service.ok()) << service.status();
-  const pid_t keeper = fork();
-  if (keeper == 0) {
-    CloseAllButOutput({});  // the lock among them
-    Keep(plan, 1, 50);
-    _exit(0);
-  }
-  ASSERT_GT(keeper, 0);
-  // It waits for the lock, or has given up.
-  ASSERT_TRUE(Eventually([&] {
-    const std::optional<ProcessStat> stat = StatOf(keeper);
-    return !stat || stat->state == 'S' || !stat->alive();
-  }));
-  state->reset();
-  EXPECT_TRUE(Eventually([&] { return !StatOf(service->pid)->alive(); }));
-  kill(service->pid, SIGKILL);
-  Reap(*service);
-  waitpid(keeper, nullptr, 0);
-}
-
-// A process may have more than one worker, each with a keeper.
-TEST(KeeperTest, WhatAnotherKeeperHasStaysOpen) {
-  absl::StatusOr<Pipe> pipe = MakeLastingPipe();
-  ASSERT_TRUE(pipe.ok()) << pipe.status();
-  const auto keeper =
-      static_cast<pid_t>(syscall(SYS_clone, CLONE_FILES | SIGCHLD, 0, 0, 0, 0));
-  if (keeper == 0) {
-    CloseAllButOutput({});
-    _exit(fcntl(pipe->read_end.get(), F_GETFD) < 0 ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(keeper, &status, 0), keeper);
-  EXPECT_EQ(status, 0);
-  EXPECT_GE(fcntl(pipe->read_end.get(), F_GETFD), 0);
-}
-
-TEST(KeeperTest, OnlyPipesOfServicesStayOpen) {
-  absl::StatusOr<Pipe> out = MakeLastingPipe();
-  absl::StatusOr<Pipe> err = MakeLastingPipe();
-  absl::StatusOr<Pipe> ended = MakeLastingPipe();
-  HeldOutput services[3];
-  services[0].fence = 7;
-  services[0].fds[0] = out->read_end.get();
-  services[0].pipes[0] = PipeOf(out->read_end.get());
-  // Its number has become another file's.
-  services[0].fds[1] = err->read_end.get();
-  services[0].pipes[1] = PipeOf(err->read_end.get()) + 1;
-  services[1].fds[0] = ended->read_end.get();
-  services[1].pipes[0] = PipeOf(ended->read_end.get());
-  const pid_t keeper = fork();
-  if (keeper == 0) {
-    const bool one = CloseAllButOutput(services) == 1;
-    const bool right = fcntl(out->read_end.get(), F_GETFD) >= 0 &&
-                       fcntl(out->write_end.get(), F_GETFD) < 0 &&
-                       fcntl(err->read_end.get(), F_GETFD) < 0 &&
-                       fcntl(ended->read_end.get(), F_GETFD) < 0 &&
-                       fcntl(0, F_GETFD) < 0;
-    _exit(one && right ? 0 : 1);
-  }
-  int status = 0;
-  ASSERT_EQ(waitpid(keeper, &status, 0), keeper);
-  EXPECT_EQ(status, 0);
 }
 
 }  // namespace
