@@ -44,13 +44,23 @@ void Pause() {
 
 bool HasLock(int lock) { return flock(lock, LOCK_EX | LOCK_NB) == 0; }
 
+// Takes what one keeper is told.
+void HearTakenOver(int taken_over) {
+  char byte = 0;
+  [[maybe_unused]] const ssize_t got = read(taken_over, &byte, 1);
+}
+
 // A program that the killed process was about to start may have it for a moment
-// yet. Whoever has it for longer has taken over.
-bool WaitForLock(int lock) {
+// yet. Whoever has it for longer has taken over, and who says so has, too: the
+// word must not wait for the keeper of that process.
+bool WaitForLock(int lock, int taken_over) {
+  pollfd wait{.fd = taken_over, .events = POLLIN, .revents = 0};
   const int64_t until = NowMs() + kDyingMs;
   while (!HasLock(lock)) {
     if (NowMs() >= until) return false;
-    Pause();
+    if (poll(&wait, 1, kPauseMs) <= 0) continue;
+    HearTakenOver(taken_over);
+    return false;
   }
   return true;
 }
@@ -110,7 +120,7 @@ void Keep(const KeeperPlan& plan, size_t services, int64_t patience_ms) {
   // Whoever takes over has the lock first and writes to the pipe then.
   const int taken_over = openat(folder, "keeper", O_RDWR | O_NONBLOCK);
   const int lock = openat(folder, "lock", O_RDWR);
-  if (taken_over < 0 || lock < 0 || !WaitForLock(lock)) return;
+  if (taken_over < 0 || lock < 0 || !WaitForLock(lock, taken_over)) return;
   flock(lock, LOCK_UN);
   pollfd wait{.fd = taken_over, .events = POLLIN, .revents = 0};
   const int64_t give_up = NowMs() + patience_ms;
@@ -118,8 +128,7 @@ void Keep(const KeeperPlan& plan, size_t services, int64_t patience_ms) {
     const int ready =
         poll(&wait, 1, static_cast<int>(std::min<int64_t>(left, INT_MAX)));
     if (ready > 0) {
-      char byte = 0;
-      [[maybe_unused]] const ssize_t got = read(taken_over, &byte, 1);
+      HearTakenOver(taken_over);
       return;
     }
     if (ready < 0 && errno != EINTR) return;

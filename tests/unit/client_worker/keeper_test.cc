@@ -6,6 +6,7 @@
 #include <gtest/gtest.h>
 #include <sched.h>
 #include <signal.h>
+#include <sys/ioctl.h>
 #include <sys/syscall.h>
 #include <sys/wait.h>
 #include <unistd.h>
@@ -17,6 +18,7 @@
 #include "client/worker/exec/command.h"
 #include "client/worker/exec/proc.h"
 #include "client/worker/exec/spawn.h"
+#include "client/worker/loop/unique_fd.h"
 #include "client/worker/state/pipe_search.h"
 #include "client/worker/state/state_folder.h"
 #include "tests/support/deadline.h"
@@ -66,6 +68,32 @@ TEST(KeeperTest, WaitsForTheLockOfAProcessThatIsAboutToEnd) {
   kill(service->pid, SIGKILL);
   Reap(*service);
   waitpid(keeper, nullptr, 0);
+}
+
+// What it is told must not wait for the keeper of the process that has taken
+// over, which may be killed soon: nobody would stop its services then.
+TEST(KeeperTest, HearsThatSomebodyHasTakenOverBeforeItEverHadTheLock) {
+  const TempDir dir;
+  v1::Hello hello = KeptHello();
+  const auto state = StateFolder::Open(dir / "s", absl::ZeroDuration(), &hello);
+  ASSERT_TRUE(state.ok()) << state.status();
+  const KeeperPlan plan{.folder = dir / "s", .mark = (*state)->mark()};
+  const UniqueFd told(open((dir / "s/keeper").c_str(), O_RDWR | O_NONBLOCK));
+  (*state)->TakenOver();
+  const auto bytes = [&told] {
+    int count = -1;
+    return ioctl(told.get(), FIONREAD, &count) == 0 ? count : -1;
+  };
+  const int before = bytes();
+  ASSERT_GT(before, 0);
+  const pid_t keeper = fork();
+  if (keeper == 0) {
+    CloseAllButOutput({});
+    Keep(plan, 1, 60'000);
+    _exit(0);
+  }
+  ASSERT_EQ(waitpid(keeper, nullptr, 0), keeper);
+  EXPECT_EQ(bytes(), before - 1);
 }
 
 // A process may have more than one worker, each with a keeper.
