@@ -83,6 +83,8 @@ void OutputSpool::ReadSegment(std::string_view text, Segment* segment) {
                              ? text.size()
                              : std::min<size_t>(header.bytes, text.size());
     Service& service = services_[header.fence];
+    // What lies before a gap would be taken for what was printed just before.
+    if (header.offset != service.printed) service.earlier.clear();
     service.printed = header.offset + bytes;
     service.segment = segment->number;
     if (bytes == 0) continue;
@@ -144,7 +146,7 @@ bool OutputSpool::PutHeader(uint64_t fence, v1::LogStream stream,
 }
 
 void OutputSpool::Took(uint64_t fence, v1::LogStream stream, size_t bytes) {
-  if (!PutHeader(fence, stream, bytes)) return Miss(fence);
+  if (!PutHeader(fence, stream, bytes)) return Miss(fence, bytes);
   size_ += static_cast<off_t>(sizeof(Header) + bytes);
   Service& service = services_[fence];
   service.printed += bytes;
@@ -152,8 +154,8 @@ void OutputSpool::Took(uint64_t fence, v1::LogStream stream, size_t bytes) {
   segments_.back().waits[fence] = service.printed;
 }
 
-void OutputSpool::Miss(uint64_t fence) {
-  services_[fence].missed = true;
+void OutputSpool::Miss(uint64_t fence, size_t bytes) {
+  services_[fence].printed += bytes;
   if (file_) {
     [[maybe_unused]] const int undone = ftruncate(file_.get(), size_);
   }
@@ -163,9 +165,7 @@ void OutputSpool::Miss(uint64_t fence) {
 // that fits however many they are.
 ssize_t OutputSpool::Read(uint64_t fence, v1::LogStream stream, int pipe,
                           char* to, size_t most) {
-  if (services_[fence].missed) return ReadPlainly(fence, pipe, to, most);
   if (!NextSegment() || !PutHeader(fence, stream, 0)) {
-    Miss(fence);
     return ReadPlainly(fence, pipe, to, most);
   }
   const off_t begin = size_ + static_cast<off_t>(sizeof(Header));
@@ -175,10 +175,7 @@ ssize_t OutputSpool::Read(uint64_t fence, v1::LogStream stream, int pipe,
   if (moved == 0 || (moved < 0 && (errno == EAGAIN || errno == EINTR))) {
     return moved;
   }
-  if (moved < 0) {
-    Miss(fence);
-    return ReadPlainly(fence, pipe, to, most);
-  }
+  if (moved < 0) return ReadPlainly(fence, pipe, to, most);
   const ssize_t got = pread(file_.get(), to, static_cast<size_t>(moved), begin);
   Took(fence, stream, static_cast<size_t>(moved));
   return got;
@@ -187,18 +184,19 @@ ssize_t OutputSpool::Read(uint64_t fence, v1::LogStream stream, int pipe,
 ssize_t OutputSpool::ReadPlainly(uint64_t fence, int pipe, char* to,
                                  size_t most) {
   const ssize_t got = read(pipe, to, most);
-  if (got > 0) services_[fence].printed += static_cast<uint64_t>(got);
+  const int error = errno;
+  Miss(fence, got > 0 ? static_cast<size_t>(got) : 0);
+  errno = error;
   return got;
 }
 
 void OutputSpool::Append(uint64_t fence, v1::LogStream stream,
                          std::string_view data) {
-  if (services_[fence].missed) return;
   if (!NextSegment() || !PutHeader(fence, stream, 0) ||
       pwrite(file_.get(), data.data(), data.size(),
              size_ + static_cast<off_t>(sizeof(Header))) !=
           static_cast<ssize_t>(data.size())) {
-    return Miss(fence);
+    return Miss(fence, data.size());
   }
   Took(fence, stream, data.size());
 }

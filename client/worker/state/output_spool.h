@@ -50,8 +50,8 @@ class OutputSpool {
 
   // Like read(2) of `pipe`, which does not block: what it hands over lies here,
   // too, and no byte is lost or doubled wherever this process is killed. A disk
-  // that takes no more is no error: then it is read all the same, and nothing
-  // later of this service is kept.
+  // that takes no more is no error: then it is read all the same, and of this
+  // service only what comes after that is kept.
   ssize_t Read(uint64_t fence, v1::LogStream stream, int pipe, char* to,
                size_t most);
   void Append(uint64_t fence, v1::LogStream stream, std::string_view data);
@@ -78,7 +78,6 @@ class OutputSpool {
   struct Service {
     uint64_t printed = 0;
     uint64_t segment = 0;  // the last that says how much that is
-    bool missed = false;   // some of it is not here
     std::vector<Piece> earlier;
   };
   explicit OutputSpool(std::string folder) : folder_(std::move(folder)) {}
@@ -90,7 +89,7 @@ class OutputSpool {
   bool OpenSegment();
   bool PutHeader(uint64_t fence, v1::LogStream stream, size_t bytes);
   void Took(uint64_t fence, v1::LogStream stream, size_t bytes);
-  void Miss(uint64_t fence);
+  void Miss(uint64_t fence, size_t bytes);
   ssize_t ReadPlainly(uint64_t fence, int pipe, char* to, size_t most);
   bool KeepPlaces(uint64_t number);
   void DropReleased();

@@ -4,6 +4,7 @@
 #include <gmock/gmock.h>
 #include <gtest/gtest.h>
 #include <signal.h>
+#include <sys/resource.h>
 #include <sys/wait.h>
 #include <unistd.h>
 
@@ -224,13 +225,32 @@ TEST_F(OutputSpoolTest, ADiskThatTakesNothingDoesNotHoldTheProgramUp) {
   std::filesystem::remove_all(dir_.path());
   EXPECT_EQ(ReadAfterWrite(v1::LOG_STREAM_STDOUT, "read"), "read");
   EXPECT_EQ(ReadAfterWrite(v1::LOG_STREAM_STDOUT, "on"), "on");
-  // What has a gap is not gone on with; others are kept as soon as that works.
   std::filesystem::create_directory(dir_.path());
-  EXPECT_EQ(ReadAfterWrite(v1::LOG_STREAM_STDOUT, "gap"), "gap");
-  EXPECT_EQ(ReadAfterWrite(v1::LOG_STREAM_STDOUT, "fresh", 8), "fresh");
+  EXPECT_EQ(ReadAfterWrite(v1::LOG_STREAM_STDOUT, "later"), "later");
   spool_ = Reopened();
-  EXPECT_THAT(Replayed(*spool_), IsEmpty());
-  EXPECT_THAT(Replayed(*spool_, 8), ElementsAre(Pair(_, "fresh")));
+  EXPECT_EQ(spool_->begin(kFence), 6u);
+  EXPECT_THAT(Replayed(*spool_), ElementsAre(Pair(_, "later")));
+}
+
+TEST_F(OutputSpoolTest, WhatComesAfterAGapIsWhereItWasPrinted) {
+  ReadAfterWrite(v1::LOG_STREAM_STDOUT, "kept");
+  rlimit files{};
+  getrlimit(RLIMIT_FSIZE, &files);
+  const rlimit full{.rlim_cur = std::filesystem::file_size(dir_ / "output-0"),
+                    .rlim_max = files.rlim_max};
+  signal(SIGXFSZ, SIG_IGN);
+  setrlimit(RLIMIT_FSIZE, &full);
+  EXPECT_EQ(ReadAfterWrite(v1::LOG_STREAM_STDOUT, "gap"), "gap");
+  spool_->Append(kFence, v1::LOG_STREAM_WORKER, "note");
+  EXPECT_EQ(ReadByte(), -1);
+  EXPECT_EQ(errno, EAGAIN);
+  setrlimit(RLIMIT_FSIZE, &files);
+  signal(SIGXFSZ, SIG_DFL);
+  ReadAfterWrite(v1::LOG_STREAM_STDOUT, "later");
+  ReadAfterWrite(v1::LOG_STREAM_STDOUT, "on");
+  spool_ = Reopened();
+  EXPECT_EQ(spool_->begin(kFence), 11u);
+  EXPECT_THAT(Replayed(*spool_), ElementsAre(Pair(_, "later"), Pair(_, "on")));
 }
 
 kept::v1::KeptAttempt RowOf(uint64_t fence, const std::string& name) {
