@@ -255,6 +255,7 @@ absl::Status ExecAttempt::MakeProbes(const std::string& notify) {
 bool ExecAttempt::OnOutput(v1::LogStream stream, std::string_view data) {
   // Others wait for its being up.
   if (probes_ != nullptr) probes_->OnOutput(stream, data);
+  if (forgotten_) ReleaseOutput(UINT64_MAX);
   return host_->sink().Printed(offer_.lease, stream, data);
 }
 
@@ -275,6 +276,11 @@ void ExecAttempt::OnReady() {
 
 void ExecAttempt::ReleaseOutput(uint64_t bytes) {
   if (kept_ != nullptr) kept_->Release(bytes);
+}
+
+void ExecAttempt::Forget() {
+  forgotten_ = true;
+  ReleaseOutput(UINT64_MAX);
 }
 
 void ExecAttempt::Note(std::string_view line) {

@@ -12,6 +12,7 @@
 #ifndef W2T_CLIENT_WORKER_EXEC_EXEC_ATTEMPT_H_
 #define W2T_CLIENT_WORKER_EXEC_EXEC_ATTEMPT_H_
 
+#include <cstdint>
 #include <memory>
 #include <optional>
 #include <string>
@@ -84,6 +85,8 @@ class ExecAttempt {
   void ResumeOutput();
   // The daemon has so much of its output.
   void ReleaseOutput(uint64_t bytes);
+  // Nobody asks about it any more: what it prints on its way out is not kept.
+  void Forget();
 
  private:
   enum class Ending { kByItself, kInterrupted, kCancelled, kTimedOut, kUnwell };
@@ -130,6 +133,7 @@ class ExecAttempt {
   WatchId child_watch_ = 0;
   std::optional<Exit> exit_;
   bool drained_ = false;
+  bool forgotten_ = false;
   OutputPipe stdout_;
   OutputPipe stderr_;
   std::unique_ptr<Probes> probes_;  // null: it has none

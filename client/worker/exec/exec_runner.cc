@@ -150,7 +150,8 @@ void ExecRunner::Forget(absl::Span<const uint64_t> fences) {
     if (ended != ended_.end()) {
       ended->second->Remove();
       ended_.erase(ended);
-    } else if (attempts_.contains(fence)) {
+    } else if (const auto it = attempts_.find(fence); it != attempts_.end()) {
+      it->second->Forget();
       forgotten_.insert(fence);
     }
   }

@@ -8,6 +8,7 @@
 #include <sys/wait.h>
 #include <unistd.h>
 
+#include <algorithm>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -527,6 +528,43 @@ TEST(AdoptTest, AProcessThatHasGotTheNumberLaterIsLeftAlone) {
   EXPECT_TRUE(StatOf(other->pid)->alive());
   kill(other->pid, SIGKILL);
   Reap(*other);
+}
+
+TEST(AdoptTest, WhatNobodyAsksAboutTakesNoSpaceWhileItIsStopped) {
+  const TempDir dir;
+  v1::Hello hello = HelloOf("w1");
+  const auto state = StateFolder::Open(dir / "s", absl::ZeroDuration(), &hello);
+  ASSERT_TRUE(state.ok()) << state.status();
+  RecordingSink sink;
+  const std::unique_ptr<Loop> loop = *Loop::Create();
+  ExecRunner runner(
+      loop.get(), &sink,
+      {.worker = "w1",
+       .environment =
+           std::make_shared<const std::vector<std::string>>(OwnEnvironment()),
+       .state = state->get()});
+  Offer offer = OfferOf(7);
+  v1::Action action;
+  action.mutable_exec()->set_shell("yes $(printf %01000d 0) | head -c 4000000");
+  offer.action = std::make_shared<const v1::Action>(std::move(action));
+  loop->Post([&] {
+    runner.Start({offer});
+    runner.Forget(std::vector<uint64_t>{7});
+  });
+  std::thread thread([&] { loop->Run(); });
+  size_t most = 0;
+  sink.Await(7, [&](const Record& r) {
+    size_t files = 0;
+    for (const auto& entry : std::filesystem::directory_iterator(dir / "s")) {
+      files += entry.path().filename().string().starts_with("output-") ? 1 : 0;
+    }
+    most = std::max(most, files);
+    return r.outcome.has_value();
+  });
+  loop->Stop();
+  thread.join();
+  EXPECT_GE(most, 1u);
+  EXPECT_LE(most, 3u);
 }
 
 TEST(AdoptTest, AStartThatWasInterruptedIsUndone) {
