@@ -93,16 +93,18 @@ absl::Status ExecAttempt::TryStart() {
   if (notify.size() > NotifySocket::kMaxPathBytes) notify.clear();
   if (absl::Status status = MakeProbes(notify); !status.ok()) return status;
 
+  const PipeEnd out_end = EndOf(out->read_end);
+  const PipeEnd err_end = EndOf(err->read_end);
+  // Before it is there, since the guard stops services that it knows of.
+  if (kept_ != nullptr) HoldOutput(out_end, err_end);
   absl::StatusOr<Child> child = SpawnIt();
   if (!child.ok()) return child.status();
   child_ = *std::move(child);
   tree_ = ProcessTree(command_.orphans, child_.pid, mark_);
   tree_.Use(cgroup_.get());
-  guarded_ = std::move(child_.guarded);
-  if (kept_ != nullptr) {
-    const PipeEnd out_end = EndOf(out->read_end);
-    const PipeEnd err_end = EndOf(err->read_end);
-    HoldOutput(out_end, err_end);
+  if (kept_ == nullptr) {
+    guarded_ = std::move(child_.guarded);
+  } else {
     KeepStart(out_end, err_end);
   }
   if (absl::Status status = WatchChild(); !status.ok()) return status;
