@@ -89,9 +89,11 @@ void Oracle::ReadAll(uint64_t last) {
 }
 
 void Oracle::Fold(const FactBatch& batch) {
+  const std::map<TaskKey, uint8_t> losses = LossesOfWaiting(batch);
   if (const absl::Status s = shadow_->Replay(batch); !s.ok()) {
     Fault(fmt::format("the facts do not fit: {}", s.ToString()));
   }
+  CheckLossesOfWaiting(losses);
   for (const Fact& fact : batch.facts) {
     if (const auto* f = std::get_if<RunAccepted>(&fact)) {
       run_ids_[f->run.value] = f->run_id;

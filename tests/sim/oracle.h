@@ -129,6 +129,9 @@ class Oracle {
   void CheckSnapshot(const Engine& engine);
   void FoldReported(const Reported& fact);
   void CheckLost(const LeasesLost& fact);
+  // The losses so far of what only waited on its worker, and now ends there.
+  std::map<TaskKey, uint8_t> LossesOfWaiting(const FactBatch& batch) const;
+  void CheckLossesOfWaiting(const std::map<TaskKey, uint8_t>& before);
   void CheckVerdicts(const WelcomeWorker& welcome);
   void CheckDependencies(const LeaseRef& lease);
   bool Held(const Blueprint::Edge& edge, const LeaseRef& lease, TaskKind kind);

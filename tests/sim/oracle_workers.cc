@@ -182,4 +182,50 @@ void Oracle::HearsAck(const v1::ReportBatch& reports) {
   }
 }
 
+std::map<Oracle::TaskKey, uint8_t> Oracle::LossesOfWaiting(
+    const FactBatch& batch) const {
+  std::map<TaskKey, uint8_t> losses;
+  std::set<uint64_t>
+      moving;  // runs where more may hold by the end of the batch
+  const auto add = [&](const LeaseRef& lease) {
+    const Run* run = shadow_->FindRun(lease.run);
+    if (run == nullptr || lease.task >= run->blueprint().size()) return;
+    const TaskRecord& record = run->task(lease.task);
+    if (record.ahead && record.fence == lease.fence &&
+        record.satisfied < run->blueprint().need(lease.task)) {
+      losses[{lease.run.value, lease.task}] = record.lost_attempts;
+    }
+  };
+  for (const Fact& fact : batch.facts) {
+    if (const auto* f = std::get_if<Reported>(&fact)) {
+      for (size_t i = 0; i < f->reports.leases.size(); ++i) {
+        if (f->reports.state[i] == TaskState::kCancelled) {
+          add(f->reports.leases.at(i));
+        } else {
+          moving.insert(f->reports.leases.run[i]);
+        }
+      }
+    } else if (const auto* f = std::get_if<LeasesLost>(&fact)) {
+      for (size_t i = 0; i < f->leases.size(); ++i) add(f->leases.at(i));
+    }
+  }
+  std::erase_if(losses, [&](const auto& loss) {
+    return moving.contains(loss.first.first);
+  });
+  return losses;
+}
+
+void Oracle::CheckLossesOfWaiting(const std::map<TaskKey, uint8_t>& before) {
+  for (const auto& [key, losses] : before) {
+    const Run* run = shadow_->FindRun(RunNumber{key.first});
+    if (run == nullptr || key.second >= run->blueprint().size()) continue;
+    const TaskRecord& record = run->task(key.second);
+    // Of one that has ended with its run, nobody counts them.
+    if (!IsOutcome(record.state) && record.lost_attempts > losses) {
+      Fault(fmt::format("what only waited counts as lost: run {} task {}",
+                        key.first, key.second));
+    }
+  }
+}
+
 }  // namespace w2t::sim

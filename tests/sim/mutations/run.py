@@ -84,7 +84,7 @@ def main():
     parser = argparse.ArgumentParser(description=__doc__.split('\n\n')[0])
     parser.add_argument('words', nargs='*')
     parser.add_argument('--check', action='store_true')
-    parser.add_argument('--seeds', type=int, default=200)
+    parser.add_argument('--seeds', type=int, default=400)
     parser.add_argument('--folder', type=pathlib.Path,
                         default=ROOT / 'build' / 'mutations')
     options = parser.parse_args()
