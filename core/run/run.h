@@ -185,12 +185,13 @@ class Run {
   bool IsReady(TaskIndex task) const {
     return data_.tasks[task].state == TaskState::kReady;
   }
-  // True when it may be leased: a waiting one is leased ahead. To which is a
-  // decision, see AheadWorker.
+  // True when it may be leased: a waiting one is leased ahead, unless it undoes
+  // something. To which is a decision, see AheadWorker.
   bool MayLease(TaskIndex task) const {
     const TaskRecord& record = data_.tasks[task];
-    return IsReady(task) || (record.state == TaskState::kWaiting &&
-                             !record.restarting && !data_.stopping);
+    return IsReady(task) ||
+           (record.state == TaskState::kWaiting && !record.restarting &&
+            !data_.stopping && !blueprint().is_undo(task));
   }
   // The worker to which a waiting task may be leased ahead: the one that has
   // all that it waits for. None: there is none.
