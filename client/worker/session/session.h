@@ -38,7 +38,7 @@ inline constexpr absl::Duration kWelcomeTimeout = absl::Seconds(10);
 inline constexpr absl::Duration kStartedDelay = absl::Milliseconds(1);
 // Output, and starts of what is soon up, are held back for this long, unless
 // something else is sent: a service that is up at once takes one message.
-inline constexpr absl::Duration kOutputDelay = absl::Milliseconds(20);
+inline constexpr absl::Duration kOutputDelay = absl::Milliseconds(30);
 // Offers that crossed a Leave on their way have arrived after this long.
 inline constexpr absl::Duration kLeaveQuiet = absl::Milliseconds(100);
 
