@@ -5,11 +5,10 @@
 #include <unistd.h>
 
 #include <cerrno>
+#include <cstdio>
 #include <cstring>
 #include <random>
 #include <vector>
-
-#include "client/worker/loop/unique_fd.h"
 
 namespace w2t::worker {
 
@@ -30,6 +29,22 @@ absl::StatusOr<std::string> ReadWhole(const std::string& path) {
     if (got == 0) return text;
     text.append(buffer.data(), static_cast<size_t>(got));
   }
+}
+
+absl::StatusOr<UniqueFd> ReplaceFile(const std::string& path,
+                                     std::string_view text) {
+  const std::string fresh = path + ".new";
+  UniqueFd file(
+      open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  if (!file) return FileError("open", fresh);
+  if (write(file.get(), text.data(), text.size()) !=
+      static_cast<ssize_t>(text.size())) {
+    return FileError("write", fresh);
+  }
+  if (std::rename(fresh.c_str(), path.c_str()) != 0) {
+    return FileError("rename", fresh);
+  }
+  return file;
 }
 
 std::string HostName() {

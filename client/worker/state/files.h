@@ -7,6 +7,7 @@
 
 #include "absl/status/status.h"
 #include "absl/status/statusor.h"
+#include "client/worker/loop/unique_fd.h"
 
 namespace w2t::worker {
 
@@ -15,6 +16,11 @@ absl::Status FileError(std::string_view call, std::string_view path);
 
 // INTERNAL with the path when the file cannot be read.
 absl::StatusOr<std::string> ReadWhole(const std::string& path);
+
+// Puts `text` where `path` is, whole or not at all, through a file beside it:
+// "PATH.new". INTERNAL with the call and the path.
+absl::StatusOr<UniqueFd> ReplaceFile(const std::string& path,
+                                     std::string_view text);
 
 // The machine's; "worker" when it has none.
 std::string HostName();

@@ -1,10 +1,8 @@
 #include "client/worker/state/service_records.h"
 
-#include <fcntl.h>
 #include <unistd.h>
 
 #include <algorithm>
-#include <cstdio>
 #include <cstring>
 
 #include "client/worker/state/files.h"
@@ -111,18 +109,9 @@ absl::Status ServiceRecords::Rewrite() {
       return absl::InternalError("what is kept of a service is too large");
     }
   }
-  const std::string fresh = path_ + ".new";
-  UniqueFd file(
-      open(fresh.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
-  if (!file) return FileError("open", fresh);
-  if (write(file.get(), text.data(), text.size()) !=
-      static_cast<ssize_t>(text.size())) {
-    return FileError("write", fresh);
-  }
-  if (std::rename(fresh.c_str(), path_.c_str()) != 0) {
-    return FileError("rename", fresh);
-  }
-  file_ = std::move(file);
+  absl::StatusOr<UniqueFd> file = ReplaceFile(path_, text);
+  if (!file.ok()) return file.status();
+  file_ = *std::move(file);
   size_ = text.size();
   rewrite_at_ = std::max(kLeastRewriteBytes, kRewriteFactor * size_);
   return absl::OkStatus();

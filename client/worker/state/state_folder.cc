@@ -9,7 +9,6 @@
 
 #include <algorithm>
 #include <cerrno>
-#include <cstdio>
 #include <cstdlib>
 #include <filesystem>
 #include <fstream>
@@ -128,17 +127,7 @@ absl::Status StateFolder::Identify(v1::Hello* hello) {
   }
   hello->set_instance(identity_.instance());
   hello->set_stream((identity_.starts() - 1) * kStreamsOfAProcess);
-  const std::string fresh = path + ".new";
-  {
-    std::ofstream file(fresh, std::ios::binary | std::ios::trunc);
-    if (!identity_.SerializeToOstream(&file) || !file.flush()) {
-      return FileError("write", fresh);
-    }
-  }
-  if (std::rename(fresh.c_str(), path.c_str()) != 0) {
-    return FileError("rename", fresh);
-  }
-  return absl::OkStatus();
+  return ReplaceFile(path, identity_.SerializeAsString()).status();
 }
 
 std::string StateFolder::mark() const { return "s" + identity_.instance(); }
