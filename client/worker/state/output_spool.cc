@@ -58,8 +58,8 @@ absl::Status OutputSpool::Find() {
   }
   std::sort(numbers.begin(), numbers.end());
   for (const uint64_t number : numbers) {
-    Segment segment{.number = number, .path = PathOf(number), .waits = {}};
-    absl::StatusOr<std::string> text = ReadWhole(segment.path);
+    Segment segment{.number = number, .waits = {}};
+    absl::StatusOr<std::string> text = ReadWhole(PathOf(number));
     if (!text.ok()) return text.status();
     earlier_texts_.push_back(*std::move(text));
     ReadSegment(earlier_texts_.back(), &segment);
@@ -124,14 +124,12 @@ bool OutputSpool::NextSegment() {
 }
 
 bool OutputSpool::OpenSegment() {
-  std::string path = PathOf(next_number_);
-  UniqueFd file(
-      open(path.c_str(), O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
+  UniqueFd file(open(PathOf(next_number_).c_str(),
+                     O_RDWR | O_CREAT | O_TRUNC | O_CLOEXEC, 0600));
   if (!file) return false;
   file_ = std::move(file);
   size_ = 0;
-  segments_.push_back(
-      {.number = next_number_++, .path = std::move(path), .waits = {}});
+  segments_.push_back({.number = next_number_++, .waits = {}});
   return true;
 }
 
@@ -251,7 +249,7 @@ bool OutputSpool::KeepPlaces(uint64_t number) {
 void OutputSpool::DropReleased() {
   while (segments_.size() > 1 && segments_.front().waits.empty() &&
          KeepPlaces(segments_.front().number)) {
-    unlink(segments_.front().path.c_str());
+    unlink(PathOf(segments_.front().number).c_str());
     segments_.pop_front();
   }
 }

@@ -65,7 +65,6 @@ class OutputSpool {
  private:
   struct Segment {
     uint64_t number = 0;
-    std::string path;
     // What the service had printed behind its last piece in here, where the
     // daemon does not have that.
     absl::flat_hash_map<uint64_t, uint64_t> waits;
