@@ -93,10 +93,13 @@ absl::Status ExecAttempt::TryStart() {
   if (notify.size() > NotifySocket::kMaxPathBytes) notify.clear();
   if (absl::Status status = MakeProbes(notify); !status.ok()) return status;
 
-  const PipeEnd out_end = EndOf(out->read_end);
-  const PipeEnd err_end = EndOf(err->read_end);
-  // Before it is there, since the guard stops services that it knows of.
-  if (kept_ != nullptr) HoldOutput(out_end, err_end);
+  PipeEnd out_end, err_end;
+  if (kept_ != nullptr) {
+    out_end = EndOf(out->read_end);
+    err_end = EndOf(err->read_end);
+    // Before it is there, since the guard stops services that it knows of.
+    HoldOutput(out_end, err_end);
+  }
   absl::StatusOr<Child> child = SpawnIt();
   if (!child.ok()) return child.status();
   child_ = *std::move(child);
