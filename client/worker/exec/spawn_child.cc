@@ -22,9 +22,6 @@ namespace {
 
 // cgroup.procs: who writes it is moved there.
 constexpr std::string_view kMe = "0";
-// linux/close_range.h, which older systems do not have.
-constexpr unsigned kCloseRangeUnshare = 2;
-constexpr unsigned kCloseRangeCloexec = 4;
 
 #define W2T_IN_VFORK_CHILD \
   __attribute__((noinline, no_sanitize("address", "undefined")))

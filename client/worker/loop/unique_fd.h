@@ -8,6 +8,11 @@
 
 namespace w2t::worker {
 
+// What close_range(2) is told, as in linux/close_range.h, which older systems
+// do not have.
+inline constexpr unsigned kCloseRangeUnshare = 2;
+inline constexpr unsigned kCloseRangeCloexec = 4;
+
 class UniqueFd {
  public:
   UniqueFd() = default;

@@ -16,6 +16,7 @@
 #include <string_view>
 
 #include "client/worker/exec/proc.h"
+#include "client/worker/loop/unique_fd.h"
 #include "client/worker/state/pipe_search.h"
 
 namespace w2t::worker {
@@ -28,8 +29,6 @@ constexpr int64_t kPauseMs = 10;
 // As many as the system allows a process unless it is told otherwise. Pipes
 // with higher numbers are not kept.
 constexpr size_t kMaxDescriptors = 1 << 20;
-// linux/close_range.h, which older systems do not have.
-constexpr unsigned kCloseRangeUnshare = 2;
 
 int64_t NowMs() {
   timespec now{};
