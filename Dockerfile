@@ -16,8 +16,8 @@ RUN cmake --workflow --preset release \
 FROM debian:12-slim
 RUN apt-get update \
  && apt-get install -y --no-install-recommends \
-      libabsl20220623 libcurl4 libfmt9 libgrpc++1.51 libprotobuf32 \
-      libspdlog1.10 libsqlite3-0 libsystemd0 libyaml-cpp0.7 \
+      libc-ares2 libcurl4 libfmt9 libre2-9 libspdlog1.10 libsqlite3-0 \
+      libssl3 libsystemd0 libyaml-cpp0.7 zlib1g \
  && rm -rf /var/lib/apt/lists/* \
  && useradd --uid 7420 --create-home --home-dir /var/lib/w2t w2t
 COPY --from=build /opt/w2t/ /usr/local/

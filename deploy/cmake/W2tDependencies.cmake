@@ -1,4 +1,8 @@
 # What Debian 12 packages provide. Protobuf has no CONFIG package there.
+#
+# gRPC, Protobuf and Abseil become part of the programs: as shared libraries they
+# are sixty, and to load them takes longer than most commands of w2t do.
+set(Protobuf_USE_STATIC_LIBS ON)
 find_package(Threads REQUIRED)
 find_package(absl CONFIG REQUIRED)
 find_package(Protobuf MODULE REQUIRED)
@@ -14,3 +18,18 @@ pkg_check_modules(systemd REQUIRED IMPORTED_TARGET libsystemd)
 if(W2T_BUILD_TESTS)
   find_package(GTest REQUIRED)
 endif()
+
+# Where a package tells of shared libraries only, the others lie beside them.
+get_directory_property(imported IMPORTED_TARGETS)
+list(FILTER imported INCLUDE REGEX "^(absl|gRPC)::")
+foreach(library ${imported})
+  get_target_property(configurations ${library} IMPORTED_CONFIGURATIONS)
+  foreach(configuration ${configurations})
+    set(location IMPORTED_LOCATION_${configuration})
+    get_target_property(shared ${library} ${location})
+    string(REGEX REPLACE "\\.so[.0-9]*$" ".a" archive "${shared}")
+    if(EXISTS "${archive}")
+      set_target_properties(${library} PROPERTIES ${location} "${archive}")
+    endif()
+  endforeach()
+endforeach()
