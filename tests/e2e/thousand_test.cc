@@ -10,17 +10,14 @@
 #include "gtest/gtest.h"
 #include "tests/support/fixture.h"
 #include "tests/support/graphs.h"
+#include "tests/support/sanitized.h"
 
 namespace w2t::test {
 namespace {
 
 namespace fs = std::filesystem;
 
-#ifdef __SANITIZE_ADDRESS__
-constexpr int kServices = 200;  // memory
-#else
-constexpr int kServices = 1'000;
-#endif
+constexpr int kServices = kSanitized ? 200 : 1'000;
 constexpr int kWorkers = 10;
 constexpr int kWidth = 50;
 

@@ -13,6 +13,7 @@
 #include "server/journal/journal.h"
 #include "tests/sim/sim_disk.h"
 #include "tests/sim/sim_vfs.h"
+#include "tests/support/sanitized.h"
 
 namespace w2t::sim {
 namespace {
@@ -102,7 +103,7 @@ void CheckGoesOn(SimDisk& disk, const Written& written) {
 
 TEST(JournalCrashTest, AcknowledgedBatchesSurviveACrashAtEveryWrite) {
   bool through = false;
-  for (uint64_t at = 0; !through; ++at) {
+  for (uint64_t at = 0; !through; at += test::kStep) {
     SCOPED_TRACE(fmt::format("the disk stops after {} operations", at));
     SimDisk disk(at);
     SimVfs vfs(&disk);
@@ -157,7 +158,7 @@ void WorkOnABadDisk(SimDisk& disk, uint64_t seed, Written* written) {
 }
 
 TEST(JournalCrashTest, AcknowledgedBatchesSurviveABadDisk) {
-  for (uint64_t seed = 1; seed <= 400; ++seed) {
+  for (uint64_t seed = 1; seed <= 400; seed += test::kStep) {
     SCOPED_TRACE(fmt::format("seed {}", seed));
     SimDisk disk(seed);
     SimVfs vfs(&disk);

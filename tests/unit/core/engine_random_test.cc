@@ -16,11 +16,12 @@
 #include "gtest/gtest.h"
 #include "tests/support/engine_env.h"
 #include "tests/support/graph_builder.h"
+#include "tests/support/sanitized.h"
 
 namespace w2t::testing {
 namespace {
 
-constexpr uint64_t kSeeds = 60;
+constexpr uint64_t kSeeds = test::kSanitized ? 15 : 60;
 constexpr int kMoves = 250;
 constexpr size_t kMaxRuns = 5;
 

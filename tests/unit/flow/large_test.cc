@@ -6,16 +6,13 @@
 #include <vector>
 
 #include "gtest/gtest.h"
+#include "tests/support/sanitized.h"
 #include "w2t/flow.h"
 
 namespace w2t::flow {
 namespace {
 
-#if defined(__SANITIZE_ADDRESS__) || defined(__SANITIZE_THREAD__)
-constexpr int kMany = 100'000;
-#else
-constexpr int kMany = 1'000'000;
-#endif
+constexpr int kMany = test::kSanitized ? 100'000 : 1'000'000;
 
 // Built, run and destroyed on a thread with a stack of 1 MiB.
 void OnSmallStack(std::function<void()> body) {
