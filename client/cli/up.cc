@@ -119,19 +119,19 @@ int UpLoaded(const Scene& scene, const UpFlags& flags,
              const graphfile::LoadResult& loaded) {
   const std::string& name = loaded.graph.name();
   while (true) {
-    const auto found = FindUp(scene.client, name);
-    if (!found.ok()) return scene.context.Fail(found.status());
-    if (!found->has_value()) {
-      if (flags.change.dry_run) return PlanNew(scene, loaded);
+    if (!flags.change.dry_run) {
       const auto submitted =
           scene.client.Submit(loaded.graph, {.unique_name = true});
       if (submitted.ok()) return FollowNew(scene, flags, loaded, *submitted);
       if (!absl::IsAlreadyExists(submitted.status())) {
         return scene.context.Fail(submitted.status());
       }
-      scene.context.notices->Say(
-          fmt::format("somebody else has just started {}", name));
-      continue;
+    }
+    const auto found = FindUp(scene.client, name);
+    if (!found.ok()) return scene.context.Fail(found.status());
+    if (!found->has_value()) {
+      if (flags.change.dry_run) return PlanNew(scene, loaded);
+      continue;  // it has just ended
     }
     const auto applied =
         Apply(scene, flags.change, **found, loaded, Only(flags, loaded));

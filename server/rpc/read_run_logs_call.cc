@@ -15,7 +15,7 @@ namespace {
 constexpr uint64_t kMessageBytes = 256 * 1024;
 constexpr size_t kMessageTasks = 256;
 // Between two messages, for a reader that has all there is.
-constexpr absl::Duration kGap = absl::Milliseconds(5);
+constexpr absl::Duration kGap = absl::Milliseconds(30);
 // Too few places to be refused for.
 constexpr size_t kFewPlaces = 1'000;
 
