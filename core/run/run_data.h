@@ -39,7 +39,9 @@ struct TaskRecord {
   Fence fence;           // of the latest attempt
   int64_t start_us = 0;  // of the latest attempt; 0: not yet
   int64_t up_us = 0;     // when the latest attempt was ready; 0: not yet
-  int64_t end_us = 0;    // of the task, or of its latest attempt in backoff
+  // End of the task, or of its latest attempt in backoff; of what is held, when
+  // it was told to stop.
+  int64_t end_us = 0;
 };
 static_assert(sizeof(TaskRecord) == 64);
 

@@ -87,6 +87,7 @@ void Run::RequestStop(TaskIndex task) {
   }
   if (data_.tasks[task].stop_requested) return;
   data_.tasks[task].stop_requested = true;
+  data_.tasks[task].end_us = now_us_;
   out_->stop.push_back(task);
 }
 

@@ -134,8 +134,14 @@ std::string Waiting::OfHeld(TaskIndex task) const {
     const absl::Duration grace = action.stop().has_grace()
                                      ? ToDuration(action.stop().grace())
                                      : kStopGrace;
-    return fmt::format("told to stop, and killed when that takes more than {}",
-                       absl::FormatDuration(grace));
+    const absl::Duration since = now_ - absl::FromUnixMicros(record.end_us);
+    if (since < grace) {
+      return fmt::format("told to stop {} ago, and killed in {}",
+                         Shortly(since), Shortly(grace - since));
+    }
+    return fmt::format(
+        "told to stop {} ago, and being killed, since it was given {}",
+        Shortly(since), absl::FormatDuration(grace));
   }
   if (record.state == TaskState::kLeased) {
     const std::optional<ProbeNews> news = NewsOf(worker, record);

@@ -149,7 +149,11 @@ TEST_F(WaitingTest, ATaskThatIsBeingStoppedSaysWhenItIsKilled) {
   engine_.Submit(graph);
   engine_.ReportAll(TaskState::kRunning);
   engine_.Step(CancelEvent{.run_id = "g-1"});
-  EXPECT_EQ(Why(), "told to stop, and killed when that takes more than 1m30s");
+  EXPECT_EQ(Why(absl::Seconds(20)),
+            "told to stop 20s ago, and killed in 1m10s");
+  EXPECT_EQ(
+      Why(absl::Seconds(95)),
+      "told to stop 1m35s ago, and being killed, since it was given 1m30s");
 }
 
 TEST_F(WaitingTest, ACancelledTaskSaysWhy) {
