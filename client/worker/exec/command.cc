@@ -89,6 +89,14 @@ void SetVariable(std::string_view name, std::string_view value,
   spec->env.push_back(fmt::format("{}{}", start, value));
 }
 
+void Unmark(std::string_view mark, SpawnSpec* spec) {
+  for (std::string& entry : spec->env) {
+    if (NameOf(entry) == kMarkVariable && entry.ends_with(mark)) {
+      entry.resize(entry.size() - mark.size());
+    }
+  }
+}
+
 std::vector<std::string> OwnEnvironment() {
   std::map<std::string_view, std::string_view> variables;
   for (char** entry = environ; *entry != nullptr; ++entry) {

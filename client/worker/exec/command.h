@@ -41,6 +41,9 @@ SpawnSpec ShellLine(std::string_view line, const SpawnSpec& task);
 void SetVariable(std::string_view name, std::string_view value,
                  SpawnSpec* spec);
 
+// Takes away the mark that CommandOf gave, from what is no part of the attempt.
+void Unmark(std::string_view mark, SpawnSpec* spec);
+
 // The environment of this process, each variable once, without what its service
 // manager told it.
 std::vector<std::string> OwnEnvironment();

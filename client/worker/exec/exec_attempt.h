@@ -107,6 +107,7 @@ class ExecAttempt {
   int StopSignal() const;
   void SendStopSignal();
   bool RunStopCommand();
+  void OnStopCommandEnded();
   void AwaitGrace(absl::Duration grace);
   void OnGraceOver(absl::Duration grace);
   void OnChildEnded();

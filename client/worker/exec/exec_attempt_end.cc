@@ -79,32 +79,45 @@ bool ExecAttempt::RunStopCommand() {
   const pid_t main = probes_ == nullptr ? 0 : probes_->main_pid();
   SetVariable("W2T_PID", fmt::format("{}", main == 0 ? tree_.group() : main),
               &spec);
+  Unmark(mark_, &spec);  // or it would be stopped, too
   absl::StatusOr<Child> stopper = Spawn(spec);
-  if (!stopper.ok()) {
-    Note(fmt::format("cannot run the stop command: {}",
-                     std::string(stopper.status().message())));
-    return false;
+  absl::Status status = stopper.status();
+  if (status.ok()) {
+    absl::StatusOr<WatchId> watch =
+        host_->loop().Watch(stopper->pidfd.get(), EPOLLIN,
+                            [this](uint32_t) { OnStopCommandEnded(); });
+    if (watch.ok()) {
+      stopper_ = *std::move(stopper);
+      stopper_watch_ = *watch;
+      stopped_by_ = "its stop command";
+      return true;
+    }
+    status = watch.status();
+    host_->reaper().KillAndReap(*std::move(stopper));
   }
-  stopper_ = *std::move(stopper);
-  stopped_by_ = "its stop command";
-  absl::StatusOr<WatchId> watch =
-      host_->loop().Watch(stopper_.pidfd.get(), EPOLLIN, [this](uint32_t) {
-        host_->loop().Unwatch(std::exchange(stopper_watch_, 0));
-        SignalGroup(stopper_.pid, SIGKILL);
-        const Exit exit = Reap(stopper_);
-        stopper_ = Child();
-        if (exit.exit_code != 0) {
-          Note(fmt::format("the stop command failed: {}", ExitWords(exit)));
-          if (!exit_) SendStopSignal();
-        }
-      });
-  if (watch.ok()) stopper_watch_ = *watch;
-  return true;
+  Note(fmt::format("cannot run the stop command: {}",
+                   std::string(status.message())));
+  return false;
+}
+
+void ExecAttempt::OnStopCommandEnded() {
+  host_->loop().Unwatch(std::exchange(stopper_watch_, 0));
+  SignalGroup(stopper_.pid, SIGKILL);
+  const Exit exit = Reap(stopper_);
+  stopper_ = Child();
+  if (exit.exit_code != 0) {
+    Note(fmt::format("the stop command failed: {}", ExitWords(exit)));
+    if (!exit_) SendStopSignal();
+  }
+  if (!exit_ || drained_) return;
+  host_->loop().Cancel(tree_timer_);
+  AwaitTree();
 }
 
 void ExecAttempt::OnGraceOver(absl::Duration grace) {
   killed_after_ = grace;
   tree_.Kill();
+  if (stopper_.pid != 0) SignalGroup(stopper_.pid, SIGKILL);
 }
 
 void ExecAttempt::OnChildEnded() {
@@ -119,12 +132,14 @@ void ExecAttempt::OnChildEnded() {
   AwaitTree();
 }
 
-// "Stopped" means that none of its processes is left.
+// "Stopped" means that none of its processes is left, and that what stops it
+// has done all that it does.
 void ExecAttempt::AwaitTree() {
   Loop& loop = host_->loop();
   const bool kill = ending_ == Ending::kByItself ||
                     ending_ == Ending::kInterrupted || killed_after_;
   if (!tree_.Lives()) {
+    if (stopper_.pid != 0) return;  // its end is where this goes on
     loop.Cancel(grace_timer_);
     DrainPipes();
     return;

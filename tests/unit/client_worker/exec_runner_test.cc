@@ -260,6 +260,43 @@ TEST_F(ExecRunnerTest, AfterAFailedStopCommandTheSignalIsSent) {
   EXPECT_EQ(record.notes, "the stop command failed: exit code 4\n");
 }
 
+// A stop command goes on when what it stops has ended.
+v1::Action StoppedBy(const TempDir& dir, const std::string& before,
+                     const std::string& rest) {
+  v1::Action action = ExecEnv::Shell(fmt::format(
+      "{} echo on; while [ ! -e stop ]; do sleep 0.01; done", before));
+  action.mutable_exec()->set_dir(dir.path());
+  action.mutable_stop()->set_command("touch stop; sleep 0.2; " + rest);
+  return action;
+}
+
+TEST_F(ExecRunnerTest, AStopCommandIsLetFinish) {
+  for (const char* before : {"", "setsid -f sleep 60 >/dev/null 2>&1;"}) {
+    const TempDir dir;
+    const uint64_t fence = env_.Start(StoppedBy(dir, before, "echo all > all"));
+    env_.AwaitOutput(fence, "on");
+    env_.Cancel(fence);
+    const Record record = env_.Await(fence);
+    EXPECT_EQ(record.outcome->message, "stopped by its stop command");
+    EXPECT_EQ(record.notes, "");
+    EXPECT_EQ(test::ReadFile(dir / "all"), "all\n") << before;
+  }
+}
+
+TEST_F(ExecRunnerTest, AStopCommandThatHangsIsKilledAfterTheGrace) {
+  const TempDir dir;
+  v1::Action action = StoppedBy(dir, "", "exec sleep 60");
+  Set(0.4, action.mutable_stop()->mutable_grace());
+  const uint64_t fence = env_.Start(action);
+  env_.AwaitOutput(fence, "on");
+  env_.Cancel(fence);
+  const Record record = env_.Await(fence);
+  EXPECT_EQ(record.outcome->message,
+            "stopped by its stop command, then killed after 400ms");
+  EXPECT_EQ(record.notes,
+            "the stop command failed: killed by signal 9 (SIGKILL)\n");
+}
+
 TEST_F(ExecRunnerTest, WhomTheStopCommandDoesNotStopIsKilledAfterTheGrace) {
   v1::Action action = ExecEnv::Shell("echo on; exec sleep 60");
   action.mutable_stop()->set_command("true");
