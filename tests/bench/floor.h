@@ -3,7 +3,9 @@
 #define W2T_TESTS_BENCH_FLOOR_H_
 
 #include <cstddef>
+#include <functional>
 #include <string>
+#include <utility>
 #include <vector>
 
 #include "tests/support/rpc.h"
@@ -18,6 +20,16 @@ struct Spread {
 
   static Spread Of(std::vector<double> values);
 };
+
+// Of what `of`, a member or a function, is for each sample.
+template <typename Sample, typename Function>
+Spread SpreadOf(const std::vector<Sample>& samples, Function of) {
+  std::vector<double> values;
+  for (const Sample& sample : samples) {
+    values.push_back(std::invoke(of, sample));
+  }
+  return Spread::Of(std::move(values));
+}
 
 // Microseconds to write 4 KiB to a file in `dir` and make it durable: at its
 // end, which changes the file's length too, and over what it has, as a log does

@@ -103,14 +103,6 @@ Result Measure(const Flags& flags, const v1::Graph& graph) {
   return result;
 }
 
-// `of` applied to every sample.
-template <typename Function>
-Spread SpreadOf(const std::vector<Sample>& samples, Function of) {
-  std::vector<double> values;
-  for (const Sample& sample : samples) values.push_back(of(sample));
-  return Spread::Of(std::move(values));
-}
-
 void AddMachine(const std::string& dir, const std::string& version,
                 Json* report) {
   report
@@ -137,10 +129,8 @@ Json Report(const Flags& flags, const Result& result) {
       .Add("tasks_per_second",
            SpreadOf(result.samples,
                     [&](const Sample& s) { return count / s.total; }))
-      .Add("seconds",
-           SpreadOf(result.samples, [](const Sample& s) { return s.total; }))
-      .Add("submit_seconds",
-           SpreadOf(result.samples, [](const Sample& s) { return s.submit; }));
+      .Add("seconds", SpreadOf(result.samples, &Sample::total))
+      .Add("submit_seconds", SpreadOf(result.samples, &Sample::submit));
   if (flags.shape == "chain") {
     const Spread hop_us = SpreadOf(
         result.samples, [&](const Sample& s) { return s.total * 1e6 / count; });

@@ -10,12 +10,14 @@
 #include <unistd.h>
 
 #include <chrono>
+#include <fstream>
 #include <random>
 #include <stdexcept>
 #include <utility>
 #include <vector>
 
 #include "fmt/format.h"
+#include "fmt/ranges.h"
 #include "tests/bench/floor.h"
 #include "tests/support/programs.h"
 #include "tests/support/rpc.h"
@@ -65,6 +67,19 @@ v1::Graph MakeGraph(const Edges& edges) {
     }
   }
   return graph;
+}
+
+// The same as a user writes it.
+std::string MakeFile(const Edges& edges) {
+  std::string file = "name: bench\nservices:\n";
+  for (uint32_t i = 0; i < edges.size(); ++i) {
+    std::vector<std::string> names;
+    for (const uint32_t on : edges[i]) names.push_back(fmt::format("s{}", on));
+    file += fmt::format(
+        "  s{}: {{command: \"{}\", ready: {{log: {}}}, depends_on: [{}]}}\n", i,
+        kCommand, kReadyLine, fmt::join(names, ", "));
+  }
+  return file;
 }
 
 // The same programs, each started once those it depends on have said that they
@@ -166,9 +181,12 @@ double CpuMillis(const Fleet& fleet) {
   return all;
 }
 
+// In seconds.
 struct Times {
+  double floor = 0;
   double up = 0;
   double down = 0;
+  double command = 0;  // all of `w2t up`
   // Milliseconds of a processor for each service that came up.
   double daemon_cpu = 0;
   double worker_cpu = 0;
@@ -203,6 +221,19 @@ Times RunOnce(test::Daemon& daemon, const Fleet& fleet, test::RpcClient& client,
   return times;
 }
 
+// Seconds that the whole command `w2t up` takes.
+double RunCommand(const std::string& server, const std::string& file) {
+  const Clock::time_point begin = Clock::now();
+  const test::CliResult up = test::RunCli({"--server", server, "up", file});
+  const double seconds = SecondsSince(begin);
+  const test::CliResult down =
+      test::RunCli({"--server", server, "down", "bench"});
+  for (const test::CliResult* result : {&up, &down}) {
+    if (result->status.code != 0) throw std::runtime_error(result->ToString());
+  }
+  return seconds;
+}
+
 void AllowManyFiles() {
   rlimit limit{};
   getrlimit(RLIMIT_NOFILE, &limit);
@@ -230,32 +261,32 @@ Json MeasureServices(uint32_t count, uint32_t width, uint32_t workers,
   if (!client.WaitForWorkers(workers)) {
     throw std::runtime_error("the workers do not come");
   }
-  std::vector<double> floor;
-  std::vector<double> up;
-  std::vector<double> down;
-  std::vector<double> ratio;
-  std::vector<double> daemon_cpu;
-  std::vector<double> worker_cpu;
+  const std::string file = dir / "bench.yaml";
+  std::ofstream(file) << MakeFile(edges);
+  std::vector<Times> samples;
   for (int i = 0; i < repeat; ++i) {
-    floor.push_back(Floor(edges).Up());
-    const Times times = RunOnce(daemon, fleet, client, graph);
-    up.push_back(times.up);
-    down.push_back(times.down);
-    ratio.push_back(times.up / floor.back());
-    daemon_cpu.push_back(times.daemon_cpu);
-    worker_cpu.push_back(times.worker_cpu);
+    const double floor = Floor(edges).Up();
+    Times& times = samples.emplace_back(RunOnce(daemon, fleet, client, graph));
+    times.floor = floor;
+    times.command = RunCommand(daemon.address(), file);
   }
   *version = VersionOf(client);
+  const auto to_floor = [&samples](double Times::*what) {
+    return SpreadOf(samples,
+                    [what](const Times& t) { return t.*what / t.floor; });
+  };
   return Json()
       .Add("services", uint64_t{count})
       .Add("width", uint64_t{width})
       .Add("workers", uint64_t{workers})
-      .Add("up_seconds", Spread::Of(std::move(up)))
-      .Add("floor_seconds", Spread::Of(std::move(floor)))
-      .Add("up_to_floor", Spread::Of(std::move(ratio)))
-      .Add("daemon_cpu_ms_each", Spread::Of(std::move(daemon_cpu)))
-      .Add("worker_cpu_ms_each", Spread::Of(std::move(worker_cpu)))
-      .Add("down_seconds", Spread::Of(std::move(down)));
+      .Add("up_seconds", SpreadOf(samples, &Times::up))
+      .Add("floor_seconds", SpreadOf(samples, &Times::floor))
+      .Add("up_to_floor", to_floor(&Times::up))
+      .Add("command_seconds", SpreadOf(samples, &Times::command))
+      .Add("command_to_floor", to_floor(&Times::command))
+      .Add("daemon_cpu_ms_each", SpreadOf(samples, &Times::daemon_cpu))
+      .Add("worker_cpu_ms_each", SpreadOf(samples, &Times::worker_cpu))
+      .Add("down_seconds", SpreadOf(samples, &Times::down));
 }
 
 }  // namespace w2t::bench
