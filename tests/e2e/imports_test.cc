@@ -92,6 +92,7 @@ TEST_F(ImportTest, VariablesOfCommandsAreSetWhereProcessesRun) {
 constexpr char kDocker[] = R"sh(#!/bin/sh
 echo "$*" >> "$FAKE/calls"
 if [ "$1" = inspect ]; then
+  if [ $# -lt 4 ]; then echo "docker inspect: whom?" >&2; exit 1; fi
   name=${4#id-}
   case "$3" in
     *Health*) cat "$FAKE/health.$name" 2>/dev/null || echo none;;
@@ -105,6 +106,10 @@ verb=$1
 for name; do :; done
 case "$verb" in
   up)
+    if [ -e "$FAKE/late.$name" ]; then
+      until grep -q "ps -q $name" "$FAKE/calls"; do sleep 0.02; done
+      sleep 0.1
+    fi
     : > "$FAKE/up.$name"
     echo "$name is up"
     if [ -e "$FAKE/exit.$name" ]; then exit "$(cat "$FAKE/exit.$name")"; fi
@@ -165,6 +170,17 @@ TEST_F(ImportTest, AnUnhealthyContainerFailsWhatWaitsForIt) {
   EXPECT_EQ(result.status.code, 1) << result.ToString();
   EXPECT_FALSE(Exists("fake/up.init"));
   EXPECT_THAT(result.out + result.err, HasSubstr("db: not ready"));
+}
+
+TEST_F(ImportTest, AContainerThatIsNotThereYetIsNotUnhealthy) {
+  WriteProgram("docker", kDocker);
+  dir_.Write("fake/late.db", "");
+  dir_.Write("fake/health.db", "healthy\n");
+  const auto process =
+      StartCli({"run", dir_.Write("c.yml", kShop)}, Environment());
+  EXPECT_TRUE(process->WaitForLine("init is up")) << process->out();
+  process->Signal(SIGINT);
+  EXPECT_EQ(process->WaitForExit().code, 130) << process->err();
 }
 
 TEST_F(ImportTest, AContainersExitCodeCounts) {
